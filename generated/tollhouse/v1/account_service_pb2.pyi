@@ -1,0 +1,116 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from tollhouse.v1 import common_pb2 as _common_pb2
+from tollhouse.v1 import subscription_service_pb2 as _subscription_service_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class AccountKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ACCOUNT_KIND_UNSPECIFIED: _ClassVar[AccountKind]
+    ACCOUNT_KIND_PERSONAL: _ClassVar[AccountKind]
+    ACCOUNT_KIND_ORGANIZATION: _ClassVar[AccountKind]
+ACCOUNT_KIND_UNSPECIFIED: AccountKind
+ACCOUNT_KIND_PERSONAL: AccountKind
+ACCOUNT_KIND_ORGANIZATION: AccountKind
+
+class Account(_message.Message):
+    __slots__ = ("account_id", "kind", "currency", "zone", "anchor_time")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_TIME_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    kind: AccountKind
+    currency: str
+    zone: str
+    anchor_time: _timestamp_pb2.Timestamp
+    def __init__(self, account_id: _Optional[str] = ..., kind: _Optional[_Union[AccountKind, str]] = ..., currency: _Optional[str] = ..., zone: _Optional[str] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class Identity(_message.Message):
+    __slots__ = ("user_id", "email", "org_id")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    email: str
+    org_id: str
+    def __init__(self, user_id: _Optional[str] = ..., email: _Optional[str] = ..., org_id: _Optional[str] = ...) -> None: ...
+
+class UpsertUserRequest(_message.Message):
+    __slots__ = ("user_id", "email", "zone", "idempotency_key", "validate_only")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    email: str
+    zone: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, user_id: _Optional[str] = ..., email: _Optional[str] = ..., zone: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class UpsertUserResponse(_message.Message):
+    __slots__ = ("account", "identity", "created", "replayed")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account: Account
+    identity: Identity
+    created: bool
+    replayed: bool
+    def __init__(self, account: _Optional[_Union[Account, _Mapping]] = ..., identity: _Optional[_Union[Identity, _Mapping]] = ..., created: _Optional[bool] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class UpsertOrganizationRequest(_message.Message):
+    __slots__ = ("org_id", "zone", "idempotency_key", "validate_only")
+    ORG_ID_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    org_id: str
+    zone: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, org_id: _Optional[str] = ..., zone: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class UpsertOrganizationResponse(_message.Message):
+    __slots__ = ("account", "identity", "created", "replayed")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account: Account
+    identity: Identity
+    created: bool
+    replayed: bool
+    def __init__(self, account: _Optional[_Union[Account, _Mapping]] = ..., identity: _Optional[_Union[Identity, _Mapping]] = ..., created: _Optional[bool] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class GetAccountRequest(_message.Message):
+    __slots__ = ("subject",)
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ...) -> None: ...
+
+class GetAccountResponse(_message.Message):
+    __slots__ = ("account", "matched_by", "identities", "subscriptions", "overrides")
+    ACCOUNT_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    IDENTITIES_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDES_FIELD_NUMBER: _ClassVar[int]
+    account: Account
+    matched_by: _common_pb2.MatchedBy
+    identities: _containers.RepeatedCompositeFieldContainer[Identity]
+    subscriptions: _containers.RepeatedCompositeFieldContainer[_subscription_service_pb2.Subscription]
+    overrides: _containers.RepeatedCompositeFieldContainer[_subscription_service_pb2.MeterOverride]
+    def __init__(self, account: _Optional[_Union[Account, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., identities: _Optional[_Iterable[_Union[Identity, _Mapping]]] = ..., subscriptions: _Optional[_Iterable[_Union[_subscription_service_pb2.Subscription, _Mapping]]] = ..., overrides: _Optional[_Iterable[_Union[_subscription_service_pb2.MeterOverride, _Mapping]]] = ...) -> None: ...

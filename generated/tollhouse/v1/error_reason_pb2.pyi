@@ -1,0 +1,54 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ERROR_REASON_UNSPECIFIED: _ClassVar[ErrorReason]
+    ERROR_REASON_INVALID_FIELD: _ClassVar[ErrorReason]
+    ERROR_REASON_UNDECODABLE_REQUEST: _ClassVar[ErrorReason]
+    ERROR_REASON_SUBJECT_NOT_FOUND: _ClassVar[ErrorReason]
+    ERROR_REASON_OPERATION_NOT_FOUND: _ClassVar[ErrorReason]
+    ERROR_REASON_SUBSCRIPTION_NOT_FOUND: _ClassVar[ErrorReason]
+    ERROR_REASON_OVERRIDE_NOT_FOUND: _ClassVar[ErrorReason]
+    ERROR_REASON_NOT_A_MEMBER: _ClassVar[ErrorReason]
+    ERROR_REASON_IDEMPOTENCY_KEY_REUSED: _ClassVar[ErrorReason]
+    ERROR_REASON_SUBJECT_CONFLICT: _ClassVar[ErrorReason]
+    ERROR_REASON_INSUFFICIENT_CREDITS: _ClassVar[ErrorReason]
+    ERROR_REASON_SUBSCRIPTION_REQUIRED: _ClassVar[ErrorReason]
+    ERROR_REASON_METER_NOT_IN_PLAN: _ClassVar[ErrorReason]
+    ERROR_REASON_EVENT_TOO_OLD: _ClassVar[ErrorReason]
+    ERROR_REASON_EVENT_IN_FUTURE: _ClassVar[ErrorReason]
+    ERROR_REASON_AMOUNT_OUT_OF_RANGE: _ClassVar[ErrorReason]
+    ERROR_REASON_QUOTA_EXCEEDED: _ClassVar[ErrorReason]
+    ERROR_REASON_OVERLOADED: _ClassVar[ErrorReason]
+    ERROR_REASON_STORE_UNAVAILABLE: _ClassVar[ErrorReason]
+    ERROR_REASON_SHUTTING_DOWN: _ClassVar[ErrorReason]
+    ERROR_REASON_CONTENTION: _ClassVar[ErrorReason]
+    ERROR_REASON_DEADLINE_EXCEEDED: _ClassVar[ErrorReason]
+    ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
+ERROR_REASON_UNSPECIFIED: ErrorReason
+ERROR_REASON_INVALID_FIELD: ErrorReason
+ERROR_REASON_UNDECODABLE_REQUEST: ErrorReason
+ERROR_REASON_SUBJECT_NOT_FOUND: ErrorReason
+ERROR_REASON_OPERATION_NOT_FOUND: ErrorReason
+ERROR_REASON_SUBSCRIPTION_NOT_FOUND: ErrorReason
+ERROR_REASON_OVERRIDE_NOT_FOUND: ErrorReason
+ERROR_REASON_NOT_A_MEMBER: ErrorReason
+ERROR_REASON_IDEMPOTENCY_KEY_REUSED: ErrorReason
+ERROR_REASON_SUBJECT_CONFLICT: ErrorReason
+ERROR_REASON_INSUFFICIENT_CREDITS: ErrorReason
+ERROR_REASON_SUBSCRIPTION_REQUIRED: ErrorReason
+ERROR_REASON_METER_NOT_IN_PLAN: ErrorReason
+ERROR_REASON_EVENT_TOO_OLD: ErrorReason
+ERROR_REASON_EVENT_IN_FUTURE: ErrorReason
+ERROR_REASON_AMOUNT_OUT_OF_RANGE: ErrorReason
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason
+ERROR_REASON_OVERLOADED: ErrorReason
+ERROR_REASON_STORE_UNAVAILABLE: ErrorReason
+ERROR_REASON_SHUTTING_DOWN: ErrorReason
+ERROR_REASON_CONTENTION: ErrorReason
+ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason
+ERROR_REASON_INTERNAL: ErrorReason

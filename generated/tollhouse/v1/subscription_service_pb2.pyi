@@ -1,0 +1,245 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from tollhouse.v1 import common_pb2 as _common_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class OnUnavailable(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ON_UNAVAILABLE_UNSPECIFIED: _ClassVar[OnUnavailable]
+    ON_UNAVAILABLE_ALLOW: _ClassVar[OnUnavailable]
+    ON_UNAVAILABLE_DENY: _ClassVar[OnUnavailable]
+ON_UNAVAILABLE_UNSPECIFIED: OnUnavailable
+ON_UNAVAILABLE_ALLOW: OnUnavailable
+ON_UNAVAILABLE_DENY: OnUnavailable
+
+class Subscription(_message.Message):
+    __slots__ = ("subscription_id", "provider", "plan", "plan_version", "start_time", "end_time", "anchor_time", "counts")
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    PLAN_VERSION_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    ANCHOR_TIME_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    subscription_id: str
+    provider: str
+    plan: str
+    plan_version: int
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    anchor_time: _timestamp_pb2.Timestamp
+    counts: bool
+    def __init__(self, subscription_id: _Optional[str] = ..., provider: _Optional[str] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts: _Optional[bool] = ...) -> None: ...
+
+class MeterOverride(_message.Message):
+    __slots__ = ("override_id", "meter", "included", "policy", "rate", "start_time", "end_time")
+    OVERRIDE_ID_FIELD_NUMBER: _ClassVar[int]
+    METER_FIELD_NUMBER: _ClassVar[int]
+    INCLUDED_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    override_id: str
+    meter: str
+    included: int
+    policy: _common_pb2.Policy
+    rate: _common_pb2.Rate
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, override_id: _Optional[str] = ..., meter: _Optional[str] = ..., included: _Optional[int] = ..., policy: _Optional[_Union[_common_pb2.Policy, str]] = ..., rate: _Optional[_Union[_common_pb2.Rate, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class AssignPlanRequest(_message.Message):
+    __slots__ = ("subject", "plan", "plan_version", "start_time", "end_time", "subscription_id", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    PLAN_VERSION_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    plan: str
+    plan_version: int
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    subscription_id: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class AssignPlanResponse(_message.Message):
+    __slots__ = ("account_id", "subscription", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    subscription: Subscription
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class UnassignPlanRequest(_message.Message):
+    __slots__ = ("subject", "subscription_id", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    subscription_id: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., subscription_id: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class UnassignPlanResponse(_message.Message):
+    __slots__ = ("account_id", "subscription", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    subscription: Subscription
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class SetOverrideRequest(_message.Message):
+    __slots__ = ("subject", "meter", "included", "policy", "rate", "start_time", "end_time", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    METER_FIELD_NUMBER: _ClassVar[int]
+    INCLUDED_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    meter: str
+    included: int
+    policy: _common_pb2.Policy
+    rate: _common_pb2.Rate
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., meter: _Optional[str] = ..., included: _Optional[int] = ..., policy: _Optional[_Union[_common_pb2.Policy, str]] = ..., rate: _Optional[_Union[_common_pb2.Rate, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class SetOverrideResponse(_message.Message):
+    __slots__ = ("account_id", "override", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDE_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    override: MeterOverride
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., override: _Optional[_Union[MeterOverride, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class RemoveOverrideRequest(_message.Message):
+    __slots__ = ("subject", "override_id", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDE_ID_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    override_id: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., override_id: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class RemoveOverrideResponse(_message.Message):
+    __slots__ = ("account_id", "override", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDE_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    override: MeterOverride
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., override: _Optional[_Union[MeterOverride, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class ListPlansRequest(_message.Message):
+    __slots__ = ("plan_version",)
+    PLAN_VERSION_FIELD_NUMBER: _ClassVar[int]
+    plan_version: int
+    def __init__(self, plan_version: _Optional[int] = ...) -> None: ...
+
+class ListPlansResponse(_message.Message):
+    __slots__ = ("plan_version", "currency", "default_plan", "plans", "meters")
+    PLAN_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_PLAN_FIELD_NUMBER: _ClassVar[int]
+    PLANS_FIELD_NUMBER: _ClassVar[int]
+    METERS_FIELD_NUMBER: _ClassVar[int]
+    plan_version: int
+    currency: str
+    default_plan: str
+    plans: _containers.RepeatedCompositeFieldContainer[Plan]
+    meters: _containers.RepeatedCompositeFieldContainer[Meter]
+    def __init__(self, plan_version: _Optional[int] = ..., currency: _Optional[str] = ..., default_plan: _Optional[str] = ..., plans: _Optional[_Iterable[_Union[Plan, _Mapping]]] = ..., meters: _Optional[_Iterable[_Union[Meter, _Mapping]]] = ...) -> None: ...
+
+class Plan(_message.Message):
+    __slots__ = ("code", "name", "rank", "prices", "features", "meters")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    PRICES_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    METERS_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    name: str
+    rank: int
+    prices: _containers.RepeatedCompositeFieldContainer[PlanPrice]
+    features: _containers.RepeatedScalarFieldContainer[str]
+    meters: _containers.RepeatedCompositeFieldContainer[PlanMeter]
+    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., rank: _Optional[int] = ..., prices: _Optional[_Iterable[_Union[PlanPrice, _Mapping]]] = ..., features: _Optional[_Iterable[str]] = ..., meters: _Optional[_Iterable[_Union[PlanMeter, _Mapping]]] = ...) -> None: ...
+
+class PlanPrice(_message.Message):
+    __slots__ = ("interval", "amount_nanos")
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_NANOS_FIELD_NUMBER: _ClassVar[int]
+    interval: _common_pb2.BillingInterval
+    amount_nanos: int
+    def __init__(self, interval: _Optional[_Union[_common_pb2.BillingInterval, str]] = ..., amount_nanos: _Optional[int] = ...) -> None: ...
+
+class PlanMeter(_message.Message):
+    __slots__ = ("meter", "included", "policy", "rate")
+    METER_FIELD_NUMBER: _ClassVar[int]
+    INCLUDED_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    meter: str
+    included: int
+    policy: _common_pb2.Policy
+    rate: _common_pb2.Rate
+    def __init__(self, meter: _Optional[str] = ..., included: _Optional[int] = ..., policy: _Optional[_Union[_common_pb2.Policy, str]] = ..., rate: _Optional[_Union[_common_pb2.Rate, _Mapping]] = ...) -> None: ...
+
+class Meter(_message.Message):
+    __slots__ = ("code", "kind", "unit", "aliases", "max_quantity", "on_unavailable")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    MAX_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    ON_UNAVAILABLE_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    kind: _common_pb2.MeterKind
+    unit: str
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    max_quantity: int
+    on_unavailable: OnUnavailable
+    def __init__(self, code: _Optional[str] = ..., kind: _Optional[_Union[_common_pb2.MeterKind, str]] = ..., unit: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., max_quantity: _Optional[int] = ..., on_unavailable: _Optional[_Union[OnUnavailable, str]] = ...) -> None: ...

@@ -1,0 +1,280 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from tollhouse.v1 import account_service_pb2 as _account_service_pb2
+from tollhouse.v1 import common_pb2 as _common_pb2
+from tollhouse.v1 import credits_service_pb2 as _credits_service_pb2
+from tollhouse.v1 import error_reason_pb2 as _error_reason_pb2
+from tollhouse.v1 import subscription_service_pb2 as _subscription_service_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class OperationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OPERATION_KIND_UNSPECIFIED: _ClassVar[OperationKind]
+    OPERATION_KIND_RECORD_USAGE: _ClassVar[OperationKind]
+    OPERATION_KIND_GRANT_CREDITS: _ClassVar[OperationKind]
+    OPERATION_KIND_ADJUST_CREDITS: _ClassVar[OperationKind]
+    OPERATION_KIND_UPSERT_USER: _ClassVar[OperationKind]
+    OPERATION_KIND_UPSERT_ORGANIZATION: _ClassVar[OperationKind]
+    OPERATION_KIND_ASSIGN_PLAN: _ClassVar[OperationKind]
+    OPERATION_KIND_UNASSIGN_PLAN: _ClassVar[OperationKind]
+    OPERATION_KIND_SET_OVERRIDE: _ClassVar[OperationKind]
+    OPERATION_KIND_REMOVE_OVERRIDE: _ClassVar[OperationKind]
+OPERATION_KIND_UNSPECIFIED: OperationKind
+OPERATION_KIND_RECORD_USAGE: OperationKind
+OPERATION_KIND_GRANT_CREDITS: OperationKind
+OPERATION_KIND_ADJUST_CREDITS: OperationKind
+OPERATION_KIND_UPSERT_USER: OperationKind
+OPERATION_KIND_UPSERT_ORGANIZATION: OperationKind
+OPERATION_KIND_ASSIGN_PLAN: OperationKind
+OPERATION_KIND_UNASSIGN_PLAN: OperationKind
+OPERATION_KIND_SET_OVERRIDE: OperationKind
+OPERATION_KIND_REMOVE_OVERRIDE: OperationKind
+
+class RecordUsageRequest(_message.Message):
+    __slots__ = ("subject", "product", "meter", "quantity", "event_time", "enforcement", "metadata", "idempotency_key", "validate_only")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    METER_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TIME_FIELD_NUMBER: _ClassVar[int]
+    ENFORCEMENT_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    product: str
+    meter: str
+    quantity: int
+    event_time: _timestamp_pb2.Timestamp
+    enforcement: _common_pb2.Enforcement
+    metadata: _containers.ScalarMap[str, str]
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., enforcement: _Optional[_Union[_common_pb2.Enforcement, str]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class RecordUsageResponse(_message.Message):
+    __slots__ = ("account_id", "meter", "quantity", "new_usage", "limit", "remaining", "is_overage", "overage_quantity", "charged_nanos", "currency", "balance_after_nanos", "debits", "debt_nanos", "replayed", "lifted", "plan", "plan_version", "matched_by", "event_time", "record_time", "usage_period")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    METER_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    NEW_USAGE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_FIELD_NUMBER: _ClassVar[int]
+    IS_OVERAGE_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    CHARGED_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_AFTER_NANOS_FIELD_NUMBER: _ClassVar[int]
+    DEBITS_FIELD_NUMBER: _ClassVar[int]
+    DEBT_NANOS_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    LIFTED_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    PLAN_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TIME_FIELD_NUMBER: _ClassVar[int]
+    RECORD_TIME_FIELD_NUMBER: _ClassVar[int]
+    USAGE_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    meter: str
+    quantity: int
+    new_usage: int
+    limit: int
+    remaining: int
+    is_overage: bool
+    overage_quantity: int
+    charged_nanos: int
+    currency: str
+    balance_after_nanos: int
+    debits: _containers.RepeatedCompositeFieldContainer[_common_pb2.Debit]
+    debt_nanos: int
+    replayed: bool
+    lifted: _containers.RepeatedScalarFieldContainer[_error_reason_pb2.ErrorReason]
+    plan: str
+    plan_version: int
+    matched_by: _common_pb2.MatchedBy
+    event_time: _timestamp_pb2.Timestamp
+    record_time: _timestamp_pb2.Timestamp
+    usage_period: _common_pb2.UsagePeriod
+    def __init__(self, account_id: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., new_usage: _Optional[int] = ..., limit: _Optional[int] = ..., remaining: _Optional[int] = ..., is_overage: _Optional[bool] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., balance_after_nanos: _Optional[int] = ..., debits: _Optional[_Iterable[_Union[_common_pb2.Debit, _Mapping]]] = ..., debt_nanos: _Optional[int] = ..., replayed: _Optional[bool] = ..., lifted: _Optional[_Iterable[_Union[_error_reason_pb2.ErrorReason, str]]] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., usage_period: _Optional[_Union[_common_pb2.UsagePeriod, _Mapping]] = ...) -> None: ...
+
+class UsageItem(_message.Message):
+    __slots__ = ("subject", "product", "meter", "quantity", "event_time", "enforcement", "metadata", "idempotency_key")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    METER_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TIME_FIELD_NUMBER: _ClassVar[int]
+    ENFORCEMENT_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    product: str
+    meter: str
+    quantity: int
+    event_time: _timestamp_pb2.Timestamp
+    enforcement: _common_pb2.Enforcement
+    metadata: _containers.ScalarMap[str, str]
+    idempotency_key: str
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., enforcement: _Optional[_Union[_common_pb2.Enforcement, str]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+
+class BatchRecordUsageRequest(_message.Message):
+    __slots__ = ("items", "atomic", "validate_only")
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    ATOMIC_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[UsageItem]
+    atomic: bool
+    validate_only: bool
+    def __init__(self, items: _Optional[_Iterable[_Union[UsageItem, _Mapping]]] = ..., atomic: _Optional[bool] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class BatchRecordUsageResponse(_message.Message):
+    __slots__ = ("results",)
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[BatchItemResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[BatchItemResult, _Mapping]]] = ...) -> None: ...
+
+class BatchItemResult(_message.Message):
+    __slots__ = ("recorded", "error")
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    recorded: RecordUsageResponse
+    error: _common_pb2.ItemError
+    def __init__(self, recorded: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ItemError, _Mapping]] = ...) -> None: ...
+
+class ListUsageEventsRequest(_message.Message):
+    __slots__ = ("subject", "start_time", "end_time", "meter", "product", "page_size", "page_token")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    METER_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    meter: str
+    product: str
+    page_size: int
+    page_token: str
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., meter: _Optional[str] = ..., product: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListUsageEventsResponse(_message.Message):
+    __slots__ = ("account_id", "usage_events", "next_page_token")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    USAGE_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    usage_events: _containers.RepeatedCompositeFieldContainer[UsageEvent]
+    next_page_token: str
+    def __init__(self, account_id: _Optional[str] = ..., usage_events: _Optional[_Iterable[_Union[UsageEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class UsageEvent(_message.Message):
+    __slots__ = ("idempotency_key", "product", "meter", "quantity", "event_time", "record_time", "metadata", "overage_quantity", "charged_nanos", "currency")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    METER_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TIME_FIELD_NUMBER: _ClassVar[int]
+    RECORD_TIME_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    CHARGED_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    idempotency_key: str
+    product: str
+    meter: str
+    quantity: int
+    event_time: _timestamp_pb2.Timestamp
+    record_time: _timestamp_pb2.Timestamp
+    metadata: _containers.ScalarMap[str, str]
+    overage_quantity: int
+    charged_nanos: int
+    currency: str
+    def __init__(self, idempotency_key: _Optional[str] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ...) -> None: ...
+
+class GetOperationRequest(_message.Message):
+    __slots__ = ("idempotency_key",)
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    idempotency_key: str
+    def __init__(self, idempotency_key: _Optional[str] = ...) -> None: ...
+
+class GetOperationResponse(_message.Message):
+    __slots__ = ("operation",)
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    operation: Operation
+    def __init__(self, operation: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
+
+class Operation(_message.Message):
+    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override")
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    RECORD_TIME_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TIME_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    METER_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    CHARGED_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    RECORD_USAGE_FIELD_NUMBER: _ClassVar[int]
+    GRANT_CREDITS_FIELD_NUMBER: _ClassVar[int]
+    ADJUST_CREDITS_FIELD_NUMBER: _ClassVar[int]
+    UPSERT_USER_FIELD_NUMBER: _ClassVar[int]
+    UPSERT_ORGANIZATION_FIELD_NUMBER: _ClassVar[int]
+    ASSIGN_PLAN_FIELD_NUMBER: _ClassVar[int]
+    UNASSIGN_PLAN_FIELD_NUMBER: _ClassVar[int]
+    SET_OVERRIDE_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_OVERRIDE_FIELD_NUMBER: _ClassVar[int]
+    idempotency_key: str
+    kind: OperationKind
+    account_id: str
+    record_time: _timestamp_pb2.Timestamp
+    event_time: _timestamp_pb2.Timestamp
+    product: str
+    meter: str
+    quantity: int
+    overage_quantity: int
+    charged_nanos: int
+    currency: str
+    record_usage: RecordUsageResponse
+    grant_credits: _credits_service_pb2.GrantCreditsResponse
+    adjust_credits: _credits_service_pb2.AdjustCreditsResponse
+    upsert_user: _account_service_pb2.UpsertUserResponse
+    upsert_organization: _account_service_pb2.UpsertOrganizationResponse
+    assign_plan: _subscription_service_pb2.AssignPlanResponse
+    unassign_plan: _subscription_service_pb2.UnassignPlanResponse
+    set_override: _subscription_service_pb2.SetOverrideResponse
+    remove_override: _subscription_service_pb2.RemoveOverrideResponse
+    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ...) -> None: ...

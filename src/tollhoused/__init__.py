@@ -1,0 +1,1 @@
+"""The billing and usage service behind the command `tollhouse`."""

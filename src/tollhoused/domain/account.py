@@ -1,0 +1,324 @@
+"""An account's state as values, and the one place where that state moves: `Account`'s methods.
+
+Values are frozen; the account replaces them and remembers what it replaced, so that a copy is cheap and a save writes
+only what changed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.money import MAX_NANOS
+from tollhoused.domain.terms import Override, Terms
+from tollhoused.errors import AmountOutOfRange
+
+HOUR_US = 3_600_000_000
+MAX_QUANTITY = 2**62
+NEVER_US = 2**62
+"""A due time that never comes."""
+
+
+class AccountKind(StrEnum):
+    """Who an account bills: one person, or an organization."""
+
+    PERSONAL = "personal"
+    ORGANIZATION = "organization"
+
+
+class GrantCategory(StrEnum):
+    """Where credits come from; promotional ones burn first among equals."""
+
+    PAID = "paid"
+    PROMOTIONAL = "promotional"
+
+
+class CauseKind(StrEnum):
+    """What made a ledger entry. The first three name an operation, the others a grant."""
+
+    USAGE = "usage"
+    GRANT = "grant"
+    ADJUSTMENT = "adjustment"
+    EXPIRY = "expiry"
+    SETTLEMENT = "settlement"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a usage period under unchanging terms: [start_us, end_us), open while end_us is None."""
+
+    start_us: int
+    end_us: int | None
+    period_start_us: int
+    period_end_us: int
+    subscription_id: str | None
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One meter's use in one segment; `carried` is the period's use when the segment opened, frozen then."""
+
+    segment_start_us: int
+    meter: str
+    carried: int = 0
+    used: int = 0
+    overage: int = 0
+    charged_nanos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Credits with their own priority, validity [effective_us, expires_us) and restriction (no meters: any)."""
+
+    id: str
+    category: GrantCategory
+    priority: int
+    effective_us: int
+    expires_us: int | None
+    meters: frozenset[str]
+    amount_nanos: int
+    remaining_nanos: int
+    created_us: int
+
+    def usable(self, at_us: int) -> bool:
+        """Whether anything of the grant can be spent at this instant."""
+        return (
+            self.remaining_nanos > 0
+            and self.effective_us <= at_us
+            and (self.expires_us is None or at_us < self.expires_us)
+        )
+
+    def pays_for(self, meter: str | None) -> bool:
+        """Whether the restriction lets the grant pay for this meter; None asks for any restriction at all."""
+        return meter is None or not self.meters or meter in self.meters
+
+    def burn_order(self) -> tuple[int, int, bool, int, str]:
+        """Requirement C4: priority, then soonest expiry, then promotional before paid, then oldest."""
+        expires_us = NEVER_US if self.expires_us is None else self.expires_us
+        return (self.priority, expires_us, self.category is GrantCategory.PAID, self.created_us, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A plan bought or assigned for [start_us, end_us); pinned to the catalogue version it was made under."""
+
+    id: str
+    provider: str
+    plan: str
+    plan_version: int
+    start_us: int
+    end_us: int | None
+    anchor_us: int
+
+    def runs(self, at_us: int) -> bool:
+        """Whether the subscription is active at this instant."""
+        return self.start_us <= at_us and (self.end_us is None or at_us < self.end_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a ledger entry is booked for: an operation (client and key) or, with an empty client, a grant."""
+
+    kind: CauseKind
+    reference: str
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One immutable row of an account's ledger. No grant: the amount changes the debt."""
+
+    sequence: int
+    booked_us: int
+    effective_us: int
+    grant_id: str | None
+    amount_nanos: int
+    balance_after_nanos: int
+    cause: Cause
+
+    @property
+    def slice(self) -> int:
+        """The UTC hour of booking, which leads the ledger's key."""
+        return self.booked_us // HOUR_US
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A signed amount for a grant, or for the debt when it names none."""
+
+    grant_id: str | None
+    amount_nanos: int
+
+
+@dataclass(slots=True)
+class Changes:
+    """What has to be written: keys of replaced values, and new ledger entries in order."""
+
+    counters: set[tuple[int, str]] = field(default_factory=set)
+    grants: set[str] = field(default_factory=set)
+    segments: set[int] = field(default_factory=set)
+    subscriptions: set[str] = field(default_factory=set)
+    overrides: set[str] = field(default_factory=set)
+    entries: list[LedgerEntry] = field(default_factory=list)
+
+    def copy(self) -> "Changes":
+        """An independent copy."""
+        return Changes(
+            set(self.counters),
+            set(self.grants),
+            set(self.segments),
+            set(self.subscriptions),
+            set(self.overrides),
+            list(self.entries),
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """One account's loaded state. `whole` says that every counter of the open segment, subscription and override is
+    here.
+
+    `version` is the loaded one (0: not stored yet). `due_us` is the next instant at which time alone changes the
+    account.
+    """
+
+    id: str
+    kind: AccountKind
+    currency: str
+    zone: str
+    anchor_us: int
+    version: int
+    as_of_us: int
+    due_us: int
+    balance_nanos: int
+    debt_nanos: int
+    ledger_seq: int
+    whole: bool
+    segments: list[Segment] = field(default_factory=list)
+    counters: dict[tuple[int, str], Counter] = field(default_factory=dict)
+    grants: dict[str, Grant] = field(default_factory=dict)
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    overrides: dict[str, Override] = field(default_factory=dict)
+    changes: Changes = field(default_factory=Changes)
+    dirty: bool = False
+
+    def copy(self) -> "Account":
+        """A copy on which a change can be tried and dropped."""
+        return replace(
+            self,
+            segments=list(self.segments),
+            counters=dict(self.counters),
+            grants=dict(self.grants),
+            subscriptions=dict(self.subscriptions),
+            overrides=dict(self.overrides),
+            changes=self.changes.copy(),
+        )
+
+    @property
+    def segment(self) -> Segment:
+        """The open segment."""
+        return self.segments[-1]
+
+    def segment_at(self, at_us: int) -> Segment:
+        """The segment of an instant; what lies before the account's first segment counts in the first."""
+        for segment in reversed(self.segments):
+            if segment.start_us <= at_us:
+                return segment
+        return self.segments[0]
+
+    def counter(self, segment: Segment, meter: str) -> Counter:
+        """The meter's counter in a segment, at zero where nothing was used yet."""
+        return self.counters.get((segment.start_us, meter)) or Counter(segment.start_us, meter)
+
+    def usable_grants(self, meter: str | None, at_us: int) -> list[Grant]:
+        """Grants that may pay for the meter now, in burn order."""
+        grants = [grant for grant in self.grants.values() if grant.usable(at_us) and grant.pays_for(meter)]
+        if len(grants) > 1:
+            grants.sort(key=Grant.burn_order)
+        return grants
+
+    def available_nanos(self, meter: str | None, at_us: int) -> int:
+        """What ENFORCE may spend on the meter: usable remainders minus debt, never below zero."""
+        usable = sum(grant.remaining_nanos for grant in self.usable_grants(meter, at_us))
+        return max(0, usable - self.debt_nanos)
+
+    def put_counter(self, counter: Counter) -> None:
+        """Stores a counter's new state."""
+        key = (counter.segment_start_us, counter.meter)
+        self.counters[key] = counter
+        self.changes.counters.add(key)
+        self.dirty = True
+
+    def put_grant(self, grant: Grant) -> None:
+        """Stores a new grant; its credits arrive by a posting."""
+        self.grants[grant.id] = grant
+        self.changes.grants.add(grant.id)
+        self.dirty = True
+
+    def put_subscription(self, subscription: Subscription) -> None:
+        """Stores a new or changed subscription."""
+        self.subscriptions[subscription.id] = subscription
+        self.changes.subscriptions.add(subscription.id)
+        self.dirty = True
+
+    def put_override(self, override: Override) -> None:
+        """Stores a new or changed override."""
+        self.overrides[override.id] = override
+        self.changes.overrides.add(override.id)
+        self.dirty = True
+
+    def open_segment(self, segment: Segment) -> None:
+        """Closes the open segment where the new one starts, and opens the new one."""
+        if self.segments:
+            closed = replace(self.segments[-1], end_us=segment.start_us)
+            self.segments[-1] = closed
+            self.changes.segments.add(closed.start_us)
+        self.segments.append(segment)
+        self.changes.segments.add(segment.start_us)
+        self.dirty = True
+
+    def post(self, posting: Posting, cause: Cause, booked_us: int, effective_us: int) -> None:
+        """Books one amount: moves its grant or the debt, the balance, and appends the ledger entry."""
+        amount_nanos = posting.amount_nanos
+        if posting.grant_id is None:
+            self.debt_nanos -= amount_nanos
+        else:
+            grant = self.grants[posting.grant_id]
+            self.grants[grant.id] = replace(grant, remaining_nanos=grant.remaining_nanos + amount_nanos)
+            self.changes.grants.add(grant.id)
+        self.balance_nanos += amount_nanos
+        self.ledger_seq += 1
+        self.changes.entries.append(
+            LedgerEntry(
+                self.ledger_seq, booked_us, effective_us, posting.grant_id, amount_nanos, self.balance_nanos, cause
+            )
+        )
+        self.dirty = True
+
+
+def burn(grants: Iterable[Grant], amount_nanos: int) -> tuple[list[Posting], int]:
+    """Takes an amount from grants in their order; returns the debits and what no grant could pay."""
+    postings = []
+    left_nanos = amount_nanos
+    for grant in grants:
+        if left_nanos == 0:
+            break
+        taken_nanos = min(grant.remaining_nanos, left_nanos)
+        postings.append(Posting(grant.id, -taken_nanos))
+        left_nanos -= taken_nanos
+    return postings, left_nanos
+
+
+def limit_of(segment: Segment, meter: str) -> int | None:
+    """A meter's allowance in a segment; None where nothing limits it. A meter outside the plan has none: zero."""
+    terms = segment.terms.meters.get(meter)
+    if terms is None:
+        return 0
+    return None if terms.policy is Policy.UNMETERED else terms.included
+
+
+def check_total(name: str, value: int, limit: int = MAX_NANOS) -> None:
+    """Raises AmountOutOfRange when a total could not be stored."""
+    if not -limit <= value <= limit:
+        raise AmountOutOfRange(f"{name} would leave the range that can be stored", total=name)

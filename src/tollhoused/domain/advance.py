@@ -1,0 +1,144 @@
+"""Time moves first: brings an account to an instant before anything is decided on it (design: time).
+
+Everything that time alone does happens here, instant by instant in order: periods turn, grants become effective and
+expire, subscriptions and overrides begin and end. Readers do the same on a copy, so what is read never depends on a
+timer having fired.
+"""
+
+from collections.abc import Iterator
+
+from tollhoused.domain.account import (
+    NEVER_US,
+    Account,
+    Cause,
+    CauseKind,
+    Counter,
+    Posting,
+    Segment,
+    Subscription,
+)
+from tollhoused.domain.catalogue import Catalogue, CatalogueHistory, Plan
+from tollhoused.domain.periods import period_of
+from tollhoused.domain.terms import resolve_terms
+
+
+class UnknownCatalogueVersion(LookupError):
+    """A subscription is pinned to a catalogue version that this process has not loaded yet."""
+
+
+def advance(account: Account, now_us: int, history: CatalogueHistory) -> None:
+    """Applies every instant up to and including `now_us`, and stores it as the account's `as_of`.
+
+    An account that is due must be loaded whole. What happens is booked at `now_us` and effective at its own instant.
+    """
+    while account.due_us <= now_us:
+        assert account.whole, account.id
+        at_us = account.due_us
+        _expire_grants(account, at_us, now_us)
+        _settle_debt(account, at_us, now_us)
+        turn(account, at_us, history)
+        account.due_us = min(_instants(account, at_us), default=NEVER_US)
+        account.dirty = True
+    account.as_of_us = max(account.as_of_us, now_us)
+
+
+def reconsider(account: Account, now_us: int, history: CatalogueHistory) -> None:
+    """Takes a change of subscriptions or overrides into account at once, and finds the next due instant."""
+    turn(account, now_us, history)
+    account.due_us = min(_instants(account, now_us), default=NEVER_US)
+
+
+def turn(account: Account, at_us: int, history: CatalogueHistory) -> None:
+    """Opens a new period or segment where the instant calls for one.
+
+    A period ends at its boundary, or when another subscription starts to count. Within a period, a change of terms
+    opens a segment that carries the use on.
+    """
+    subscription = counting_subscription(account, at_us, history)
+    subscription_id = subscription.id if subscription else None
+    current = account.segments[-1] if account.segments else None
+    same_period = current and at_us < current.period_end_us and current.subscription_id == subscription_id
+    if subscription:
+        plan_version = subscription.plan_version
+        plan = pinned_plan(subscription, history)
+    else:
+        plan_version = current.terms.plan_version if current and same_period else history.newest_version
+        catalogue = version_of(history, plan_version)
+        plan = catalogue.plans[catalogue.default_plan]
+    terms = resolve_terms(plan, plan_version, list(account.overrides.values()), at_us)
+    if current and same_period:
+        if terms != current.terms:
+            segment = Segment(at_us, None, current.period_start_us, current.period_end_us, subscription_id, terms)
+            _carry(account, current, segment)
+            account.open_segment(segment)
+        return
+    anchor_us = subscription.anchor_us if subscription else account.anchor_us
+    period = period_of(anchor_us, account.zone, at_us)
+    account.open_segment(Segment(at_us, None, at_us, period.end_us, subscription_id, terms))
+
+
+def counting_subscription(account: Account, at_us: int, history: CatalogueHistory) -> Subscription | None:
+    """The one subscription that counts: highest rank, then oldest (requirement S9)."""
+
+    def precedence(item: Subscription) -> tuple[int, int, str]:
+        return (-pinned_plan(item, history).rank, item.start_us, item.id)
+
+    return min((item for item in account.subscriptions.values() if item.runs(at_us)), key=precedence, default=None)
+
+
+def pinned_plan(subscription: Subscription, history: CatalogueHistory) -> Plan:
+    """The plan as it stood in the version that the subscription was made under."""
+    return version_of(history, subscription.plan_version).plans[subscription.plan]
+
+
+def version_of(history: CatalogueHistory, version: int) -> Catalogue:
+    """One applied version. Raises UnknownCatalogueVersion for one that another replica has applied since we looked."""
+    catalogue = history.versions.get(version)
+    if catalogue is None:
+        raise UnknownCatalogueVersion(f"catalogue version {version}")
+    return catalogue
+
+
+def debt_settlement(account: Account, grant_id: str, credit_nanos: int) -> list[Posting]:
+    """The pair of postings by which new unrestricted credits settle debt first; none without debt."""
+    settled_nanos = min(account.debt_nanos, credit_nanos)
+    if settled_nanos == 0:
+        return []
+    return [Posting(grant_id, -settled_nanos), Posting(None, settled_nanos)]
+
+
+def _expire_grants(account: Account, at_us: int, now_us: int) -> None:
+    """Expiry takes what is left of its own grant, and nothing else."""
+    for grant in list(account.grants.values()):
+        if grant.expires_us is not None and grant.expires_us <= at_us and grant.remaining_nanos > 0:
+            cause = Cause(CauseKind.EXPIRY, grant.id)
+            account.post(Posting(grant.id, -grant.remaining_nanos), cause, now_us, grant.expires_us)
+
+
+def _settle_debt(account: Account, at_us: int, now_us: int) -> None:
+    """Unrestricted grants that have become effective pay the debt off, in burn order."""
+    for grant in account.usable_grants(None, at_us):
+        if not grant.meters:
+            cause = Cause(CauseKind.SETTLEMENT, grant.id)
+            for posting in debt_settlement(account, grant.id, grant.remaining_nanos):
+                account.post(posting, cause, now_us, at_us)
+
+
+def _carry(account: Account, closed: Segment, opened: Segment) -> None:
+    """Starts the new segment's counters from the period's use so far."""
+    for (start_us, meter), counter in list(account.counters.items()):
+        if start_us == closed.start_us and counter.carried + counter.used:
+            account.put_counter(Counter(opened.start_us, meter, carried=counter.carried + counter.used))
+
+
+def _instants(account: Account, after_us: int) -> Iterator[int]:
+    """The coming instants at which time alone changes this account."""
+    candidates: list[int | None] = [account.segment.period_end_us]
+    for grant in account.grants.values():
+        if grant.remaining_nanos > 0:
+            candidates += [grant.effective_us, grant.expires_us]
+    for subscription in account.subscriptions.values():
+        candidates += [subscription.start_us, subscription.end_us]
+    for override in account.overrides.values():
+        candidates += [override.from_us, override.until_us]
+    return (instant for instant in candidates if instant is not None and instant > after_us)

@@ -1,0 +1,168 @@
+"""First answers: what a command told its caller, stored beside the operation as versioned JSON of our own."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+ANSWER_VERSION = 1
+
+
+class Debit(NamedTuple):
+    """What one grant paid, in nanos (positive)."""
+
+    grant_id: str
+    amount_nanos: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What all answers share."""
+
+    account_id: str
+    matched_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageAnswer(Answer):
+    """The outcome of one usage event. `limit` and `remaining` are None where nothing limits the meter."""
+
+    meter: str
+    plan: str
+    plan_version: int
+    quantity: int
+    new_usage: int
+    limit: int | None
+    remaining: int | None
+    overage_quantity: int
+    charged_nanos: int
+    currency: str
+    balance_after_nanos: int
+    debits: tuple[Debit, ...]
+    debt_nanos: int
+    lifted: tuple[str, ...]
+    event_us: int
+    recorded_us: int
+    period_start_us: int
+    period_end_us: int
+
+
+class GrantFacts(NamedTuple):
+    """A grant as it stood when the answer was made; instants in microseconds."""
+
+    id: str
+    category: str
+    priority: int
+    effective_us: int
+    expires_us: int | None
+    meters: tuple[str, ...]
+    amount_nanos: int
+    remaining_nanos: int
+    created_us: int
+
+
+class BalanceFacts(NamedTuple):
+    """Credits as they stood when the answer was made, in nanos; `available_nanos` is never negative."""
+
+    total_nanos: int
+    available_nanos: int
+    debt_nanos: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditsAnswer(Answer):
+    """The outcome of a grant or an adjustment: what was made, what debt it settled, what it took, what became debt."""
+
+    currency: str
+    grant: GrantFacts | None
+    settled_nanos: int
+    debits: tuple[Debit, ...]
+    debt_nanos: int
+    balance: BalanceFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionAnswer(Answer):
+    """The subscription as it stands after an assignment, a change or its end; `counts` says whether it decides the
+    plan.
+    """
+
+    subscription_id: str
+    provider: str
+    plan: str
+    plan_version: int
+    start_us: int
+    end_us: int | None
+    anchor_us: int
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideAnswer(Answer):
+    """The override after it was set or removed; `rate` is in the plain form of `rates.rate_to_json`."""
+
+    override_id: str
+    meter: str
+    included: int | None
+    policy: str | None
+    rate: dict[str, object] | None
+    from_us: int
+    until_us: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountAnswer(Answer):
+    """The account and names of an upserted user or organization; `created` is False where the account was there
+    before.
+    """
+
+    kind: str
+    currency: str
+    zone: str
+    anchor_us: int
+    user_id: str
+    email: str
+    org_id: str
+    created: bool
+
+
+def answer_to_json(answer: Answer) -> str:
+    """Compact versioned text."""
+    data = {name: getattr(answer, name) for name in _NAMES[type(answer)]}
+    data["v"] = ANSWER_VERSION
+    return json.dumps(data, separators=(",", ":"))
+
+
+def answer_from_json(kind: str, text: str) -> Answer:
+    """The answer of an operation of this kind."""
+    data = json.loads(text)
+    del data["v"]
+    for name, restore in _NESTED.items():
+        if data.get(name) is not None:
+            data[name] = restore(data[name])
+    return ANSWER_TYPES[kind](**data)
+
+
+def _grant(values: list[Any]) -> GrantFacts:
+    facts = GrantFacts(*values)
+    return facts._replace(meters=tuple(facts.meters))
+
+
+_NESTED: dict[str, Callable[[Any], object]] = {
+    "debits": lambda items: tuple(Debit(*item) for item in items),
+    "lifted": tuple,
+    "grant": _grant,
+    "balance": lambda values: BalanceFacts(*values),
+}
+ANSWER_TYPES: dict[str, type[Answer]] = {
+    "record_usage": UsageAnswer,
+    "grant_credits": CreditsAnswer,
+    "adjust_credits": CreditsAnswer,
+    "assign_plan": SubscriptionAnswer,
+    "unassign_plan": SubscriptionAnswer,
+    "set_override": OverrideAnswer,
+    "remove_override": OverrideAnswer,
+    "upsert_user": AccountAnswer,
+    "upsert_organization": AccountAnswer,
+}
+_NAMES = {kind: tuple(item.name for item in fields(kind)) for kind in set(ANSWER_TYPES.values())}

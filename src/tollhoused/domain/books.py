@@ -1,0 +1,300 @@
+"""The books of one batch: what was loaded, what has been decided on it, and what must be written.
+
+One command is settled at a time, in arrival order: replay or conflict, advance, decide, apply. The journal and the
+preview use the same books; only the journal saves them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tollhoused.domain import credits, plans
+from tollhoused.domain.account import HOUR_US, Account, AccountKind
+from tollhoused.domain.advance import advance, turn
+from tollhoused.domain.answers import AccountAnswer, Answer, UsageAnswer, answer_from_json, answer_to_json
+from tollhoused.domain.catalogue import CatalogueHistory
+from tollhoused.domain.commands import (
+    AdjustCredits,
+    AssignPlan,
+    Command,
+    GrantCredits,
+    RecordUsage,
+    RemoveOverride,
+    SetOverride,
+    Tick,
+    UnassignPlan,
+    UpsertOrganization,
+    UpsertUser,
+    first_difference,
+    sent_json,
+)
+from tollhoused.domain.decision import Decision, Rules, apply
+from tollhoused.domain.directory import Directory
+from tollhoused.domain.identity import MatchedBy
+from tollhoused.domain.usage import decide_usage
+from tollhoused.errors import IdempotencyKeyReused, TollhouseError
+
+LISTED_ITEMS = 100
+"""How many positions an error lists at the most: metadata travels in trailers of limited size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """A stored command with its first answer. Usage fields are None for other kinds."""
+
+    idempotency_key: str
+    client: str
+    account_id: str
+    kind: str
+    stored_us: int
+    event_us: int
+    product: str | None
+    meter: str | None
+    segment_start_us: int | None
+    quantity: int | None
+    overage: int | None
+    charged_nanos: int | None
+    metadata: str | None
+    sent: str
+    answer: str
+
+    @property
+    def slice(self) -> int:
+        """The UTC hour of booking."""
+        return self.stored_us // HOUR_US
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A command's answer; `replayed` says that it was given before."""
+
+    answer: Answer
+    replayed: bool = False
+
+
+class Moved(Exception):
+    """The command's subject names another account than the one that was locked for it."""
+
+    def __init__(self, account_id: str, matched_by: MatchedBy) -> None:
+        super().__init__(account_id)
+        self.account_id = account_id
+        self.matched_by = matched_by
+
+
+@dataclass(slots=True)
+class Books:
+    """The loaded set, at the instant `clock_us`.
+
+    `operations` holds what is stored under the batch's keys, and what it adds.
+    """
+
+    clock_us: int
+    accounts: dict[str, Account]
+    operations: dict[tuple[str, str], Operation]
+    directory: Directory
+    added: list[Operation] = field(default_factory=list)
+
+    def settle(self, command: Command, history: CatalogueHistory, rules: Rules) -> Settled:
+        """Settles one command.
+
+        Raises its refusal, which leaves no trace but the passing of time; Moved asks for a rerun.
+        """
+        replayed = self._replay(command)
+        if replayed:
+            return replayed
+        if isinstance(command, UpsertUser | UpsertOrganization):
+            return self._upsert(command, history)
+        account = self._account(command)
+        now_us = max(self.clock_us, account.as_of_us)
+        if command.needs_whole:
+            now_us = max(now_us, account.segment.start_us + 1)
+        advance(account, now_us, history)
+        if isinstance(command, Tick):
+            return Settled(Answer(account_id=account.id, matched_by=""))
+        decision = decide(account, command, now_us, history, rules)
+        apply(account, decision.effect, now_us, history)
+        self._add(account, command, decision, now_us)
+        return Settled(decision.answer)
+
+    def settle_atomic(self, commands: Sequence[Command], history: CatalogueHistory, rules: Rules) -> list[Settled]:
+        """Settles commands of one account all or none; a refusal carries the index of its item.
+
+        All keys known: all are replayed. Some known: IdempotencyKeyReused lists them, for such a call is not the one
+        that was stored.
+        """
+        known = [index for index, command in enumerate(commands) if self._operation(command)]
+        if known and len(known) < len(commands):
+            message = "some of the batch's keys are stored already, so it is not the batch that they came with"
+            items = ",".join(str(index) for index in known[:LISTED_ITEMS])
+            raise IdempotencyKeyReused(message, field="idempotency_key", items=items)
+        before, added = dict(self.accounts), len(self.added)
+        account = self.accounts.get(commands[0].account_id)
+        if account:
+            self.accounts[account.id] = account.copy()
+        outcomes = []
+        for index, command in enumerate(commands):
+            try:
+                outcomes.append(self.settle(command, history, rules))
+            except (TollhouseError, Moved) as refusal:
+                self.accounts = before
+                for operation in self.added[added:]:
+                    del self.operations[operation.idempotency_key, operation.client]
+                del self.added[added:]
+                if isinstance(refusal, TollhouseError):
+                    refusal.at_item(index)
+                raise
+        return outcomes
+
+    def _operation(self, command: Command) -> Operation | None:
+        return self.operations.get((command.idempotency_key, command.client)) if command.idempotency_key else None
+
+    def _replay(self, command: Command) -> Settled | None:
+        """The first answer of a known key. Raises IdempotencyKeyReused where the content differs."""
+        stored = self._operation(command)
+        if stored is None:
+            return None
+        field_name = first_difference(stored.sent, sent_json(command))
+        if field_name:
+            message = f"the idempotency key was used before with another {field_name}"
+            raise IdempotencyKeyReused(message, field=field_name)
+        return Settled(answer_from_json(stored.kind, stored.answer), replayed=True)
+
+    def _account(self, command: Command) -> Account:
+        """The locked account, if the subject still names it."""
+        if not isinstance(command, Tick):
+            match = self.directory.resolve(command.subject)
+            if match.account_id != command.account_id:
+                raise Moved(match.account_id, match.matched_by)
+        return self.accounts[command.account_id]
+
+    def _upsert(self, command: UpsertUser | UpsertOrganization, history: CatalogueHistory) -> Settled:
+        """Makes what is missing of a user or an organization, with its account."""
+        now_us = self.clock_us
+        known = self.directory.owner(command.subject)
+        if known and known.account_id not in self.accounts:
+            raise Moved(known.account_id, known.matched_by)
+        if isinstance(command, UpsertUser):
+            account_id, created, matched_by = self.directory.upsert_user(command)
+            kind = AccountKind.PERSONAL
+        else:
+            account_id, created, matched_by = self.directory.upsert_organization(command)
+            kind = AccountKind.ORGANIZATION
+        if created:
+            self.accounts[account_id] = new_account(account_id, kind, command.zone, command.currency, now_us, history)
+        account = self.accounts[account_id]
+        user = self.directory.user_of(command.subject)
+        answer = AccountAnswer(
+            account_id=account_id,
+            matched_by=matched_by.value,
+            kind=account.kind.value,
+            currency=account.currency,
+            zone=account.zone,
+            anchor_us=account.anchor_us,
+            user_id=(user.user_id if user else None) or "",
+            email=(user.email if user else None) or "",
+            org_id=command.subject.org_id,
+            created=created,
+        )
+        self._store(command, account_id, answer, now_us)
+        return Settled(answer)
+
+    def _add(self, account: Account, command: Command, decision: Decision, now_us: int) -> None:
+        answer = decision.answer
+        if isinstance(command, RecordUsage) and isinstance(answer, UsageAnswer) and decision.effect.counter:
+            self._store(
+                command,
+                account.id,
+                answer,
+                now_us,
+                event_us=now_us if command.event_us is None else command.event_us,
+                product=command.product,
+                meter=command.meter,
+                segment_start_us=decision.effect.counter.segment_start_us,
+                quantity=command.quantity,
+                overage=answer.overage_quantity,
+                charged_nanos=answer.charged_nanos,
+                metadata=command.metadata,
+            )
+        else:
+            self._store(command, account.id, answer, now_us, metadata=command.note())
+
+    def _store(
+        self,
+        command: Command,
+        account_id: str,
+        answer: Answer,
+        now_us: int,
+        *,
+        event_us: int | None = None,
+        product: str | None = None,
+        meter: str | None = None,
+        segment_start_us: int | None = None,
+        quantity: int | None = None,
+        overage: int | None = None,
+        charged_nanos: int | None = None,
+        metadata: str | None = None,
+    ) -> None:
+        """Adds the operation, unless the command has no key because it is only previewed."""
+        if not command.idempotency_key:
+            return
+        operation = Operation(
+            idempotency_key=command.idempotency_key,
+            client=command.client,
+            account_id=account_id,
+            kind=command.kind,
+            stored_us=now_us,
+            event_us=now_us if event_us is None else event_us,
+            product=product,
+            meter=meter,
+            segment_start_us=segment_start_us,
+            quantity=quantity,
+            overage=overage,
+            charged_nanos=charged_nanos,
+            metadata=metadata,
+            sent=sent_json(command),
+            answer=answer_to_json(answer),
+        )
+        self.operations[command.idempotency_key, command.client] = operation
+        self.added.append(operation)
+
+
+def decide(account: Account, command: Command, now_us: int, history: CatalogueHistory, rules: Rules) -> Decision:
+    """The decision on a command that acts on one account."""
+    match command:
+        case RecordUsage():
+            return decide_usage(account, command, now_us, rules)
+        case GrantCredits():
+            return credits.decide_grant(account, command, now_us, history)
+        case AdjustCredits():
+            return credits.decide_adjustment(account, command, now_us, history)
+        case AssignPlan():
+            return plans.decide_assignment(account, command, now_us, history)
+        case UnassignPlan():
+            return plans.decide_unassignment(account, command, now_us, history)
+        case SetOverride():
+            return plans.decide_override(account, command, now_us, history)
+        case RemoveOverride():
+            return plans.decide_removal(account, command, now_us)
+    raise AssertionError(command.kind)
+
+
+def new_account(
+    account_id: str, kind: AccountKind, zone: str, currency: str, now_us: int, history: CatalogueHistory
+) -> Account:
+    """An account that begins now, on the default plan; its usage periods are anchored here."""
+    account = Account(
+        id=account_id,
+        kind=kind,
+        currency=currency,
+        zone=zone,
+        anchor_us=now_us,
+        version=0,
+        as_of_us=now_us,
+        due_us=0,
+        balance_nanos=0,
+        debt_nanos=0,
+        ledger_seq=0,
+        whole=True,
+    )
+    turn(account, now_us, history)
+    account.due_us = account.segment.period_end_us
+    return account

@@ -1,0 +1,259 @@
+"""Commands: what callers ask to be changed. Each is the content of one operation, under one idempotency key."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from tollhoused.domain.account import GrantCategory
+from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.identity import MatchedBy, Subject
+from tollhoused.domain.rates import Rate, rate_to_json
+
+SENT_VERSION = 1
+
+
+class Enforcement(StrEnum):
+    """ENFORCE: the action has not happened yet, refuse it. RECORD: it has happened, never lose it (requirement U4)."""
+
+    ENFORCE = "enforce"
+    RECORD = "record"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(ABC):
+    """What all commands share: who asked under which key, and about whom.
+
+    `idempotency_key` is empty only for previews. `account_id` and `matched_by` are what the subject resolved to when
+    the command was made; the journal checks that again under the locks. `needs_whole` says that deciding takes every
+    counter, subscription and override of the account.
+    """
+
+    kind: ClassVar[str]
+    needs_whole: ClassVar[bool] = False
+    client: str
+    idempotency_key: str
+    subject: Subject
+    account_id: str
+    matched_by: MatchedBy
+
+    @abstractmethod
+    def content(self) -> dict[str, object]:
+        """What the caller sent besides the subject, in the order in which differences are reported."""
+
+    def note(self) -> str | None:
+        """What is kept for people beside the operation, as JSON text; erasable."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordUsage(Command):
+    """One usage event.
+
+    `meter` is canonical; `event_us` is None when the caller gave no time; `metadata` is JSON text.
+    """
+
+    kind = "record_usage"
+    product: str
+    meter: str
+    quantity: int
+    event_us: int | None
+    enforcement: Enforcement
+    metadata: str | None
+
+    def content(self) -> dict[str, object]:
+        return {
+            "product": self.product,
+            "meter": self.meter,
+            "quantity": self.quantity,
+            "event_time": self.event_us,
+            "enforcement": self.enforcement.value,
+            "metadata": digest(self.metadata) if self.metadata else None,
+        }
+
+    def note(self) -> str | None:
+        return self.metadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantCredits(Command):
+    """Credits given by an operator.
+
+    `effective_us` None means at once, `expires_us` None never. `reason` is kept for people.
+    """
+
+    kind = "grant_credits"
+    grant_id: str
+    amount_nanos: int
+    category: GrantCategory
+    priority: int
+    effective_us: int | None
+    expires_us: int | None
+    meters: frozenset[str]
+    reason: str
+
+    def content(self) -> dict[str, object]:
+        return {
+            "amount_nanos": self.amount_nanos,
+            "category": self.category.value,
+            "priority": self.priority,
+            "effective_time": self.effective_us,
+            "expire_time": self.expires_us,
+            "meters": sorted(self.meters),
+            "reason": digest(self.reason),
+        }
+
+    def note(self) -> str | None:
+        return json.dumps({"reason": self.reason}, separators=(",", ":")) if self.reason else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustCredits(Command):
+    """A correction of the balance by a signed amount; what is left of a positive one becomes the grant `grant_id`."""
+
+    kind = "adjust_credits"
+    grant_id: str
+    amount_nanos: int
+    reason: str
+
+    def content(self) -> dict[str, object]:
+        return {"amount_nanos": self.amount_nanos, "reason": digest(self.reason)}
+
+    def note(self) -> str | None:
+        return json.dumps({"reason": self.reason}, separators=(",", ":")) if self.reason else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignPlan(Command):
+    """Assigns a plan without a provider, or changes the plan of the subscription named in `changes`.
+
+    `new_id` is the id of the subscription to make; a `start_us` before now counts as now.
+    """
+
+    kind = "assign_plan"
+    needs_whole = True
+    new_id: str
+    changes: str
+    plan: str
+    plan_version: int | None
+    start_us: int | None
+    end_us: int | None
+
+    def content(self) -> dict[str, object]:
+        return {
+            "plan": self.plan,
+            "plan_version": self.plan_version,
+            "start_time": self.start_us,
+            "end_time": self.end_us,
+            "subscription_id": self.changes,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnassignPlan(Command):
+    """Ends an operator's subscription at once."""
+
+    kind = "unassign_plan"
+    needs_whole = True
+    subscription_id: str
+
+    def content(self) -> dict[str, object]:
+        return {"subscription_id": self.subscription_id}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetOverride(Command):
+    """Makes an exception for one meter. None takes the plan's value; a `from_us` before now counts as now."""
+
+    kind = "set_override"
+    needs_whole = True
+    override_id: str
+    meter: str
+    included: int | None
+    policy: Policy | None
+    rate: Rate | None
+    from_us: int | None
+    until_us: int | None
+
+    def content(self) -> dict[str, object]:
+        return {
+            "meter": self.meter,
+            "included": self.included,
+            "policy": self.policy.value if self.policy else None,
+            "rate": rate_to_json(self.rate) if self.rate else None,
+            "from_time": self.from_us,
+            "until_time": self.until_us,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveOverride(Command):
+    """Ends an override at once."""
+
+    kind = "remove_override"
+    needs_whole = True
+    override_id: str
+
+    def content(self) -> dict[str, object]:
+        return {"override_id": self.override_id}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpsertUser(Command):
+    """Makes or completes a user and the personal account; the ids are used only where something new is made."""
+
+    kind = "upsert_user"
+    new_user_id: str
+    zone: str
+    currency: str
+
+    def content(self) -> dict[str, object]:
+        return {"zone": self.zone}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpsertOrganization(Command):
+    """Makes an organization and its account."""
+
+    kind = "upsert_organization"
+    zone: str
+    currency: str
+
+    def content(self) -> dict[str, object]:
+        return {"zone": self.zone}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick(Command):
+    """The empty command: brings a due account up to date. It is no operation and is stored nowhere."""
+
+    kind = "tick"
+
+    def content(self) -> dict[str, object]:
+        return {}
+
+
+def digest(text: str) -> str:
+    """A short fingerprint of text that may be personal: enough to compare, not to read."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def sent_json(command: Command) -> str:
+    """What the caller sent, and nothing else, as stored beside the operation (design: idempotency)."""
+    subject = command.subject
+    person = digest(f"{subject.user_id}\0{subject.email}\0{subject.org_id}")
+    data = {"v": SENT_VERSION, "kind": command.kind, "subject": person, **command.content()}
+    return json.dumps(data, separators=(",", ":"))
+
+
+def first_difference(stored: str, sent: str) -> str | None:
+    """The first field in which two contents differ, None when they are the same."""
+    if stored == sent:
+        return None
+    before, after = json.loads(stored), json.loads(sent)
+    for name in after:
+        if name != "v" and before.get(name) != after[name]:
+            return str(name)
+    return None

@@ -1,0 +1,75 @@
+"""What a command will change: decided without touching the account, applied without being able to fail."""
+
+from dataclasses import dataclass
+
+from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Grant, Posting, Subscription, check_total
+from tollhoused.domain.advance import reconsider
+from tollhoused.domain.answers import Answer
+from tollhoused.domain.catalogue import CatalogueHistory
+from tollhoused.domain.terms import Override
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The server's limits on event times, in microseconds."""
+
+    late_window_us: int
+    future_tolerance_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What moves. Postings are booked for `cause`, settlements for the grant that pays the debt off."""
+
+    cause: Cause | None = None
+    postings: tuple[Posting, ...] = ()
+    settlement: tuple[Posting, ...] = ()
+    counter: Counter | None = None
+    grant: Grant | None = None
+    subscription: Subscription | None = None
+    override: Override | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One command's effect, and what its caller is told."""
+
+    effect: Effect
+    answer: Answer
+
+
+def apply(account: Account, effect: Effect, now_us: int, history: CatalogueHistory) -> None:
+    """Moves the account. Cannot fail: `decide` has refused everything that a CHECK or an int64 could."""
+    if effect.counter:
+        account.put_counter(effect.counter)
+    if effect.grant:
+        account.put_grant(effect.grant)
+        instants = (effect.grant.effective_us, effect.grant.expires_us)
+        account.due_us = min([account.due_us, *(at_us for at_us in instants if at_us is not None and at_us > now_us)])
+    if effect.cause:
+        for posting in effect.postings:
+            account.post(posting, effect.cause, now_us, now_us)
+    if effect.grant:
+        for posting in effect.settlement:
+            account.post(posting, Cause(CauseKind.SETTLEMENT, effect.grant.id), now_us, now_us)
+    if effect.subscription:
+        account.put_subscription(effect.subscription)
+    if effect.override:
+        account.put_override(effect.override)
+    if effect.subscription or effect.override:
+        reconsider(account, now_us, history)
+
+
+def after(account: Account, effect: Effect, now_us: int, history: CatalogueHistory) -> Account:
+    """The account as the effect would leave it, on a copy."""
+    trial = account.copy()
+    apply(trial, effect, now_us, history)
+    return trial
+
+
+def check_balance(account: Account, change_nanos: int, debt_change_nanos: int = 0) -> int:
+    """The balance after a change. Raises AmountOutOfRange when balance or debt could not be stored."""
+    balance_nanos = account.balance_nanos + change_nanos
+    check_total("balance", balance_nanos)
+    check_total("debt", account.debt_nanos + debt_change_nanos)
+    return balance_nanos

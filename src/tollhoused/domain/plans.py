@@ -1,0 +1,124 @@
+"""How operators assign plans and make exceptions, without a provider (requirement S9)."""
+
+from dataclasses import replace
+
+from tollhoused.domain.account import Account, Subscription
+from tollhoused.domain.advance import counting_subscription, version_of
+from tollhoused.domain.answers import OverrideAnswer, SubscriptionAnswer
+from tollhoused.domain.catalogue import CatalogueHistory, Policy
+from tollhoused.domain.commands import AssignPlan, Command, RemoveOverride, SetOverride, UnassignPlan
+from tollhoused.domain.decision import Decision, Effect, after
+from tollhoused.domain.rates import rate_to_json
+from tollhoused.domain.terms import Override
+from tollhoused.errors import InvalidField, OverrideNotFound, SubscriptionNotFound
+
+MANUAL = "manual"
+"""The provider of subscriptions that operators assign."""
+
+
+def decide_assignment(account: Account, command: AssignPlan, now_us: int, history: CatalogueHistory) -> Decision:
+    """A new manual subscription, or another plan for one that runs (anchor, times and the period's use stay)."""
+    plan_version = command.plan_version or history.newest_version
+    if plan_version not in history.versions:
+        raise InvalidField("plan_version", f"{plan_version} is not an applied catalogue version")
+    if command.plan not in version_of(history, plan_version).plans:
+        raise InvalidField("plan", f"{command.plan!r} is not in catalogue version {plan_version}")
+    if command.changes:
+        if command.start_us is not None:
+            raise InvalidField("start_time", "cannot be changed; leave it out together with subscription_id")
+        current = _manual(account, command.changes, now_us)
+        end_us = current.end_us if command.end_us is None else command.end_us
+        changed = replace(current, plan=command.plan, plan_version=plan_version, end_us=end_us)
+    else:
+        start_us = max(now_us, command.start_us or 0)
+        changed = Subscription(
+            id=command.new_id,
+            provider=MANUAL,
+            plan=command.plan,
+            plan_version=plan_version,
+            start_us=start_us,
+            end_us=command.end_us,
+            anchor_us=start_us,
+        )
+    if changed.end_us is not None and changed.end_us <= max(changed.start_us, now_us):
+        raise InvalidField("end_time", "must be later than the start and than now")
+    return _subscription_decision(account, command, changed, now_us, history)
+
+
+def decide_unassignment(account: Account, command: UnassignPlan, now_us: int, history: CatalogueHistory) -> Decision:
+    """Ends a manual subscription now; one that has not begun never does."""
+    current = _manual(account, command.subscription_id, now_us)
+    ended = replace(current, end_us=max(now_us, current.start_us))
+    return _subscription_decision(account, command, ended, now_us, history)
+
+
+def decide_override(account: Account, command: SetOverride, now_us: int, history: CatalogueHistory) -> Decision:
+    """An exception for one meter from now, or from a later time, on."""
+    from_us = max(now_us, command.from_us or 0)
+    if command.until_us is not None and command.until_us <= from_us:
+        raise InvalidField("until_time", "must be later than from_time and than now")
+    plan_terms = account.segment.terms.meters.get(command.meter)
+    if command.policy is Policy.CREDITS and command.rate is None and not (plan_terms and plan_terms.rate):
+        raise InvalidField("rate", "is required for CREDITS where the plan has no rate for the meter")
+    override = Override(
+        id=command.override_id,
+        meter=command.meter,
+        included=command.included,
+        policy=command.policy,
+        rate=command.rate,
+        from_us=from_us,
+        until_us=command.until_us,
+    )
+    return _override_decision(account, command, override)
+
+
+def decide_removal(account: Account, command: RemoveOverride, now_us: int) -> Decision:
+    """Ends an override now; one that has not begun never does."""
+    override = account.overrides.get(command.override_id)
+    if override is None or (override.until_us is not None and override.until_us <= now_us):
+        message = "the account has no override of this id in force or to come"
+        raise OverrideNotFound(message, override_id=command.override_id)
+    return _override_decision(account, command, replace(override, until_us=max(now_us, override.from_us)))
+
+
+def _manual(account: Account, subscription_id: str, now_us: int) -> Subscription:
+    """An operators' subscription that has not ended."""
+    found = account.subscriptions.get(subscription_id)
+    if found is None or found.provider != MANUAL or (found.end_us is not None and found.end_us <= now_us):
+        message = "the account has no open subscription of this id that operators may change"
+        raise SubscriptionNotFound(message, subscription_id=subscription_id)
+    return found
+
+
+def _subscription_decision(
+    account: Account, command: Command, changed: Subscription, now_us: int, history: CatalogueHistory
+) -> Decision:
+    counting = counting_subscription(after(account, Effect(subscription=changed), now_us, history), now_us, history)
+    answer = SubscriptionAnswer(
+        account_id=account.id,
+        matched_by=command.matched_by.value,
+        subscription_id=changed.id,
+        provider=changed.provider,
+        plan=changed.plan,
+        plan_version=changed.plan_version,
+        start_us=changed.start_us,
+        end_us=changed.end_us,
+        anchor_us=changed.anchor_us,
+        counts=counting is not None and counting.id == changed.id,
+    )
+    return Decision(Effect(subscription=changed), answer)
+
+
+def _override_decision(account: Account, command: Command, override: Override) -> Decision:
+    answer = OverrideAnswer(
+        account_id=account.id,
+        matched_by=command.matched_by.value,
+        override_id=override.id,
+        meter=override.meter,
+        included=override.included,
+        policy=override.policy.value if override.policy else None,
+        rate=rate_to_json(override.rate) if override.rate else None,
+        from_us=override.from_us,
+        until_us=override.until_us,
+    )
+    return Decision(Effect(override=override), answer)

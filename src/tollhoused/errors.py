@@ -1,0 +1,207 @@
+"""Everything that can be refused or fail, declared once: a kind class per status, one leaf per reason.
+
+This module knows neither gRPC nor HTTP; each door holds its own table from kind to status. The names of the reasons
+are the values of `ErrorReason` in `protos/tollhouse/v1/error_reason.proto`; a test compares the two both ways.
+"""
+
+from typing import ClassVar
+
+
+class TollhouseError(Exception):
+    """Base of all declared errors: a message for people, and metadata for programs.
+
+    Metadata values are text; the keys of each reason are documented in `error_reason.proto`.
+    """
+
+    reason: ClassVar[str]
+
+    def __init__(self, message: str, **metadata: str | int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata = {key: str(value) for key, value in metadata.items()}
+
+    def at_item(self, index: int) -> "TollhouseError":
+        """Names the item of a batch that was refused; returns itself."""
+        self.metadata["item"] = str(index)
+        return self
+
+
+class InvalidArgument(TollhouseError):
+    """The request is malformed whatever the state: correct it before sending it again."""
+
+
+class PermissionDenied(TollhouseError):
+    """The caller is known and may not do this."""
+
+
+class NotFound(TollhouseError):
+    """What the request names does not exist, or is not the caller's to see."""
+
+
+class AlreadyExists(TollhouseError):
+    """The idempotency key stands for another command."""
+
+
+class FailedPrecondition(TollhouseError):
+    """The state forbids it; nothing was recorded, and the same key may succeed later."""
+
+
+class ResourceExhausted(TollhouseError):
+    """A limit is used up; nothing was recorded."""
+
+
+class Unavailable(TollhouseError):
+    """A needed part is away or full: repeat with the same key."""
+
+
+class Aborted(TollhouseError):
+    """Concurrent work won every internal retry: repeat with the same key."""
+
+
+class DeadlineExceeded(TollhouseError):
+    """Time ran out; the outcome is unknown: repeat with the same key."""
+
+
+class Internal(TollhouseError):
+    """A defect of ours; the caller sees an opaque id, the log has the rest."""
+
+
+class InvalidField(InvalidArgument):
+    """One field breaks its documented rule. `field` is its path in the request, such as `items[3].quantity`."""
+
+    reason = "INVALID_FIELD"
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__(f"{field}: {description}", field=field)
+        self.field = field
+        self.description = description
+
+    def under(self, prefix: str) -> "InvalidField":
+        """The same complaint about a field nested below `prefix`."""
+        return InvalidField(f"{prefix}.{self.field}", self.description)
+
+
+class UndecodableRequest(InvalidArgument):
+    """The bytes are no message of the expected type."""
+
+    reason = "UNDECODABLE_REQUEST"
+
+
+class NotAMember(PermissionDenied):
+    """The user named is no member of the organization named."""
+
+    reason = "NOT_A_MEMBER"
+
+
+class SubjectNotFound(NotFound):
+    """No account is known under this subject. Never answered by a silent free plan (requirement I1)."""
+
+    reason = "SUBJECT_NOT_FOUND"
+
+
+class OperationNotFound(NotFound):
+    """No operation of this client is stored under the key."""
+
+    reason = "OPERATION_NOT_FOUND"
+
+
+class SubscriptionNotFound(NotFound):
+    """The account has no open subscription of this id that operators may change."""
+
+    reason = "SUBSCRIPTION_NOT_FOUND"
+
+
+class OverrideNotFound(NotFound):
+    """The account has no override of this id in force or to come."""
+
+    reason = "OVERRIDE_NOT_FOUND"
+
+
+class IdempotencyKeyReused(AlreadyExists):
+    """The key was used before with other content; `field` names the first difference."""
+
+    reason = "IDEMPOTENCY_KEY_REUSED"
+
+
+class SubjectConflict(FailedPrecondition):
+    """The parts of the subject contradict each other."""
+
+    reason = "SUBJECT_CONFLICT"
+
+
+class InsufficientCredits(FailedPrecondition):
+    """The overage costs more than the credits available for this meter."""
+
+    reason = "INSUFFICIENT_CREDITS"
+
+
+class SubscriptionRequired(FailedPrecondition):
+    """The plan gives no access to the product."""
+
+    reason = "SUBSCRIPTION_REQUIRED"
+
+
+class MeterNotInPlan(FailedPrecondition):
+    """The plan does not include the meter."""
+
+    reason = "METER_NOT_IN_PLAN"
+
+
+class EventTooOld(FailedPrecondition):
+    """The event's time lies before the window for late events."""
+
+    reason = "EVENT_TOO_OLD"
+
+
+class EventInFuture(FailedPrecondition):
+    """The event's time lies more than five minutes ahead of the server's clock."""
+
+    reason = "EVENT_IN_FUTURE"
+
+
+class AmountOutOfRange(FailedPrecondition):
+    """A stored total would leave the range of plus or minus 2**62."""
+
+    reason = "AMOUNT_OUT_OF_RANGE"
+
+
+class QuotaExceeded(ResourceExhausted):
+    """The allowance of a hard-limited meter does not suffice."""
+
+    reason = "QUOTA_EXCEEDED"
+
+
+class Overloaded(Unavailable):
+    """The queue is full; nothing was written."""
+
+    reason = "OVERLOADED"
+
+
+class StoreUnavailable(Unavailable):
+    """The database does not answer or cannot write."""
+
+    reason = "STORE_UNAVAILABLE"
+
+
+class ShuttingDown(Unavailable):
+    """This process takes no more work."""
+
+    reason = "SHUTTING_DOWN"
+
+
+class Contention(Aborted):
+    """Concurrent transactions collided more often than we retry."""
+
+    reason = "CONTENTION"
+
+
+class OutOfTime(DeadlineExceeded):
+    """The call's deadline passed before its answer was stored, or before we could tell."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+
+class InternalError(Internal):
+    """The only text a caller sees of a defect: an id to look up in the log."""
+
+    reason = "INTERNAL"

@@ -1,0 +1,1 @@
+"""Group commit: many commands, one transaction, answers after the commit."""

@@ -1,0 +1,38 @@
+"""What a command would answer now, decided on a snapshot that nobody saves (requirement U13)."""
+
+from collections.abc import Callable, Sequence
+
+from tollhoused.domain.books import Moved
+from tollhoused.domain.commands import Command
+from tollhoused.domain.decision import Rules
+from tollhoused.errors import Contention
+from tollhoused.journal.settling import Outcome, redirected, settle_each, settle_together
+from tollhoused.store.shelf import CatalogueShelf
+from tollhoused.store.store import Store
+from tollhoused.store.wanted import wanted_by
+
+ATTEMPTS_MAX = 3
+
+
+def preview(
+    store: Store,
+    shelf: CatalogueShelf,
+    clock: Callable[[], int],
+    rules: Rules,
+    commands: Sequence[Command],
+    atomic: bool,
+) -> list[Outcome]:
+    """The outcomes that the journal would give, and nothing written.
+
+    Raises StoreFault, and Contention if subjects keep moving.
+    """
+    settle = settle_together if atomic else settle_each
+    for _ in range(ATTEMPTS_MAX):
+        books = store.snapshot(wanted_by(commands), clock)
+        outcomes = settle(books, commands, shelf.history, rules)
+        settled = [outcome for outcome in outcomes if not isinstance(outcome, Moved)]
+        if len(settled) == len(outcomes):
+            return settled
+        pairs = zip(commands, outcomes, strict=True)
+        commands = [redirected(command, item) if isinstance(item, Moved) else command for command, item in pairs]
+    raise Contention("the subject's account changed at every attempt")

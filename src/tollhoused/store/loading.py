@@ -1,0 +1,162 @@
+"""Loads the set that a batch needs, and saves the set that it changed."""
+
+from collections.abc import Callable
+
+from tollhoused.domain.account import NEVER_US, Account, Segment
+from tollhoused.domain.books import Books
+from tollhoused.domain.directory import Directory
+from tollhoused.domain.identity import Subject
+from tollhoused.store.dialect import Query, Rows, Write
+from tollhoused.store.rows import (
+    Row,
+    account_from_row,
+    counter_from_row,
+    counter_row,
+    entry_row,
+    grant_from_row,
+    grant_row,
+    moving_columns,
+    new_account_row,
+    operation_from_row,
+    operation_row,
+    organization_from_row,
+    override_from_row,
+    override_row,
+    segment_from_row,
+    segment_row,
+    subscription_from_row,
+    subscription_row,
+    user_from_row,
+    user_row,
+)
+from tollhoused.store.session import Ask, Session
+from tollhoused.store.statements import Statements
+from tollhoused.store.wanted import Wanted
+
+
+def load(session: Session, statements: Statements, wanted: Wanted, clock: Callable[[], int], lock: bool) -> Books:
+    """The wanted set in one round trip, and one more for accounts that turn out to be due.
+
+    With `lock`, account rows are locked in the order of their ids before anything else is read, so that what follows is
+    current; the clock is read after that. Accounts that do not exist are absent.
+    """
+    since = sorted(wanted.accounts.items())
+    meters = [(account, meter, wanted.accounts[account]) for account, meter in wanted.meters]
+    plan: list[tuple[str, Query, Rows]] = [
+        ("accounts", statements.accounts_locked if lock else statements.accounts, since),
+        ("segments", statements.segments, since),
+        ("counters", statements.counters, meters),
+        ("grants", statements.grants, since),
+        ("operations", statements.operations, list(wanted.keys)),
+        *_directory_plan(statements, wanted, lock),
+        *_whole_plan(statements, [(id_, wanted.accounts[id_]) for id_ in sorted(wanted.whole)]),
+    ]
+    found = _ask(session, plan)
+    accounts = {row[0]: account_from_row(row, row[0] in wanted.whole) for row in found.get("accounts", ())}
+    _attach(accounts, found)
+    clock_us = clock()
+    due = [id_ for id_, account in accounts.items() if account.due_us <= clock_us and not account.whole]
+    if due:
+        _attach(accounts, _ask(session, _whole_plan(statements, [(id_, NEVER_US) for id_ in due])))
+        for id_ in due:
+            accounts[id_].whole = True
+    operations = {(row[0], row[1]): operation_from_row(row) for row in found.get("operations", ())}
+    return Books(clock_us, accounts, operations, _directory(found))
+
+
+def load_directory(session: Session, statements: Statements, subjects: set[Subject]) -> Directory:
+    """What the directory knows about these subjects."""
+    return _directory(_ask(session, _directory_plan(statements, Wanted(subjects=subjects), lock=False)))
+
+
+def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
+    """Everything that the books changed, in an order that keeps every constraint."""
+    dirty = [account for account in books.accounts.values() if account.dirty or account.version == 0]
+    new = [account for account in dirty if account.version == 0]
+    known = [account for account in dirty if account.version > 0]
+    directory = books.directory
+    plan: list[tuple[Write, list[Row]]] = [
+        (statements.insert_accounts, [new_account_row(account) for account in new]),
+        (statements.upsert_users, [user_row(user) for user in directory.changed_users.values()]),
+        (statements.insert_organizations, [(item.org_id, item.account_id) for item in directory.new_organizations]),
+        (statements.insert_operations, [operation_row(operation) for operation in books.added]),
+        (statements.insert_entries, [entry_row(a.id, entry) for a in dirty for entry in a.changes.entries]),
+        (statements.upsert_counters, [counter_row(a.id, a.counters[key]) for a in dirty for key in a.changes.counters]),
+        (statements.upsert_grants, [grant_row(a.id, a.grants[id_]) for a in dirty for id_ in a.changes.grants]),
+        (statements.upsert_segments, [segment_row(a.id, s) for a in dirty for s in _changed_segments(a)]),
+        (
+            statements.upsert_subscriptions,
+            [subscription_row(a.id, a.subscriptions[id_]) for a in dirty for id_ in a.changes.subscriptions],
+        ),
+        (
+            statements.upsert_overrides,
+            [override_row(a.id, a.overrides[id_]) for a in dirty for id_ in a.changes.overrides],
+        ),
+        (statements.update_accounts, [(*moving_columns(account), account.id, account.version) for account in known]),
+    ]
+    return [(write, rows) for write, rows in plan if rows]
+
+
+def _changed_segments(account: Account) -> list[Segment]:
+    if not account.changes.segments:
+        return []
+    return [segment for segment in account.segments if segment.start_us in account.changes.segments]
+
+
+def _whole_plan(statements: Statements, wanted: list[tuple[str, int]]) -> list[tuple[str, Query, Rows]]:
+    """What is added for accounts whose terms may change."""
+    return [
+        ("counters_whole", statements.counters_whole, wanted),
+        ("subscriptions", statements.subscriptions, wanted),
+        ("overrides", statements.overrides, wanted),
+    ]
+
+
+def _directory_plan(statements: Statements, wanted: Wanted, lock: bool) -> list[tuple[str, Query, Rows]]:
+    locked = lock and wanted.upserts
+    by_id = statements.users_by_id_locked if locked else statements.users_by_id
+    by_email = statements.users_by_email_locked if locked else statements.users_by_email
+    return [
+        ("users_by_id", by_id, _names(wanted, "user_id")),
+        ("users_by_email", by_email, _names(wanted, "email")),
+        ("organizations", statements.organizations, _names(wanted, "org_id")),
+    ]
+
+
+def _names(wanted: Wanted, part: str) -> Rows:
+    return [(name,) for name in sorted({getattr(subject, part) for subject in wanted.subjects} - {""})]
+
+
+def _ask(session: Session, plan: list[tuple[str, Query, Rows]]) -> dict[str, list[Row]]:
+    """Asks what has a set to ask for, all at once."""
+    asked = [(name, Ask(query, {query.relations[0].name: rows})) for name, query, rows in plan if rows]
+    if not asked:
+        return {}
+    answers = session.read([ask for _, ask in asked])
+    return {name: rows for (name, _), rows in zip(asked, answers, strict=True)}
+
+
+def _attach(accounts: dict[str, Account], found: dict[str, list[Row]]) -> None:
+    """Gives each account what belongs to it."""
+    for row in found.get("segments", ()):
+        accounts[row[0]].segments.append(segment_from_row(row))
+    for row in (*found.get("counters", ()), *found.get("counters_whole", ())):
+        counter = counter_from_row(row)
+        accounts[row[0]].counters[counter.segment_start_us, counter.meter] = counter
+    for row in found.get("grants", ()):
+        grant = grant_from_row(row)
+        accounts[row[0]].grants[grant.id] = grant
+    for row in found.get("subscriptions", ()):
+        accounts[row[0]].subscriptions[row[1]] = subscription_from_row(row)
+    for row in found.get("overrides", ()):
+        accounts[row[0]].overrides[row[1]] = override_from_row(row)
+
+
+def _directory(found: dict[str, list[Row]]) -> Directory:
+    directory = Directory()
+    for row in (*found.get("users_by_id", ()), *found.get("users_by_email", ())):
+        directory.add_user(user_from_row(row))
+    for row in found.get("organizations", ()):
+        organization = organization_from_row(row)
+        directory.organizations[organization.org_id] = organization
+    return directory

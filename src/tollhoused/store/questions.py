@@ -1,0 +1,101 @@
+"""Cold reads: lists, single rows, the applied catalogue versions."""
+
+from typing import Any
+
+from sqlalchemy import Select, Table, and_, bindparam, func, literal_column, or_, select
+
+from tollhoused.store import tables as t
+from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation
+
+SLICES = Relation("wanted_slices", (("slice", NUMBER),))
+
+
+def _number(name: str) -> Any:
+    return bindparam(name, type_=NUMBER)
+
+
+def _text(name: str) -> Any:
+    return bindparam(name, type_=TEXT)
+
+
+class Questions:
+    """Compiled once per engine. Scalar parameters are named in each query."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        operation = and_(
+            t.operations.c.idempotency_key == _text("idempotency_key"), t.operations.c.client == _text("client")
+        )
+        self.operation = dialect.query(select(t.operations).where(operation))
+        self.usage_events = self._usage_events(dialect)
+        self.entries = self._entries(dialect)
+        self.grants = dialect.query(self._grants())
+        self.subscriptions = dialect.query(self._of_account(t.subscriptions).order_by(t.subscriptions.c.start_us))
+        self.overrides = dialect.query(self._of_account(t.overrides).order_by(t.overrides.c.from_us))
+        self.users = dialect.query(self._of_account(t.users))
+        self.organizations = dialect.query(self._of_account(t.organizations))
+        after = t.accounts.c.id > _text("after")
+        self.accounts = dialect.query(select(t.accounts).where(after).order_by(t.accounts.c.id).limit(_number("size")))
+        newer = t.catalog_versions.c.version > _number("known")
+        versions = select(t.catalog_versions.c.version, t.catalog_versions.c.toml).where(newer)
+        self.catalogues = dialect.query(versions.order_by(t.catalog_versions.c.version))
+        self.add_catalogue = dialect.insert(t.catalog_versions)
+        due = t.accounts.c.due_us <= _number("now_us")
+        self.due_accounts = dialect.query(
+            select(t.accounts.c.id).where(due).order_by(t.accounts.c.due_us).limit(_number("size"))
+        )
+        self.alive = dialect.query(select(func.count()).select_from(t.catalog_versions))
+
+    def _of_account(self, table: Table) -> Select[Any]:
+        return select(table).where(table.c.account == _text("account"))
+
+    def _grants(self) -> Select[Any]:
+        """A page of an account's grants, newest first: their ids are time-ordered."""
+        row = t.grants.c
+        still_open = or_(_number("include_closed") == literal_column("1"), row.remaining_nanos > literal_column("0"))
+        page = self._of_account(t.grants).where(row.id < _text("before"), still_open)
+        return page.order_by(row.id.desc()).limit(_number("size"))
+
+    def _usage_events(self, dialect: Dialect) -> Query:
+        """Newest first, in the given slices and [from_us, to_us), after the cursor (before_us, after_key,
+        after_client).
+        """
+        wanted = dialect.relation(SLICES)
+        row = t.operations.c
+        later_key = or_(
+            row.idempotency_key > _text("after_key"),
+            and_(row.idempotency_key == _text("after_key"), row.client > _text("after_client")),
+        )
+        statement = (
+            select(t.operations)
+            .select_from(wanted)
+            .join(t.operations, and_(row.slice == wanted.c.slice, row.account == _text("account")))
+            .where(
+                row.kind == literal_column("'record_usage'"),
+                row.stored_at_us >= _number("from_us"),
+                row.stored_at_us < _number("to_us"),
+                or_(row.stored_at_us < _number("before_us"), and_(row.stored_at_us == _number("before_us"), later_key)),
+                or_(_text("meter").is_(None), row.meter == _text("meter")),
+                or_(_text("product").is_(None), row.product == _text("product")),
+            )
+            .order_by(row.stored_at_us.desc(), row.idempotency_key, row.client)
+            .limit(_number("size"))
+        )
+        return dialect.query(statement, SLICES)
+
+    def _entries(self, dialect: Dialect) -> Query:
+        """Newest first, in the given slices and [from_us, to_us), below the sequence number `before_sequence`."""
+        wanted = dialect.relation(SLICES)
+        row = t.ledger_entries.c
+        statement = (
+            select(t.ledger_entries)
+            .select_from(wanted)
+            .join(t.ledger_entries, and_(row.slice == wanted.c.slice, row.account == _text("account")))
+            .where(
+                row.booked_us >= _number("from_us"),
+                row.booked_us < _number("to_us"),
+                row.seq < _number("before_sequence"),
+            )
+            .order_by(row.seq.desc())
+            .limit(_number("size"))
+        )
+        return dialect.query(statement, SLICES)

@@ -1,0 +1,110 @@
+"""The statements of a batch, compiled once per engine."""
+
+from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, literal_column, or_, select
+
+from tollhoused.store import tables as t
+from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation, Write
+
+ACCOUNTS = Relation("wanted", (("account", TEXT), ("since_us", NUMBER)))
+METERS = Relation("wanted_meters", (("account", TEXT), ("meter", TEXT), ("since_us", NUMBER)))
+KEYS = Relation("wanted_keys", (("idempotency_key", TEXT), ("client", TEXT)))
+NAMES = Relation("wanted_names", (("name", TEXT),))
+
+MOVING_COLUMNS = ("version", "as_of_us", "due_us", "balance_nanos", "debt_nanos", "ledger_seq")
+
+
+class Statements:
+    """Reads take the relations above; writes take rows in the order of their table's columns."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        wanted = dialect.relation(ACCOUNTS)
+        accounts = select(t.accounts).join(wanted, t.accounts.c.id == wanted.c.account)
+        self.accounts = dialect.query(accounts, ACCOUNTS)
+        locked = accounts.order_by(t.accounts.c.id).with_for_update(of=t.accounts)
+        self.accounts_locked = dialect.query(locked, ACCOUNTS) if dialect.locks_rows else self.accounts
+        self.segments = dialect.query(self._segments(wanted), ACCOUNTS)
+        self.counters = self._counters(dialect)
+        self.counters_whole = self._counters_whole(dialect)
+        self.grants = dialect.query(
+            self._of(t.grants, wanted).where(t.grants.c.remaining_nanos > literal_column("0")), ACCOUNTS
+        )
+        self.subscriptions = dialect.query(self._open(t.subscriptions, wanted, "end_us"), ACCOUNTS)
+        self.overrides = dialect.query(self._open(t.overrides, wanted, "until_us"), ACCOUNTS)
+        self.operations = self._operations(dialect)
+        self.users_by_id = self._named(dialect, t.users, "user_id")
+        self.users_by_email = self._named(dialect, t.users, "email")
+        self.organizations = self._named(dialect, t.organizations, "org_id")
+        self.users_by_id_locked = self._named(dialect, t.users, "user_id", lock=True)
+        self.users_by_email_locked = self._named(dialect, t.users, "email", lock=True)
+        self.insert_accounts = dialect.insert(t.accounts)
+        self.insert_operations = dialect.insert(t.operations)
+        self.insert_entries = dialect.insert(t.ledger_entries)
+        self.insert_organizations = dialect.insert(t.organizations)
+        self.upsert_users = dialect.upsert(t.users)
+        self.upsert_counters = dialect.upsert(t.counters)
+        self.upsert_grants = dialect.upsert(t.grants)
+        self.upsert_segments = dialect.upsert(t.segments)
+        self.upsert_subscriptions = dialect.upsert(t.subscriptions)
+        self.upsert_overrides = dialect.upsert(t.overrides)
+        self.update_accounts: Write = dialect.update_versioned(t.accounts, MOVING_COLUMNS)
+
+    def _of(self, table: Table, wanted: FromClause) -> Select[tuple[object, ...]]:
+        return select(table).join(wanted, table.c.account == wanted.c.account)
+
+    def _segments(self, wanted: FromClause) -> Select[tuple[object, ...]]:
+        """The open segment, and those that reach past the earliest event time that is asked for; in order."""
+        return (
+            self._of(t.segments, wanted)
+            .where(self._reaches(wanted))
+            .order_by(t.segments.c.account, t.segments.c.start_us)
+        )
+
+    def _open(self, table: Table, wanted: FromClause, end: str) -> Select[tuple[object, ...]]:
+        """Rows that have not ended by the time the account was last brought up to date."""
+        joined = self._of(table, wanted).join(t.accounts, t.accounts.c.id == wanted.c.account)
+        return joined.where(or_(table.c[end].is_(None), table.c[end] > t.accounts.c.as_of_us))
+
+    def _counters(self, dialect: Dialect) -> Query:
+        """The counters of (account, meter) pairs in the segments that a batch may touch."""
+        wanted = dialect.relation(METERS)
+        statement = (
+            select(t.counters)
+            .select_from(wanted)
+            .join(t.segments, and_(t.segments.c.account == wanted.c.account, self._reaches(wanted)))
+            .join(t.counters, and_(self._of_segment(), t.counters.c.meter == wanted.c.meter))
+        )
+        return dialect.query(statement, METERS)
+
+    def _counters_whole(self, dialect: Dialect) -> Query:
+        """Every counter of the accounts' open segments, and of those that reach past an instant."""
+        wanted = dialect.relation(ACCOUNTS)
+        statement = (
+            select(t.counters)
+            .select_from(wanted)
+            .join(t.segments, and_(t.segments.c.account == wanted.c.account, self._reaches(wanted)))
+            .join(t.counters, self._of_segment())
+        )
+        return dialect.query(statement, ACCOUNTS)
+
+    def _reaches(self, wanted: FromClause) -> ColumnElement[bool]:
+        return or_(t.segments.c.end_us.is_(None), t.segments.c.end_us > wanted.c.since_us)
+
+    def _of_segment(self) -> ColumnElement[bool]:
+        same_account = t.counters.c.account == t.segments.c.account
+        return and_(same_account, t.counters.c.segment_start_us == t.segments.c.start_us)
+
+    def _operations(self, dialect: Dialect) -> Query:
+        wanted = dialect.relation(KEYS)
+        same_key = and_(
+            t.operations.c.idempotency_key == wanted.c.idempotency_key, t.operations.c.client == wanted.c.client
+        )
+        return dialect.query(select(t.operations).select_from(wanted).join(t.operations, same_key), KEYS)
+
+    def _named(self, dialect: Dialect, table: Table, column: str, lock: bool = False) -> Query:
+        """Directory entries by one of their names; locked where the batch may change them."""
+        wanted = dialect.relation(NAMES)
+        statement = select(table).join(wanted, table.c[column] == wanted.c.name)
+        if lock and dialect.locks_rows:
+            statement = statement.order_by(table.c.id).with_for_update(of=table)
+        return dialect.query(statement, NAMES)

@@ -1,0 +1,177 @@
+"""The store as the rest of the house sees it: batches, snapshots, and answers to questions, in the domain's own
+values.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tollhoused.domain.account import HOUR_US, Account, Grant, LedgerEntry, Subscription
+from tollhoused.domain.books import Books, Operation
+from tollhoused.domain.directory import Directory
+from tollhoused.domain.identity import Organization, Subject, User
+from tollhoused.domain.terms import Override
+from tollhoused.store import rows
+from tollhoused.store.dialect import Query, Rows
+from tollhoused.store.loading import load, load_directory, writes
+from tollhoused.store.postgres import PostgresEngine
+from tollhoused.store.questions import Questions
+from tollhoused.store.session import Ask, Engine, Session
+from tollhoused.store.sqlite import SqliteEngine
+from tollhoused.store.statements import Statements
+from tollhoused.store.wanted import Wanted
+
+SQLITE_PREFIX = "sqlite:///"
+
+
+class Batch:
+    """One transaction that loads a set, and commits what was changed of it."""
+
+    def __init__(self, session: Session, statements: Statements) -> None:
+        self._session = session
+        self._statements = statements
+
+    def load(self, wanted: Wanted, clock: Callable[[], int]) -> Books:
+        """Locks the accounts, then reads the rest."""
+        return load(self._session, self._statements, wanted, clock, lock=True)
+
+    def commit(self, books: Books) -> None:
+        """Stores all changes, or raises StoreFault and none. Nothing changed: nothing is written."""
+        changed = writes(self._statements, books)
+        if changed:
+            self._session.commit(changed)
+
+
+class Store:
+    """One database. Every method may raise StoreFault; questions answer from one snapshot each."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._statements = Statements(engine.dialect)
+        self._questions = Questions(engine.dialect)
+
+    @contextmanager
+    def batch(self) -> Iterator[Batch]:
+        """The writing transaction; one at a time, from the journal's thread."""
+        with self.engine.writing() as session:
+            yield Batch(session, self._statements)
+
+    def snapshot(self, wanted: Wanted, clock: Callable[[], int]) -> Books:
+        """The same set, read without locks: books that nobody saves."""
+        with self.engine.reading() as session:
+            return load(session, self._statements, wanted, clock, lock=False)
+
+    def directory(self, subjects: set[Subject]) -> Directory:
+        """What is known about these subjects."""
+        with self.engine.reading() as session:
+            return load_directory(session, self._statements, subjects)
+
+    def operation(self, idempotency_key: str, client: str) -> Operation | None:
+        """The operation stored under a key."""
+        found = self._ask(self._questions.operation, idempotency_key=idempotency_key, client=client)
+        return rows.operation_from_row(found[0]) if found else None
+
+    def usage_events(
+        self,
+        account_id: str,
+        from_us: int,
+        to_us: int,
+        meter: str | None,
+        product: str | None,
+        before: tuple[int, str, str] | None,
+        size: int,
+    ) -> list[Operation]:
+        """A page of recorded usage, newest first, stored in [from_us, to_us) and after the cursor `before`."""
+        before_us, after_key, after_client = before or (to_us, "", "")
+        found = self._ask(
+            self._questions.usage_events,
+            _slices(from_us, min(to_us, before_us + 1)),
+            account=account_id,
+            from_us=from_us,
+            to_us=to_us,
+            before_us=before_us,
+            after_key=after_key,
+            after_client=after_client,
+            meter=meter,
+            product=product,
+            size=size,
+        )
+        return [rows.operation_from_row(row) for row in found]
+
+    def ledger_entries(
+        self, account_id: str, from_us: int, to_us: int, before_sequence: int, size: int
+    ) -> list[LedgerEntry]:
+        """A page of the ledger, newest first, booked in [from_us, to_us) and below `before_sequence`."""
+        found = self._ask(
+            self._questions.entries,
+            _slices(from_us, to_us),
+            account=account_id,
+            from_us=from_us,
+            to_us=to_us,
+            before_sequence=before_sequence,
+            size=size,
+        )
+        return [rows.entry_from_row(row) for row in found]
+
+    def grants(self, account_id: str, include_closed: bool, before: str, size: int) -> list[Grant]:
+        """A page of an account's grants, newest first; closed ones have nothing left."""
+        found = self._ask(
+            self._questions.grants, account=account_id, include_closed=int(include_closed), before=before, size=size
+        )
+        return [rows.grant_from_row(row) for row in found]
+
+    def subscriptions(self, account_id: str) -> list[Subscription]:
+        """Every subscription the account ever had, oldest first."""
+        return [rows.subscription_from_row(row) for row in self._ask(self._questions.subscriptions, account=account_id)]
+
+    def overrides(self, account_id: str) -> list[Override]:
+        """Every override the account ever had, oldest first."""
+        return [rows.override_from_row(row) for row in self._ask(self._questions.overrides, account=account_id)]
+
+    def names(self, account_id: str) -> tuple[list[User], list[Organization]]:
+        """Who the account belongs to."""
+        users = self._ask(self._questions.users, account=account_id)
+        organizations = self._ask(self._questions.organizations, account=account_id)
+        return [rows.user_from_row(row) for row in users], [rows.organization_from_row(row) for row in organizations]
+
+    def accounts(self, after: str, size: int) -> list[Account]:
+        """A page of accounts by id, without what belongs to them."""
+        found = self._ask(self._questions.accounts, after=after, size=size)
+        return [rows.account_from_row(row, whole=False) for row in found]
+
+    def due_accounts(self, now_us: int, size: int) -> list[str]:
+        """Accounts that time alone has changed by now, longest overdue first."""
+        return [row[0] for row in self._ask(self._questions.due_accounts, now_us=now_us, size=size)]
+
+    def catalogues(self, known: int) -> list[tuple[int, str]]:
+        """Applied catalogue versions above `known`, as (version, TOML text)."""
+        return [(row[0], row[1]) for row in self._ask(self._questions.catalogues, known=known)]
+
+    def add_catalogue(self, version: int, now_us: int, toml: str, sha256: str) -> None:
+        """Stores a version; raises StoreFault COLLISION when the number is taken."""
+        with self.engine.writing() as session:
+            session.commit([(self._questions.add_catalogue, [(version, now_us, toml, sha256)])])
+
+    def ping(self) -> None:
+        """Raises StoreFault unless the database answers."""
+        self._ask(self._questions.alive)
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self.engine.close()
+
+    def _ask(self, query: Query, sets: dict[str, Rows] | None = None, **values: Any) -> list[tuple[Any, ...]]:
+        with self.engine.reading() as session:
+            return session.read([Ask(query, sets or {}, values)])[0]
+
+
+def open_store(url: str) -> Store:
+    """The store of `sqlite:///path` or `postgresql://...`; connections are made when first needed."""
+    if url.startswith(SQLITE_PREFIX):
+        return Store(SqliteEngine(url.removeprefix(SQLITE_PREFIX)))
+    return Store(PostgresEngine(url))
+
+
+def _slices(from_us: int, to_us: int) -> dict[str, Rows]:
+    """Every UTC hour that [from_us, to_us) touches."""
+    return {"wanted_slices": [(hour,) for hour in range(from_us // HOUR_US, (to_us - 1) // HOUR_US + 1)]}

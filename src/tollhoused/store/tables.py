@@ -1,0 +1,254 @@
+"""Every table, declared once: migrations, statements and cold reads are made from these (design: tables).
+
+Instants are microseconds since the epoch (UTC), amounts are nanos, both BIGINT. `slice` is the UTC hour of booking and
+leads the keys of the tables that only grow, so that new rows arrive at one end of each index. The hot tables carry no
+foreign keys: their rows are written in the transaction that holds the account's lock, and `verify` proves what a key
+would.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+LARGEST_TOTAL = 2**62
+
+
+def text(name: str) -> Column[str]:
+    """A text that is always there."""
+    return Column(name, Text, nullable=False)
+
+
+def maybe_text(name: str) -> Column[str]:
+    """A text that may be absent."""
+    return Column(name, Text, nullable=True)
+
+
+def number(name: str) -> Column[int]:
+    """A 64-bit integer that is always there."""
+    return Column(name, BigInteger, nullable=False)
+
+
+def maybe_number(name: str) -> Column[int]:
+    """A 64-bit integer that may be absent."""
+    return Column(name, BigInteger, nullable=True)
+
+
+def check(name: str, condition: str) -> CheckConstraint:
+    """A named rule of the domain, repeated where it cannot be passed by."""
+    return CheckConstraint(condition, name=name)
+
+
+def of_account() -> ForeignKeyConstraint:
+    """The row belongs to an account that exists."""
+    return ForeignKeyConstraint(["account"], ["accounts.id"])
+
+
+accounts = Table(
+    "accounts",
+    metadata,
+    text("id"),
+    text("kind"),
+    text("currency"),
+    text("zone"),
+    number("anchor_us"),
+    number("version"),
+    number("as_of_us"),
+    number("due_us"),
+    number("balance_nanos"),
+    number("debt_nanos"),
+    number("ledger_seq"),
+    PrimaryKeyConstraint("id"),
+    check("kind", "kind IN ('personal', 'organization')"),
+    check("version", "version >= 1"),
+    check("debt", f"debt_nanos BETWEEN 0 AND {LARGEST_TOTAL}"),
+    check("balance", f"balance_nanos BETWEEN -{LARGEST_TOTAL} AND {LARGEST_TOTAL}"),
+    check("ledger_seq", "ledger_seq >= 0"),
+    Index(None, "due_us", "id"),
+)
+
+users = Table(
+    "users",
+    metadata,
+    text("id"),
+    text("account"),
+    maybe_text("user_id"),
+    maybe_text("email"),
+    PrimaryKeyConstraint("id"),
+    UniqueConstraint("user_id"),
+    UniqueConstraint("email"),
+    of_account(),
+    check("named", "user_id IS NOT NULL OR email IS NOT NULL"),
+)
+
+organizations = Table(
+    "organizations",
+    metadata,
+    text("org_id"),
+    text("account"),
+    PrimaryKeyConstraint("org_id"),
+    of_account(),
+)
+
+catalog_versions = Table(
+    "catalog_versions",
+    metadata,
+    Column("version", Integer, nullable=False, autoincrement=False),
+    number("applied_at_us"),
+    text("toml"),
+    text("sha256"),
+    PrimaryKeyConstraint("version"),
+    check("version", "version >= 1"),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    text("account"),
+    text("id"),
+    text("provider"),
+    text("plan"),
+    number("plan_version"),
+    number("start_us"),
+    maybe_number("end_us"),
+    number("anchor_us"),
+    PrimaryKeyConstraint("account", "id"),
+    of_account(),
+    check("validity", "end_us IS NULL OR end_us >= start_us"),
+)
+
+overrides = Table(
+    "overrides",
+    metadata,
+    text("account"),
+    text("id"),
+    text("meter"),
+    maybe_number("included"),
+    maybe_text("policy"),
+    maybe_text("rate"),
+    number("from_us"),
+    maybe_number("until_us"),
+    PrimaryKeyConstraint("account", "id"),
+    of_account(),
+    check("included", "included IS NULL OR included >= 0"),
+    check("validity", "until_us IS NULL OR until_us >= from_us"),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    text("account"),
+    number("start_us"),
+    maybe_number("end_us"),
+    number("period_start_us"),
+    number("period_end_us"),
+    maybe_text("subscription"),
+    text("plan"),
+    number("plan_version"),
+    text("terms"),
+    PrimaryKeyConstraint("account", "start_us"),
+    of_account(),
+    check("validity", "end_us IS NULL OR end_us > start_us"),
+    check("period", "period_start_us <= start_us AND start_us < period_end_us"),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    text("account"),
+    number("segment_start_us"),
+    text("meter"),
+    number("carried"),
+    number("used"),
+    number("overage"),
+    number("charged_nanos"),
+    PrimaryKeyConstraint("account", "segment_start_us", "meter"),
+    check("carried", f"carried BETWEEN 0 AND {LARGEST_TOTAL}"),
+    check("used", f"used BETWEEN 0 AND {LARGEST_TOTAL}"),
+    check("overage", "overage BETWEEN 0 AND used"),
+    check("charged", f"charged_nanos BETWEEN 0 AND {LARGEST_TOTAL}"),
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    text("idempotency_key"),
+    text("client"),
+    text("account"),
+    text("kind"),
+    number("slice"),
+    number("stored_at_us"),
+    number("event_at_us"),
+    maybe_text("product"),
+    maybe_text("meter"),
+    maybe_number("segment_start_us"),
+    maybe_number("quantity"),
+    maybe_number("overage"),
+    maybe_number("charged_nanos"),
+    maybe_text("metadata"),
+    text("sent"),
+    text("answer"),
+    PrimaryKeyConstraint("idempotency_key", "client"),
+    Index(None, "slice", "account", "stored_at_us"),
+    check("quantity", "quantity IS NULL OR quantity >= 0"),
+    check("charged", "charged_nanos IS NULL OR charged_nanos >= 0"),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    text("account"),
+    text("id"),
+    text("category"),
+    number("priority"),
+    number("effective_us"),
+    maybe_number("expires_us"),
+    text("meters"),
+    number("amount_nanos"),
+    number("remaining_nanos"),
+    number("created_us"),
+    PrimaryKeyConstraint("account", "id"),
+    of_account(),
+    check("category", "category IN ('paid', 'promotional')"),
+    check("amount", f"amount_nanos BETWEEN 1 AND {LARGEST_TOTAL}"),
+    check("remaining", "remaining_nanos BETWEEN 0 AND amount_nanos"),
+    check("validity", "expires_us IS NULL OR expires_us > effective_us"),
+)
+
+ledger_entries = Table(
+    "ledger_entries",
+    metadata,
+    number("slice"),
+    text("account"),
+    number("seq"),
+    number("booked_us"),
+    number("effective_us"),
+    maybe_text("grant_id"),
+    number("amount_nanos"),
+    number("balance_after_nanos"),
+    text("cause_kind"),
+    text("cause"),
+    text("cause_client"),
+    PrimaryKeyConstraint("slice", "account", "seq"),
+    check("seq", "seq >= 1"),
+    check("amount", "amount_nanos <> 0"),
+)

@@ -1,0 +1,55 @@
+"""What a batch or a question needs loaded, as sets: one statement per table, whatever the size."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tollhoused.domain.account import NEVER_US
+from tollhoused.domain.commands import Command, RecordUsage, Tick, UpsertOrganization, UpsertUser
+from tollhoused.domain.identity import Subject
+
+
+@dataclass(slots=True)
+class Wanted:
+    """Accounts with the earliest event time asked of each, counters by (account, meter), operations by (key, client).
+
+    `whole` accounts are loaded with every counter of their open segment, every subscription and every override.
+    `upserts` says that directory entries will change and must be locked.
+    """
+
+    accounts: dict[str, int] = field(default_factory=dict)
+    meters: set[tuple[str, str]] = field(default_factory=set)
+    whole: set[str] = field(default_factory=set)
+    keys: set[tuple[str, str]] = field(default_factory=set)
+    subjects: set[Subject] = field(default_factory=set)
+    upserts: bool = False
+
+
+def wanted_by(commands: Iterable[Command]) -> Wanted:
+    """The set that these commands touch."""
+    wanted = Wanted()
+    for command in commands:
+        if command.idempotency_key:
+            wanted.keys.add((command.idempotency_key, command.client))
+        if isinstance(command, UpsertUser | UpsertOrganization):
+            wanted.upserts = True
+            wanted.subjects.add(command.subject)
+            wanted.accounts.setdefault(command.account_id, NEVER_US)
+            continue
+        account = command.account_id
+        if isinstance(command, RecordUsage):
+            event_us = NEVER_US if command.event_us is None else command.event_us
+            wanted.accounts[account] = min(event_us, wanted.accounts.get(account, NEVER_US))
+            wanted.meters.add((account, command.meter))
+        else:
+            wanted.accounts.setdefault(account, NEVER_US)
+        if command.needs_whole:
+            wanted.whole.add(account)
+        if not isinstance(command, Tick):
+            wanted.subjects.add(command.subject)
+    return wanted
+
+
+def whole_accounts(account_ids: Iterable[str], since_us: int) -> Wanted:
+    """Everything that is current about these accounts, and their segments since an instant, for questions."""
+    ids = list(account_ids)
+    return Wanted(accounts=dict.fromkeys(ids, since_us), whole=set(ids))

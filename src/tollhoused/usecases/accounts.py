@@ -1,0 +1,90 @@
+"""Users, organizations and their accounts (requirement I2)."""
+
+from dataclasses import dataclass
+
+from tollhoused.domain.account import Account, Subscription
+from tollhoused.domain.advance import counting_subscription
+from tollhoused.domain.books import Settled
+from tollhoused.domain.commands import UpsertOrganization, UpsertUser
+from tollhoused.domain.identity import Match, MatchedBy, Organization, Subject, User
+from tollhoused.domain.terms import Override
+from tollhoused.errors import InvalidField
+from tollhoused.usecases import forms
+from tollhoused.usecases.core import Call, Core, reading
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account with everything an operator asks about it; `counting` is the id of the subscription that counts."""
+
+    account: Account
+    match: Match
+    users: list[User]
+    organizations: list[Organization]
+    subscriptions: list[Subscription]
+    overrides: list[Override]
+    counting: str | None
+
+
+def upsert_user(
+    core: Core, call: Call, *, user_id: str, email: str, zone: str, idempotency_key: str, validate_only: bool
+) -> Settled:
+    """Makes a user and the personal account, or completes the user; an existing account keeps its zone."""
+    forms.idempotency_key(idempotency_key)
+    if not (user_id or email):
+        raise InvalidField("user_id", "is required unless an email is given")
+    subject = Subject(
+        user_id=forms.text("user_id", user_id, forms.ID_LENGTH_MAX, required=False),
+        email=forms.email_address("email", email),
+    )
+    match = _owner(core, subject)
+    command = UpsertUser(
+        client=call.client,
+        idempotency_key=idempotency_key,
+        subject=subject,
+        account_id=match.account_id if match else core.new_id("acct"),
+        matched_by=match.matched_by if match else MatchedBy.USER_ID,
+        new_user_id=core.new_id("user"),
+        zone=forms.zone(zone),
+        currency=core.catalogue.currency,
+    )
+    return core.run(call, command, validate_only)
+
+
+def upsert_organization(
+    core: Core, call: Call, *, org_id: str, zone: str, idempotency_key: str, validate_only: bool
+) -> Settled:
+    """Makes an organization and its account; an existing account keeps its zone."""
+    forms.idempotency_key(idempotency_key)
+    subject = Subject(org_id=forms.text("org_id", org_id, forms.ID_LENGTH_MAX))
+    match = _owner(core, subject)
+    command = UpsertOrganization(
+        client=call.client,
+        idempotency_key=idempotency_key,
+        subject=subject,
+        account_id=match.account_id if match else core.new_id("acct"),
+        matched_by=MatchedBy.ORG_ID,
+        zone=forms.zone(zone),
+        currency=core.catalogue.currency,
+    )
+    return core.run(call, command, validate_only)
+
+
+def get_account(core: Core, subject: Subject) -> AccountView:
+    """The account that a subject names, with its names, subscriptions and overrides, ended ones included."""
+    match = core.resolve(subject)
+    account = core.look([match.account_id])[match.account_id]
+    with reading():
+        users, organizations = core.store.names(account.id)
+        subscriptions = core.store.subscriptions(account.id)
+        overrides = core.store.overrides(account.id)
+    counting = counting_subscription(account, account.as_of_us, core.shelf.history)
+    return AccountView(
+        account, match, users, organizations, subscriptions, overrides, counting.id if counting else None
+    )
+
+
+def _owner(core: Core, subject: Subject) -> Match | None:
+    """The account that an upsert would complete, to lock it; the journal looks again."""
+    with reading():
+        return core.store.directory({subject}).owner(subject)

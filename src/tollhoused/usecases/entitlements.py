@@ -1,0 +1,215 @@
+"""May this customer do this, and what is left? (requirements E1 to E4)"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tollhoused.domain.account import Account, Segment
+from tollhoused.domain.answers import BalanceFacts, UsageAnswer
+from tollhoused.domain.catalogue import MeterTerms, Plan, Policy
+from tollhoused.domain.commands import RecordUsage
+from tollhoused.domain.credits import balance_facts
+from tollhoused.domain.identity import Match, Subject
+from tollhoused.domain.terms import charge_for, overage_of
+from tollhoused.errors import (
+    FailedPrecondition,
+    InsufficientCredits,
+    InternalError,
+    InvalidField,
+    ResourceExhausted,
+    TollhouseError,
+)
+from tollhoused.usecases import forms
+from tollhoused.usecases.core import Call, Core
+from tollhoused.usecases.usage import UsageReport, usage_command
+
+BATCH_SUBJECTS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class MeterState:
+    """One meter in the current usage period. Overage and charge are of the whole period, all its segments."""
+
+    meter: str
+    terms: MeterTerms
+    used: int
+    remaining: int | None
+    overage: int
+    charged_nanos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    """What an account may do now. `valid_until_us` is the next instant at which time alone changes the answer."""
+
+    account: Account
+    match: Match
+    has_access: bool
+    segment: Segment
+    meters: list[MeterState]
+    overage_allowed: bool
+    balance: BalanceFacts
+    valid_until_us: int
+    active_subscriptions: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageCheck:
+    """Whether a usage event would be allowed now.
+
+    `answer` is what recording it would say, None where it would be refused.
+    """
+
+    allowed: bool
+    refusal: TollhouseError | None
+    account: Account
+    match: Match
+    meter: str
+    segment: Segment
+    answer: UsageAnswer | None
+    cost_nanos: int
+    overage: int
+    missing_nanos: int
+    plans_that_allow: list[str]
+
+
+def get_entitlement(core: Core, subject: Subject, product: str) -> Entitlement:
+    """Everything that an account may do, has used and has left."""
+    forms.product(core.catalogue, product, required=False)
+    match = core.match(subject)
+    account = core.look([match.account_id])[match.account_id]
+    return _entitlement(core, match, account, product)
+
+
+def batch_get_entitlements(
+    core: Core, subjects: Sequence[Subject | TollhouseError], product: str
+) -> list[Entitlement | TollhouseError]:
+    """Entitlements in the order of the subjects; a subject that cannot be resolved has its refusal."""
+    if not 1 <= len(subjects) <= BATCH_SUBJECTS_MAX:
+        raise InvalidField("subjects", f"must have from 1 to {BATCH_SUBJECTS_MAX} entries")
+    forms.product(core.catalogue, product, required=False)
+    matches = core.match_all([subject for subject in subjects if isinstance(subject, Subject)])
+    ids = {match.account_id for match in matches.values() if isinstance(match, Match)}
+    accounts = core.look(sorted(ids)) if ids else {}
+    results: list[Entitlement | TollhouseError] = []
+    for subject in subjects:
+        match = matches[subject] if isinstance(subject, Subject) else subject
+        if isinstance(match, Match):
+            results.append(_entitlement(core, match, accounts[match.account_id], product))
+        else:
+            results.append(match)
+    return results
+
+
+def check_feature(core: Core, subject: Subject, feature: str) -> tuple[bool, str]:
+    """Whether the current plan has a feature, and the plan. Raises InvalidField for a feature that nothing declares."""
+    forms.text("feature", feature, forms.FEATURE_LENGTH_MAX)
+    match = core.match(subject)
+    account = core.look([match.account_id])[match.account_id]
+    terms = account.segment.terms
+    catalogue = core.catalogue
+    products = {f"{product}.access" for product in catalogue.products}
+    if feature not in terms.features and feature not in catalogue.features and feature not in products:
+        raise InvalidField("feature", f"{feature!r} is neither a feature of the catalogue nor of the plan")
+    return feature in terms.features, terms.plan
+
+
+def check_usage(core: Core, call: Call, subject: Subject, report: UsageReport) -> UsageCheck:
+    """Would this usage be allowed now, what would it cost, and what would help?
+
+    Never writes; a refusal is an answer.
+    """
+    command = usage_command(core, call, report, subject, keyed=False)
+    match = core.match(subject)
+    account = core.look([match.account_id])[match.account_id]
+    segment = account.segment_at(command.event_us or account.as_of_us)
+    outcome = core.run_all(call, [command], validate_only=True)[0]
+    cost_nanos, overage = _cost(account, segment, command)
+    if isinstance(outcome, TollhouseError):
+        if not isinstance(outcome, FailedPrecondition | ResourceExhausted):
+            raise outcome
+        missing = outcome.metadata.get("missing_nanos", "0") if isinstance(outcome, InsufficientCredits) else "0"
+        plans = _plans_that_allow(core, account, command)
+        return UsageCheck(
+            False, outcome, account, match, command.meter, segment, None, cost_nanos, overage, int(missing), plans
+        )
+    if not isinstance(outcome.answer, UsageAnswer):
+        raise InternalError("internal error")
+    answer = outcome.answer
+    return UsageCheck(
+        True,
+        None,
+        account,
+        match,
+        command.meter,
+        segment,
+        answer,
+        answer.charged_nanos,
+        answer.overage_quantity,
+        0,
+        _plans_that_allow(core, account, command),
+    )
+
+
+def _entitlement(core: Core, match: Match, account: Account, product: str) -> Entitlement:
+    segment = account.segment
+    terms = segment.terms
+    products = [product] if product else core.catalogue.products
+    now_us = account.as_of_us
+    return Entitlement(
+        account=account,
+        match=match,
+        has_access=any(terms.grants_product(item) for item in products),
+        segment=segment,
+        meters=[_meter_state(account, code, item) for code, item in sorted(terms.meters.items())],
+        overage_allowed=any(item.policy is Policy.CREDITS for item in terms.meters.values()),
+        balance=balance_facts(account, now_us),
+        valid_until_us=account.due_us,
+        active_subscriptions=sum(item.runs(now_us) for item in account.subscriptions.values()),
+    )
+
+
+def _meter_state(account: Account, meter: str, terms: MeterTerms) -> MeterState:
+    segment = account.segment
+    counter = account.counter(segment, meter)
+    used = counter.carried + counter.used
+    of_period = [
+        account.counter(item, meter) for item in account.segments if item.period_start_us == segment.period_start_us
+    ]
+    return MeterState(
+        meter=meter,
+        terms=terms,
+        used=used,
+        remaining=None if terms.policy is Policy.UNMETERED else max(0, terms.included - used),
+        overage=sum(item.overage for item in of_period),
+        charged_nanos=sum(item.charged_nanos for item in of_period),
+    )
+
+
+def _cost(account: Account, segment: Segment, command: RecordUsage) -> tuple[int, int]:
+    """What the usage would cost in nanos, and its overage, whether or not it would be allowed."""
+    terms = segment.terms.meters.get(command.meter)
+    if terms is None:
+        return 0, 0
+    counter = account.counter(segment, command.meter)
+    before = overage_of(terms, counter.carried, counter.used)
+    overage = overage_of(terms, counter.carried, counter.used + command.quantity)
+    return charge_for(terms, overage) - charge_for(terms, before), overage - before
+
+
+def _plans_that_allow(core: Core, account: Account, command: RecordUsage) -> list[str]:
+    """Plans of the newest version under which the period's use and this event would pass, lowest rank first."""
+    used = account.counter(account.segment, command.meter)
+    total = used.carried + used.used + command.quantity
+    available_nanos = account.available_nanos(command.meter, account.as_of_us)
+
+    def allows(plan: Plan) -> bool:
+        terms = plan.meters.get(command.meter)
+        if terms is None or f"{command.product}.access" not in plan.features:
+            return False
+        if terms.policy is Policy.HARD_LIMIT:
+            return total <= terms.included
+        before = overage_of(terms, 0, total - command.quantity)
+        return charge_for(terms, overage_of(terms, 0, total)) - charge_for(terms, before) <= available_nanos
+
+    plans = sorted(core.catalogue.plans.values(), key=lambda plan: plan.rank)
+    return [plan.code for plan in plans if allows(plan)]

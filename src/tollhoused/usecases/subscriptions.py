@@ -1,0 +1,126 @@
+"""Plans that operators assign, exceptions that they make, and what there is to choose from (requirements S1, S9)."""
+
+from tollhoused.domain.books import Settled
+from tollhoused.domain.catalogue import Catalogue, Policy
+from tollhoused.domain.commands import AssignPlan, RemoveOverride, SetOverride, UnassignPlan
+from tollhoused.domain.identity import Subject
+from tollhoused.domain.rates import MAX_UNITS, Rate
+from tollhoused.errors import InvalidField
+from tollhoused.usecases import forms
+from tollhoused.usecases.core import Call, Core
+
+
+def assign_plan(
+    core: Core,
+    call: Call,
+    *,
+    subject: Subject,
+    plan: str,
+    plan_version: int,
+    start_us: int | None,
+    end_us: int | None,
+    subscription_id: str,
+    idempotency_key: str,
+    validate_only: bool,
+) -> Settled:
+    """Assigns a plan without a provider, or changes the plan of the manual subscription `subscription_id`."""
+    forms.idempotency_key(idempotency_key)
+    match = core.match(subject)
+    command = AssignPlan(
+        client=call.client,
+        idempotency_key=idempotency_key,
+        subject=subject,
+        account_id=match.account_id,
+        matched_by=match.matched_by,
+        new_id=core.new_id("sub"),
+        changes=forms.text("subscription_id", subscription_id, forms.ID_LENGTH_MAX, required=False),
+        plan=forms.text("plan", plan, forms.NAME_LENGTH_MAX),
+        plan_version=_version(core, plan_version) if plan_version else None,
+        start_us=start_us,
+        end_us=end_us,
+    )
+    return core.run(call, command, validate_only)
+
+
+def unassign_plan(
+    core: Core, call: Call, *, subject: Subject, subscription_id: str, idempotency_key: str, validate_only: bool
+) -> Settled:
+    """Ends a manual subscription now."""
+    forms.idempotency_key(idempotency_key)
+    match = core.match(subject)
+    command = UnassignPlan(
+        client=call.client,
+        idempotency_key=idempotency_key,
+        subject=subject,
+        account_id=match.account_id,
+        matched_by=match.matched_by,
+        subscription_id=forms.text("subscription_id", subscription_id, forms.ID_LENGTH_MAX),
+    )
+    return core.run(call, command, validate_only)
+
+
+def set_override(
+    core: Core,
+    call: Call,
+    *,
+    subject: Subject,
+    meter: str,
+    included: int | None,
+    policy: Policy | None,
+    rate: Rate | None,
+    from_us: int | None,
+    until_us: int | None,
+    idempotency_key: str,
+    validate_only: bool,
+) -> Settled:
+    """Makes an exception for one meter of one account."""
+    forms.idempotency_key(idempotency_key)
+    if included is None and policy is None and rate is None:
+        raise InvalidField("included", "is required unless a policy or a rate is given")
+    if included is not None:
+        forms.in_range(included, 0, MAX_UNITS, "included")
+    match = core.match(subject)
+    command = SetOverride(
+        client=call.client,
+        idempotency_key=idempotency_key,
+        subject=subject,
+        account_id=match.account_id,
+        matched_by=match.matched_by,
+        override_id=core.new_id("ovr"),
+        meter=forms.meter(core.catalogue, meter).code,
+        included=included,
+        policy=policy,
+        rate=rate,
+        from_us=from_us,
+        until_us=until_us,
+    )
+    return core.run(call, command, validate_only)
+
+
+def remove_override(
+    core: Core, call: Call, *, subject: Subject, override_id: str, idempotency_key: str, validate_only: bool
+) -> Settled:
+    """Ends an override now."""
+    forms.idempotency_key(idempotency_key)
+    match = core.match(subject)
+    command = RemoveOverride(
+        client=call.client,
+        idempotency_key=idempotency_key,
+        subject=subject,
+        account_id=match.account_id,
+        matched_by=match.matched_by,
+        override_id=forms.text("override_id", override_id, forms.ID_LENGTH_MAX),
+    )
+    return core.run(call, command, validate_only)
+
+
+def list_plans(core: Core, plan_version: int) -> tuple[int, Catalogue]:
+    """The plans of a catalogue version; 0 stands for the newest."""
+    version = _version(core, plan_version) if plan_version else core.shelf.history.newest_version
+    return version, core.shelf.history.versions[version]
+
+
+def _version(core: Core, version: int) -> int:
+    if version not in core.shelf.history.versions:
+        raise InvalidField("plan_version", f"{version} is not an applied catalogue version")
+    return version

@@ -1,0 +1,166 @@
+"""Recording usage, and asking what was recorded (requirements U1 to U5, U12)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tollhoused.domain.books import Operation, Settled
+from tollhoused.domain.commands import Enforcement, RecordUsage
+from tollhoused.domain.identity import Match, Subject
+from tollhoused.errors import InvalidField, OperationNotFound, TollhouseError
+from tollhoused.journal.settling import Outcome
+from tollhoused.usecases import forms
+from tollhoused.usecases.core import Call, Core, reading
+from tollhoused.usecases.pages import TimeRange, cursor_text, cursor_values
+
+BATCH_ITEMS_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    """One usage event as a caller sent it. `event_us` is None where no time was given."""
+
+    user_id: str
+    email: str
+    org_id: str
+    product: str
+    meter: str
+    quantity: int
+    event_us: int | None
+    enforcement: Enforcement
+    metadata: Mapping[str, str]
+    idempotency_key: str
+
+
+def record(core: Core, call: Call, report: UsageReport, validate_only: bool) -> Settled:
+    """Records one usage event exactly once per key, in one transaction. Raises its refusal."""
+    command = usage_command(core, call, report, _subject(report))
+    return core.run(call, command, validate_only)
+
+
+def record_batch(
+    core: Core, call: Call, reports: Sequence[UsageReport], *, atomic: bool, validate_only: bool
+) -> list[Outcome]:
+    """Outcomes in the order of the reports. An atomic batch raises the refusal of any of its items and records none."""
+    if not 1 <= len(reports) <= BATCH_ITEMS_MAX:
+        raise InvalidField("items", f"must have from 1 to {BATCH_ITEMS_MAX} entries")
+    prepared = _prepare(core, call, reports)
+    if not atomic:
+        commands = [item for item in prepared if isinstance(item, RecordUsage)]
+        settled = iter(core.run_all(call, commands, validate_only=validate_only) if commands else ())
+        return [next(settled) if isinstance(item, RecordUsage) else item for item in prepared]
+    for index, item in enumerate(prepared):
+        if isinstance(item, TollhouseError):
+            raise item.at_item(index)
+    commands = [item for item in prepared if isinstance(item, RecordUsage)]
+    for index, command in enumerate(commands):
+        if command.account_id != commands[0].account_id:
+            raise InvalidField(
+                f"items[{index}].subject", "names another account than the first item of an atomic batch"
+            )
+    outcomes = core.run_all(call, commands, validate_only=validate_only, atomic=True)
+    for outcome in outcomes:
+        if isinstance(outcome, TollhouseError):
+            raise outcome
+    return outcomes
+
+
+def list_events(
+    core: Core,
+    subject: Subject,
+    period: TimeRange,
+    meter: str,
+    product: str,
+    page_size: int,
+    page_token: str,
+) -> tuple[str, list[Operation], str]:
+    """A page of an account's usage, newest first: account id, events, the next page's token."""
+    code = forms.meter(core.catalogue, meter).code if meter else None
+    forms.product(core.catalogue, product, required=False)
+    match = core.resolve(subject)
+    before = _cursor(page_token)
+    with reading():
+        found = core.store.usage_events(
+            match.account_id, period.start_us, period.end_us, code, product or None, before, page_size + 1
+        )
+    page = found[:page_size]
+    last = page[-1] if len(found) > page_size else None
+    token = cursor_text([last.stored_us, last.idempotency_key, last.client]) if last else ""
+    return match.account_id, page, token
+
+
+def get_operation(core: Core, call: Call, idempotency_key: str) -> Operation:
+    """What the caller's key stands for. Raises OperationNotFound where nothing was stored under it."""
+    forms.idempotency_key(idempotency_key)
+    with reading():
+        operation = core.store.operation(idempotency_key, call.client)
+    if operation is None:
+        raise OperationNotFound("nothing was stored under this key")
+    return operation
+
+
+def usage_command(
+    core: Core, call: Call, report: UsageReport, subject: Subject, match: Match | None = None, *, keyed: bool = True
+) -> RecordUsage:
+    """Checks the form of a report and addresses it; questions have no key.
+
+    Raises InvalidField, or the subject's refusal.
+    """
+    catalogue = core.catalogue
+    if keyed:
+        forms.idempotency_key(report.idempotency_key)
+    forms.product(catalogue, report.product)
+    meter = forms.counter_meter(catalogue, report.meter)
+    forms.quantity(meter, report.quantity)
+    metadata = forms.metadata(report.metadata)
+    match = match or core.match(subject)
+    return RecordUsage(
+        client=call.client,
+        idempotency_key=report.idempotency_key,
+        subject=subject,
+        account_id=match.account_id,
+        matched_by=match.matched_by,
+        product=report.product,
+        meter=meter.code,
+        quantity=report.quantity,
+        event_us=report.event_us,
+        enforcement=report.enforcement,
+        metadata=metadata,
+    )
+
+
+def _subject(report: UsageReport) -> Subject:
+    return forms.subject(report.user_id, report.email, report.org_id)
+
+
+def _prepare(core: Core, call: Call, reports: Sequence[UsageReport]) -> list[RecordUsage | TollhouseError]:
+    """Each report as a command, or its refusal; subjects are looked up together."""
+    prepared: list[RecordUsage | TollhouseError] = []
+    subjects: list[Subject | TollhouseError] = []
+    for report in reports:
+        try:
+            subjects.append(_subject(report))
+        except TollhouseError as refusal:
+            subjects.append(refusal)
+    matches = core.match_all([item for item in subjects if isinstance(item, Subject)])
+    for index, (report, subject) in enumerate(zip(reports, subjects, strict=True)):
+        try:
+            if isinstance(subject, TollhouseError):
+                raise subject
+            match = matches[subject]
+            if isinstance(match, TollhouseError):
+                raise match
+            prepared.append(usage_command(core, call, report, subject, match))
+        except InvalidField as complaint:
+            prepared.append(complaint.under(f"items[{index}]"))
+        except TollhouseError as refusal:
+            prepared.append(refusal)
+    return prepared
+
+
+def _cursor(token: str) -> tuple[int, str, str] | None:
+    if not token:
+        return None
+    match cursor_values(token):
+        case [int(stored_us), str(key), str(client)]:
+            return stored_us, key, client
+    raise InvalidField("page_token", "is not a token of this list")

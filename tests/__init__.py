@@ -1,0 +1,1 @@
+"""Proofs: a mirror of the layers, every store test on both engines."""

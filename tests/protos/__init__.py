@@ -1,0 +1,1 @@
+"""Tests of the contract itself, read from its descriptors and comments."""
