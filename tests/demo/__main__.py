@@ -1,0 +1,101 @@
+"""`make demo`: starts a server, plays the day, shows what happened, verifies the books, exits 0."""
+
+import argparse
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+from rich.console import Console
+from rich.table import Column, Table
+from tollhouse.v1 import credits_service_pb2 as credits
+
+from tests.demo import story
+from tests.demo.client import DEADLINE_SECONDS, Client
+from tests.demo.day import Customer, customers, enroll, live
+from tests.demo.server import database_url, serving, tollhouse
+
+BACK_ENDS = 8
+
+
+def main() -> None:
+    """Runs the demo; any difference ends it with exit code 1."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="another seed makes another day (default 1)")
+    seed = parser.parse_args().seed
+    console = Console(width=110, highlight=False)
+    with tempfile.TemporaryDirectory(prefix="tollhouse-demo-") as name:
+        folder = Path(name)
+        with serving(folder) as address, grpc.insecure_channel(address) as channel:
+            client = Client(channel)
+            console.rule(f"One customer (server on {address}, SQLite)")
+            story.tell(client, lambda line: console.print(f"  {line}"))
+            everyone = play(client, seed, console)
+            show(everyone, console)
+            compare(client, everyone, console)
+        console.rule("The books")
+        subprocess.run(tollhouse("verify", "--database-url", database_url(folder)), check=True)
+
+
+def play(client: Client, seed: int, console: Console) -> list[Customer]:
+    """Everybody's day, told by several back ends at once; each customer's reports stay in order."""
+    console.rule(f"A day of {len(customers(seed))} customers on five products (seed {seed})")
+    everyone = customers(seed)
+    day_end_seconds = int(time.time())
+    begun = time.monotonic()
+
+    def day(customer: Customer) -> None:
+        enroll(client, customer)
+        live(client, customer, day_end_seconds)
+
+    with ThreadPoolExecutor(BACK_ENDS) as back_ends:
+        list(back_ends.map(day, everyone))
+    reports = sum(_reports(customer.outcomes) for customer in everyone)
+    console.print(f"  {reports} reports in {time.monotonic() - begun:.1f} s by {BACK_ENDS} back ends at once")
+    return everyone
+
+
+def show(everyone: list[Customer], console: Console) -> None:
+    """What happened, by plan."""
+    table = Table("plan", *(Column(name, justify="right") for name in COLUMNS), title="What happened, by plan")
+    for plan in ("hobby", "early_adopter", "pro", "team", "enterprise"):
+        table.add_row(plan, *_row([customer for customer in everyone if customer.plan == plan]))
+    table.add_section()
+    table.add_row("all", *_row(everyone))
+    console.print(table)
+    units = sum((customer.units for customer in everyone), Counter[str]())
+    console.print("  units recorded: " + ", ".join(f"{count:,} {meter}" for meter, count in sorted(units.items())))
+
+
+COLUMNS = ["customers", "recorded", "overage", "replayed", "conflicts", "refused", "into debt", "top-ups", "charged"]
+REFUSALS = ("INSUFFICIENT_CREDITS", "SUBSCRIPTION_REQUIRED", "METER_NOT_IN_PLAN", "QUOTA_EXCEEDED")
+
+
+def compare(client: Client, everyone: list[Customer], console: Console) -> None:
+    """What was granted less what the answers charged must be every customer's balance, to the nano."""
+    for customer in everyone:
+        question = credits.GetBalanceRequest(subject=customer.subject)
+        balance = client.credits.GetBalance(question, timeout=DEADLINE_SECONDS).balance
+        expected_nanos = customer.granted_nanos - customer.charged_nanos
+        if balance.total_nanos != expected_nanos:
+            raise SystemExit(f"customer {customer.number}: balance {balance.total_nanos}, expected {expected_nanos}")
+    console.print(f"  {len(everyone)} balances equal what was granted less what the answers charged, to the nano.")
+
+
+def _row(some: list[Customer]) -> list[str]:
+    sums = sum((customer.outcomes for customer in some), Counter[str]())
+    refused = sum(sums[reason] for reason in REFUSALS)
+    counts = [sums["recorded"], sums["overage"], sums["replayed"], sums["IDEMPOTENCY_KEY_REUSED"], refused]
+    charged = story.dollars(sum(customer.charged_nanos for customer in some))
+    return [str(len(some)), *(f"{count:,}" for count in (*counts, sums["debt"], sums["top-up"])), charged]
+
+
+def _reports(outcomes: Counter[str]) -> int:
+    return sum(outcomes[name] for name in ("recorded", "replayed", "IDEMPOTENCY_KEY_REUSED", *REFUSALS))
+
+
+if __name__ == "__main__":
+    main()
