@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from tollhoused.domain.advance import UnknownCatalogueVersion
 from tollhoused.domain.books import Moved
 from tollhoused.domain.commands import Command
 from tollhoused.domain.decision import Rules
@@ -29,7 +30,11 @@ def preview(
     settle = settle_together if atomic else settle_each
     for _ in range(ATTEMPTS_MAX):
         books = store.snapshot(wanted_by(commands), clock)
-        outcomes = settle(books, commands, shelf.history, rules)
+        try:
+            outcomes = settle(books, commands, shelf.history, rules)
+        except UnknownCatalogueVersion:
+            shelf.refresh()
+            continue
         settled = [outcome for outcome in outcomes if not isinstance(outcome, Moved)]
         if len(settled) == len(outcomes):
             return settled

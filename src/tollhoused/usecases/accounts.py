@@ -72,8 +72,8 @@ def upsert_organization(
 
 def get_account(core: Core, subject: Subject) -> AccountView:
     """The account that a subject names, with its names, subscriptions and overrides, ended ones included."""
-    match = core.resolve(subject)
-    account = core.look([match.account_id])[match.account_id]
+    view = core.view(subject)
+    account, match = view.account, view.match
     with reading():
         users, organizations = core.store.names(account.id)
         subscriptions = core.store.subscriptions(account.id)

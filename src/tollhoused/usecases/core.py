@@ -7,14 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tollhoused.domain.account import Account
-from tollhoused.domain.advance import advance
+from tollhoused.domain.advance import UnknownCatalogueVersion, advance
 from tollhoused.domain.books import Settled
 from tollhoused.domain.catalogue import Catalogue
 from tollhoused.domain.commands import Command, Tick
 from tollhoused.domain.decision import Rules
+from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Match, Subject
 from tollhoused.domain.instants import DAY_US
-from tollhoused.errors import StoreUnavailable, TollhouseError
+from tollhoused.errors import Contention, StoreUnavailable, TollhouseError
 from tollhoused.journal.journal import Journal
 from tollhoused.journal.preview import preview
 from tollhoused.journal.settling import Outcome
@@ -27,6 +28,7 @@ PERIOD_MAX_US = 32 * DAY_US
 """Longer than any usage period: what a question about the current period has to look back."""
 
 MATCHES_MAX = 100_000
+ATTEMPTS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,24 @@ class Matches:
         """The match that was found last."""
         return self._known.get(subject)
 
+    def forget(self, subject: Subject) -> None:
+        """Drops a match that has turned out to be wrong."""
+        self._known.pop(subject, None)
+
     def put(self, subject: Subject, match: Match) -> None:
         """Remembers a match, forgetting the oldest beyond the bound."""
         with self._lock:
             self._known[subject] = match
             if len(self._known) > self._size_max:
                 self._known.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An account as it is now, and how its subject was matched."""
+
+    match: Match
+    account: Account
 
 
 @dataclass(slots=True, eq=False)
@@ -106,15 +120,7 @@ class Core:
         """What subjects name now, or the refusal of each."""
         with reading():
             directory = self.store.directory(subjects)
-        found: dict[Subject, Match | TollhouseError] = {}
-        for subject in subjects:
-            try:
-                found[subject] = match = directory.resolve(subject)
-            except TollhouseError as refusal:
-                found[subject] = refusal
-            else:
-                self.matches.put(subject, match)
-        return found
+        return self._resolved(directory, subjects)
 
     def run(self, call: Call, command: Command, validate_only: bool) -> Settled:
         """Carries out one command, or previews it. Raises its refusal."""
@@ -127,16 +133,63 @@ class Core:
         if validate_only:
             with reading():
                 return preview(self.store, self.shelf, self.clock, self.rules, commands, atomic)
-        return self.journal.submit(commands, call.deadline, atomic).wait()
+        outcomes = self.journal.submit(commands, call.deadline, atomic).wait()
+        for command, outcome in zip(commands, outcomes, strict=True):
+            if isinstance(outcome, Settled) and outcome.answer.account_id != command.account_id:
+                self.matches.forget(command.subject)
+        return outcomes
 
-    def look(self, account_ids: Sequence[str]) -> dict[str, Account]:
-        """Accounts as they are now, with everything that counts in their usage period; brought up to date in memory."""
+    def view(self, subject: Subject) -> View:
+        """A subject's account as it is now. Raises the subject's refusal."""
+        found = self.view_all([subject])[subject]
+        if isinstance(found, TollhouseError):
+            raise found
+        return found
+
+    def view_all(self, subjects: Sequence[Subject]) -> dict[Subject, View | TollhouseError]:
+        """Accounts with everything that counts in their usage period, brought up to date in memory.
+
+        Subjects and accounts are read in one snapshot: what was found last is the hint which accounts to read, and is
+        read again when the snapshot's directory says otherwise.
+        """
         since_us = self.clock() - PERIOD_MAX_US
-        with reading():
-            books = self.store.snapshot(whole_accounts(account_ids, since_us), self.clock)
-        for account in books.accounts.values():
-            advance(account, max(books.clock_us, account.as_of_us), self.shelf.history)
-        return books.accounts
+        for _ in range(ATTEMPTS_MAX):
+            hints = {match.account_id for subject in subjects if (match := self.matches.get(subject))}
+            wanted = whole_accounts(sorted(hints), since_us)
+            wanted.subjects.update(subjects)
+            with reading():
+                books = self.store.snapshot(wanted, self.clock)
+            found = self._resolved(books.directory, set(subjects))
+            matches = [match for match in found.values() if isinstance(match, Match)]
+            if all(match.account_id in books.accounts for match in matches):
+                for account in books.accounts.values():
+                    self._advance(account, books.clock_us)
+                return {
+                    subject: View(match, books.accounts[match.account_id]) if isinstance(match, Match) else match
+                    for subject, match in found.items()
+                }
+        raise Contention("the subject's account changed at every attempt")
+
+    def _advance(self, account: Account, clock_us: int) -> None:
+        now_us = max(clock_us, account.as_of_us)
+        try:
+            advance(account, now_us, self.shelf.history)
+        except UnknownCatalogueVersion:
+            with reading():
+                self.shelf.refresh()
+            advance(account, now_us, self.shelf.history)
+
+    def _resolved(self, directory: Directory, subjects: set[Subject]) -> dict[Subject, Match | TollhouseError]:
+        """What the directory makes of the subjects; matches are remembered as hints."""
+        found: dict[Subject, Match | TollhouseError] = {}
+        for subject in subjects:
+            try:
+                found[subject] = match = directory.resolve(subject)
+            except TollhouseError as refusal:
+                found[subject] = refusal
+            else:
+                self.matches.put(subject, match)
+        return found
 
     def up_to_date(self, call: Call, match: Match, subject: Subject) -> Account:
         """The account, once what time alone has changed is booked: lists and balances agree then."""

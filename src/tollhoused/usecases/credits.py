@@ -33,8 +33,8 @@ class Balance:
 
 def get_balance(core: Core, subject: Subject) -> Balance:
     """The balance as it stands now, whatever has been booked of the passing of time."""
-    match = core.resolve(subject)
-    account = core.look([match.account_id])[match.account_id]
+    view = core.view(subject)
+    account, match = view.account, view.match
     now_us = account.as_of_us
     parts: dict[frozenset[str], int] = {}
     for grant in account.usable_grants(None, now_us):

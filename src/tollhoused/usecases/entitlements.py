@@ -19,7 +19,7 @@ from tollhoused.errors import (
     TollhouseError,
 )
 from tollhoused.usecases import forms
-from tollhoused.usecases.core import Call, Core
+from tollhoused.usecases.core import Call, Core, View
 from tollhoused.usecases.usage import UsageReport, usage_command
 
 BATCH_SUBJECTS_MAX = 100
@@ -75,9 +75,7 @@ class UsageCheck:
 def get_entitlement(core: Core, subject: Subject, product: str) -> Entitlement:
     """Everything that an account may do, has used and has left."""
     forms.product(core.catalogue, product, required=False)
-    match = core.match(subject)
-    account = core.look([match.account_id])[match.account_id]
-    return _entitlement(core, match, account, product)
+    return _entitlement(core, core.view(subject), product)
 
 
 def batch_get_entitlements(
@@ -87,25 +85,18 @@ def batch_get_entitlements(
     if not 1 <= len(subjects) <= BATCH_SUBJECTS_MAX:
         raise InvalidField("subjects", f"must have from 1 to {BATCH_SUBJECTS_MAX} entries")
     forms.product(core.catalogue, product, required=False)
-    matches = core.match_all([subject for subject in subjects if isinstance(subject, Subject)])
-    ids = {match.account_id for match in matches.values() if isinstance(match, Match)}
-    accounts = core.look(sorted(ids)) if ids else {}
+    views = core.view_all([subject for subject in subjects if isinstance(subject, Subject)])
     results: list[Entitlement | TollhouseError] = []
     for subject in subjects:
-        match = matches[subject] if isinstance(subject, Subject) else subject
-        if isinstance(match, Match):
-            results.append(_entitlement(core, match, accounts[match.account_id], product))
-        else:
-            results.append(match)
+        view = views[subject] if isinstance(subject, Subject) else subject
+        results.append(_entitlement(core, view, product) if isinstance(view, View) else view)
     return results
 
 
 def check_feature(core: Core, subject: Subject, feature: str) -> tuple[bool, str]:
     """Whether the current plan has a feature, and the plan. Raises InvalidField for a feature that nothing declares."""
     forms.text("feature", feature, forms.FEATURE_LENGTH_MAX)
-    match = core.match(subject)
-    account = core.look([match.account_id])[match.account_id]
-    terms = account.segment.terms
+    terms = core.view(subject).account.segment.terms
     catalogue = core.catalogue
     products = {f"{product}.access" for product in catalogue.products}
     if feature not in terms.features and feature not in catalogue.features and feature not in products:
@@ -119,8 +110,8 @@ def check_usage(core: Core, call: Call, subject: Subject, report: UsageReport) -
     Never writes; a refusal is an answer.
     """
     command = usage_command(core, call, report, subject, keyed=False)
-    match = core.match(subject)
-    account = core.look([match.account_id])[match.account_id]
+    view = core.view(subject)
+    account, match = view.account, view.match
     segment = account.segment_at(command.event_us or account.as_of_us)
     outcome = core.run_all(call, [command], validate_only=True)[0]
     cost_nanos, overage = _cost(account, segment, command)
@@ -150,14 +141,14 @@ def check_usage(core: Core, call: Call, subject: Subject, report: UsageReport) -
     )
 
 
-def _entitlement(core: Core, match: Match, account: Account, product: str) -> Entitlement:
-    segment = account.segment
+def _entitlement(core: Core, view: View, product: str) -> Entitlement:
+    account, segment = view.account, view.account.segment
     terms = segment.terms
     products = [product] if product else core.catalogue.products
     now_us = account.as_of_us
     return Entitlement(
         account=account,
-        match=match,
+        match=view.match,
         has_access=any(terms.grants_product(item) for item in products),
         segment=segment,
         meters=[_meter_state(account, code, item) for code, item in sorted(terms.meters.items())],
