@@ -8,6 +8,8 @@ from hypothesis import settings
 
 from tests.support.postgres import Cluster
 
+pytest_plugins = ["tests.support.door", "tests.support.engines", "tests.support.house"]
+
 # A failing example prints a line that repeats it. CI draws the same examples every time; people draw new ones.
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.register_profile("ci", settings.get_profile("house"), derandomize=True, database=None)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
+from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 from tollhouse.v1 import credits_service_pb2 as credits
@@ -44,12 +45,11 @@ def play(client: Client, seed: int, console: Console) -> list[Customer]:
     """Everybody's day, told by several back ends at once; each customer's reports stay in order."""
     console.rule(f"A day of {len(customers(seed))} customers on five products (seed {seed})")
     everyone = customers(seed)
-    day_end_seconds = int(time.time())
     begun = time.monotonic()
 
     def day(customer: Customer) -> None:
         enroll(client, customer)
-        live(client, customer, day_end_seconds)
+        live(client, customer)
 
     with ThreadPoolExecutor(BACK_ENDS) as back_ends:
         list(back_ends.map(day, everyone))
@@ -60,7 +60,12 @@ def play(client: Client, seed: int, console: Console) -> list[Customer]:
 
 def show(everyone: list[Customer], console: Console) -> None:
     """What happened, by plan."""
-    table = Table("plan", *(Column(name, justify="right") for name in COLUMNS), title="What happened, by plan")
+    table = Table(
+        Column("plan", no_wrap=True),
+        *(Column(name, justify="right") for name in COLUMNS),
+        title="What happened, by plan",
+        box=box.SIMPLE,
+    )
     for plan in ("hobby", "early_adopter", "pro", "team", "enterprise"):
         table.add_row(plan, *_row([customer for customer in everyone if customer.plan == plan]))
     table.add_section()
@@ -70,7 +75,7 @@ def show(everyone: list[Customer], console: Console) -> None:
     console.print("  units recorded: " + ", ".join(f"{count:,} {meter}" for meter, count in sorted(units.items())))
 
 
-COLUMNS = ["customers", "recorded", "overage", "replayed", "conflicts", "refused", "into debt", "top-ups", "charged"]
+COLUMNS = ["who", "recorded", "overage", "replayed", "conflicts", "refused", "in debt", "top-ups", "charged"]
 REFUSALS = ("INSUFFICIENT_CREDITS", "SUBSCRIPTION_REQUIRED", "METER_NOT_IN_PLAN", "QUOTA_EXCEEDED")
 
 

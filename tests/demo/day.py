@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 from tollhouse.v1 import account_service_pb2 as accounts
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import credits_service_pb2 as credits
@@ -88,11 +87,10 @@ def give(client: Client, customer: Customer, amount_nanos: int, key: str, *, pro
     customer.granted_nanos += amount_nanos
 
 
-def live(client: Client, customer: Customer, day_end_seconds: int) -> None:
+def live(client: Client, customer: Customer) -> None:
     """A customer's day: single reports, bursts in batches, and now and then a top-up."""
     for hour in range(HOURS):
-        at = Timestamp(seconds=day_end_seconds - (HOURS - hour) * 3600 + customer.chance.randrange(3600))
-        items = list(_items(customer, hour, at))
+        items = list(_items(customer, hour))
         if len(items) > 3:
             _report_batch(client, customer, items)
         else:
@@ -103,7 +101,7 @@ def live(client: Client, customer: Customer, day_end_seconds: int) -> None:
             customer.outcomes["top-up"] += 1
 
 
-def _items(customer: Customer, hour: int, at: Timestamp) -> Iterator[usage.UsageItem]:
+def _items(customer: Customer, hour: int) -> Iterator[usage.UsageItem]:
     """What the products report of a customer in one hour: little at night, bursts at work."""
     busy = 2 if 8 <= hour < 20 else 0
     burst = 8 if customer.chance.random() < 0.05 else 0
@@ -116,7 +114,6 @@ def _items(customer: Customer, hour: int, at: Timestamp) -> Iterator[usage.Usage
             product=product,
             meter=meter,
             quantity=quantity,
-            event_time=at,
             enforcement=common.ENFORCEMENT_RECORD if happened else common.ENFORCEMENT_ENFORCE,
             metadata={"hour": str(hour)},
             idempotency_key=f"use-{customer.number:03}-{hour:02}-{number:02}",
@@ -130,7 +127,6 @@ def _report(client: Client, customer: Customer, item: usage.UsageItem) -> None:
         product=item.product,
         meter=item.meter,
         quantity=item.quantity,
-        event_time=item.event_time,
         enforcement=item.enforcement,
         metadata=item.metadata,
         idempotency_key=item.idempotency_key,

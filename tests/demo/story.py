@@ -16,8 +16,9 @@ SUBJECT = common.Subject(user_id="ada")
 
 
 def dollars(nanos: int) -> str:
-    """Nanos as people read them."""
-    return f"${nanos / DOLLAR:,.3f}".rstrip("0").rstrip(".")
+    """Nanos as people read them: cents, and a third decimal where it says something."""
+    mills = round(nanos * 1_000 / DOLLAR)
+    return f"{'-' if mills < 0 else ''}${abs(mills) / 1_000:,.{3 if mills % 10 else 2}f}"
 
 
 def tell(client: Client, say: Callable[[str], None]) -> None:

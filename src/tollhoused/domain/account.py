@@ -1,12 +1,14 @@
 """An account's state as values, and the one place where that state moves: `Account`'s methods.
 
-Values are frozen; the account replaces them and remembers what it replaced, so that a copy is cheap and a save writes
-only what changed.
+Values are immutable; the account replaces them and remembers what it replaced, so that a copy is cheap and a save
+writes only what changed. Those that every usage event makes anew are named tuples: Python makes one in a quarter of
+the time that a frozen dataclass takes.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.money import MAX_NANOS
@@ -55,8 +57,7 @@ class Segment:
     terms: Terms
 
 
-@dataclass(frozen=True, slots=True)
-class Counter:
+class Counter(NamedTuple):
     """One meter's use in one segment; `carried` is the period's use when the segment opened, frozen then."""
 
     segment_start_us: int
@@ -67,8 +68,7 @@ class Counter:
     charged_nanos: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """Credits with their own priority, validity [effective_us, expires_us) and restriction (no meters: any)."""
 
     id: str
@@ -116,8 +116,7 @@ class Subscription:
         return self.start_us <= at_us and (self.end_us is None or at_us < self.end_us)
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """What a ledger entry is booked for: an operation (client and key) or, with an empty client, a grant."""
 
     kind: CauseKind
@@ -125,8 +124,7 @@ class Cause:
     client: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
+class LedgerEntry(NamedTuple):
     """One immutable row of an account's ledger. No grant: the amount changes the debt."""
 
     sequence: int
@@ -143,8 +141,7 @@ class LedgerEntry:
         return self.booked_us // HOUR_US
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """A signed amount for a grant, or for the debt when it names none."""
 
     grant_id: str | None
@@ -285,7 +282,7 @@ class Account:
             self.debt_nanos -= amount_nanos
         else:
             grant = self.grants[posting.grant_id]
-            self.grants[grant.id] = replace(grant, remaining_nanos=grant.remaining_nanos + amount_nanos)
+            self.grants[grant.id] = grant._replace(remaining_nanos=grant.remaining_nanos + amount_nanos)
             self.changes.grants.add(grant.id)
         self.balance_nanos += amount_nanos
         self.ledger_seq += 1

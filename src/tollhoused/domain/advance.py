@@ -65,7 +65,7 @@ def turn(account: Account, at_us: int, history: CatalogueHistory) -> None:
         plan_version = current.terms.plan_version if current and same_period else history.newest_version
         catalogue = version_of(history, plan_version)
         plan = catalogue.plans[catalogue.default_plan]
-    terms = resolve_terms(plan, plan_version, list(account.overrides.values()), at_us)
+    terms = resolve_terms(plan, plan_version, account.overrides.values(), at_us)
     if current and same_period:
         if terms != current.terms:
             segment = Segment(at_us, None, current.period_start_us, current.period_end_us, subscription_id, terms)
@@ -99,12 +99,9 @@ def version_of(history: CatalogueHistory, version: int) -> Catalogue:
     return catalogue
 
 
-def debt_settlement(account: Account, grant_id: str, credit_nanos: int) -> list[Posting]:
-    """The pair of postings by which new unrestricted credits settle debt first; none without debt."""
-    settled_nanos = min(account.debt_nanos, credit_nanos)
-    if settled_nanos == 0:
-        return []
-    return [Posting(grant_id, -settled_nanos), Posting(None, settled_nanos)]
+def debt_settlement(grant_id: str, settled_nanos: int) -> tuple[Posting, ...]:
+    """The pair of postings by which a grant's credits settle debt; none for nothing."""
+    return (Posting(grant_id, -settled_nanos), Posting(None, settled_nanos)) if settled_nanos else ()
 
 
 def _expire_grants(account: Account, at_us: int, now_us: int) -> None:
@@ -120,7 +117,8 @@ def _settle_debt(account: Account, at_us: int, now_us: int) -> None:
     for grant in account.usable_grants(None, at_us):
         if not grant.meters:
             cause = Cause(CauseKind.SETTLEMENT, grant.id)
-            for posting in debt_settlement(account, grant.id, grant.remaining_nanos):
+            settled_nanos = min(account.debt_nanos, grant.remaining_nanos)
+            for posting in debt_settlement(grant.id, settled_nanos):
                 account.post(posting, cause, now_us, at_us)
 
 

@@ -1,9 +1,14 @@
-"""First answers: what a command told its caller, stored beside the operation as versioned JSON of our own."""
+"""First answers: what a command told its caller, stored beside the operation as versioned JSON of our own.
+
+Every answer names the account, and which part of the subject found it. Answers are stored by the names of their
+fields; what is nested in them (debits, grant, balance) by position, so that its fields must keep their order.
+"""
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
+
+from tollhoused.domain.json_text import compact_json
 
 ANSWER_VERSION = 1
 
@@ -15,18 +20,11 @@ class Debit(NamedTuple):
     amount_nanos: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What all answers share."""
+class UsageAnswer(NamedTuple):
+    """The outcome of one usage event. `limit` and `remaining` are None where nothing limits the meter."""
 
     account_id: str
     matched_by: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UsageAnswer(Answer):
-    """The outcome of one usage event. `limit` and `remaining` are None where nothing limits the meter."""
-
     meter: str
     plan: str
     plan_version: int
@@ -69,10 +67,11 @@ class BalanceFacts(NamedTuple):
     debt_nanos: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreditsAnswer(Answer):
+class CreditsAnswer(NamedTuple):
     """The outcome of a grant or an adjustment: what was made, what debt it settled, what it took, what became debt."""
 
+    account_id: str
+    matched_by: str
     currency: str
     grant: GrantFacts | None
     settled_nanos: int
@@ -81,12 +80,13 @@ class CreditsAnswer(Answer):
     balance: BalanceFacts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriptionAnswer(Answer):
+class SubscriptionAnswer(NamedTuple):
     """The subscription as it stands after an assignment, a change or its end; `counts` says whether it decides the
     plan.
     """
 
+    account_id: str
+    matched_by: str
     subscription_id: str
     provider: str
     plan: str
@@ -97,10 +97,11 @@ class SubscriptionAnswer(Answer):
     counts: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverrideAnswer(Answer):
+class OverrideAnswer(NamedTuple):
     """The override after it was set or removed; `rate` is in the plain form of `rates.rate_to_json`."""
 
+    account_id: str
+    matched_by: str
     override_id: str
     meter: str
     included: int | None
@@ -110,12 +111,13 @@ class OverrideAnswer(Answer):
     until_us: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountAnswer(Answer):
+class AccountAnswer(NamedTuple):
     """The account and names of an upserted user or organization; `created` is False where the account was there
     before.
     """
 
+    account_id: str
+    matched_by: str
     kind: str
     currency: str
     zone: str
@@ -126,11 +128,19 @@ class AccountAnswer(Answer):
     created: bool
 
 
+class TickAnswer(NamedTuple):
+    """The account was brought up to date; nobody asked for it, and it is stored nowhere."""
+
+    account_id: str
+    matched_by: str = ""
+
+
+Answer = UsageAnswer | CreditsAnswer | SubscriptionAnswer | OverrideAnswer | AccountAnswer | TickAnswer
+
+
 def answer_to_json(answer: Answer) -> str:
     """Compact versioned text."""
-    data = {name: getattr(answer, name) for name in _NAMES[type(answer)]}
-    data["v"] = ANSWER_VERSION
-    return json.dumps(data, separators=(",", ":"))
+    return compact_json({**answer._asdict(), "v": ANSWER_VERSION})
 
 
 def answer_from_json(kind: str, text: str) -> Answer:
@@ -165,4 +175,3 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "upsert_user": AccountAnswer,
     "upsert_organization": AccountAnswer,
 }
-_NAMES = {kind: tuple(item.name for item in fields(kind)) for kind in set(ANSWER_TYPES.values())}

@@ -10,6 +10,7 @@ from typing import ClassVar
 from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.identity import MatchedBy, Subject
+from tollhoused.domain.json_text import compact_json
 from tollhoused.domain.rates import Rate, rate_to_json
 
 SENT_VERSION = 1
@@ -39,9 +40,14 @@ class Command(ABC):
     account_id: str
     matched_by: MatchedBy
 
+    def named(self) -> dict[str, object]:
+        """Whom the command is about, as fingerprints under the request's fields: names are personal."""
+        subject = self.subject
+        return {"subject": digest(f"{subject.user_id}\0{subject.email}\0{subject.org_id}")}
+
     @abstractmethod
     def content(self) -> dict[str, object]:
-        """What the caller sent besides the subject, in the order in which differences are reported."""
+        """What else the caller sent, under the request's fields, in the order in which differences are reported."""
 
     def note(self) -> str | None:
         """What is kept for people beside the operation, as JSON text; erasable."""
@@ -106,7 +112,7 @@ class GrantCredits(Command):
         }
 
     def note(self) -> str | None:
-        return json.dumps({"reason": self.reason}, separators=(",", ":")) if self.reason else None
+        return compact_json({"reason": self.reason}) if self.reason else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +128,7 @@ class AdjustCredits(Command):
         return {"amount_nanos": self.amount_nanos, "reason": digest(self.reason)}
 
     def note(self) -> str | None:
-        return json.dumps({"reason": self.reason}, separators=(",", ":")) if self.reason else None
+        return compact_json({"reason": self.reason}) if self.reason else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,8 +189,8 @@ class SetOverride(Command):
             "included": self.included,
             "policy": self.policy.value if self.policy else None,
             "rate": rate_to_json(self.rate) if self.rate else None,
-            "from_time": self.from_us,
-            "until_time": self.until_us,
+            "start_time": self.from_us,
+            "end_time": self.until_us,
         }
 
 
@@ -209,6 +215,9 @@ class UpsertUser(Command):
     zone: str
     currency: str
 
+    def named(self) -> dict[str, object]:
+        return {"user_id": digest(self.subject.user_id), "email": digest(self.subject.email)}
+
     def content(self) -> dict[str, object]:
         return {"zone": self.zone}
 
@@ -220,6 +229,9 @@ class UpsertOrganization(Command):
     kind = "upsert_organization"
     zone: str
     currency: str
+
+    def named(self) -> dict[str, object]:
+        return {"org_id": digest(self.subject.org_id)}
 
     def content(self) -> dict[str, object]:
         return {"zone": self.zone}
@@ -242,10 +254,7 @@ def digest(text: str) -> str:
 
 def sent_json(command: Command) -> str:
     """What the caller sent, and nothing else, as stored beside the operation (design: idempotency)."""
-    subject = command.subject
-    person = digest(f"{subject.user_id}\0{subject.email}\0{subject.org_id}")
-    data = {"v": SENT_VERSION, "kind": command.kind, "subject": person, **command.content()}
-    return json.dumps(data, separators=(",", ":"))
+    return compact_json({"v": SENT_VERSION, "kind": command.kind, **command.named(), **command.content()})
 
 
 def first_difference(stored: str, sent: str) -> str | None:

@@ -27,12 +27,13 @@ def decide_grant(account: Account, command: GrantCredits, now_us: int, history: 
         remaining_nanos=0,
         created_us=now_us,
     )
-    check_balance(account, command.amount_nanos)
     settles = effective_us <= now_us and not command.meters
+    settled_nanos = min(account.debt_nanos, command.amount_nanos) if settles else 0
+    check_balance(account, command.amount_nanos, -settled_nanos)
     effect = Effect(
         cause=Cause(CauseKind.GRANT, command.idempotency_key, command.client),
         postings=(Posting(grant.id, command.amount_nanos),),
-        settlement=tuple(debt_settlement(account, grant.id, command.amount_nanos) if settles else ()),
+        settlement=debt_settlement(grant.id, settled_nanos),
         grant=grant,
     )
     return _decision(account, command, effect, now_us, history)
@@ -51,8 +52,8 @@ def decide_adjustment(account: Account, command: AdjustCredits, now_us: int, his
         if unpaid_nanos:
             debits.append(Posting(None, -unpaid_nanos))
         return _decision(account, command, Effect(cause=cause, postings=tuple(debits)), now_us, history)
-    check_balance(account, command.amount_nanos)
     settled_nanos = min(account.debt_nanos, command.amount_nanos)
+    check_balance(account, command.amount_nanos, -settled_nanos)
     rest_nanos = command.amount_nanos - settled_nanos
     postings = [Posting(None, settled_nanos)] if settled_nanos else []
     if rest_nanos == 0:

@@ -1,6 +1,7 @@
 """What a command will change: decided without touching the account, applied without being able to fail."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Grant, Posting, Subscription, check_total
 from tollhoused.domain.advance import reconsider
@@ -17,12 +18,16 @@ class Rules:
     future_tolerance_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """What moves. Postings are booked for `cause`, settlements for the grant that pays the debt off."""
+class Effect(NamedTuple):
+    """What moves.
+
+    Postings are booked for `cause` and take effect at `effective_us`, None for now. Settlements are booked for the
+    grant that pays the debt off.
+    """
 
     cause: Cause | None = None
     postings: tuple[Posting, ...] = ()
+    effective_us: int | None = None
     settlement: tuple[Posting, ...] = ()
     counter: Counter | None = None
     grant: Grant | None = None
@@ -30,8 +35,7 @@ class Effect:
     override: Override | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """One command's effect, and what its caller is told."""
 
     effect: Effect
@@ -47,8 +51,9 @@ def apply(account: Account, effect: Effect, now_us: int, history: CatalogueHisto
         instants = (effect.grant.effective_us, effect.grant.expires_us)
         account.due_us = min([account.due_us, *(at_us for at_us in instants if at_us is not None and at_us > now_us)])
     if effect.cause:
+        effective_us = now_us if effect.effective_us is None else effect.effective_us
         for posting in effect.postings:
-            account.post(posting, effect.cause, now_us, now_us)
+            account.post(posting, effect.cause, now_us, effective_us)
     if effect.grant:
         for posting in effect.settlement:
             account.post(posting, Cause(CauseKind.SETTLEMENT, effect.grant.id), now_us, now_us)
@@ -68,8 +73,10 @@ def after(account: Account, effect: Effect, now_us: int, history: CatalogueHisto
 
 
 def check_balance(account: Account, change_nanos: int, debt_change_nanos: int = 0) -> int:
-    """The balance after a change. Raises AmountOutOfRange when balance or debt could not be stored."""
+    """The balance after a change. Raises AmountOutOfRange when balance, debt or credits could not be stored."""
     balance_nanos = account.balance_nanos + change_nanos
+    debt_nanos = account.debt_nanos + debt_change_nanos
     check_total("balance", balance_nanos)
-    check_total("debt", account.debt_nanos + debt_change_nanos)
+    check_total("debt", debt_nanos)
+    check_total("credits", balance_nanos + debt_nanos)
     return balance_nanos

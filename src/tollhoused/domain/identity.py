@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from tollhoused.errors import NotAMember, SubjectConflict, SubjectNotFound
 
@@ -50,8 +51,7 @@ class Organization:
     account_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """The directory entries that the parts of one subject name."""
 
     by_user_id: User | None = None
@@ -59,8 +59,7 @@ class Found:
     organization: Organization | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """The account that a subject names, and by which of its parts."""
 
     account_id: str

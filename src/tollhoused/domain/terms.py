@@ -1,14 +1,17 @@
 """The terms of a segment: what a plan version and the overrides in force say about each meter."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tollhoused.domain.catalogue import MeterTerms, Plan, Policy
 from tollhoused.domain.rates import Rate, price, rate_from_json, rate_to_json
 
 TERMS_VERSION = 1
+
+NO_TERMS = MeterTerms(included=0, policy=Policy.HARD_LIMIT, rate=None)
+"""What stands for a meter that the plan lacks: nothing is included, and nothing is ever charged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +65,33 @@ def charge_for(terms: MeterTerms, overage: int) -> int:
     return price(terms.rate, overage)
 
 
-def resolve_terms(plan: Plan, plan_version: int, overrides: list[Override], at_us: int) -> Terms:
+def resolve_terms(plan: Plan, plan_version: int, overrides: Iterable[Override], at_us: int) -> Terms:
     """The plan's terms with every override in force at the instant laid over them, latest start last."""
+    in_force = sorted(
+        (override for override in overrides if override.in_force(at_us)), key=lambda item: (item.from_us, item.id)
+    )
     meters = dict(plan.meters)
-    for override in sorted(overrides, key=lambda item: (item.from_us, item.id)):
-        if override.in_force(at_us):
-            meters[override.meter] = overridden(meters.get(override.meter), override)
+    for override in in_force:
+        meters[override.meter] = _overridden(meters.get(override.meter, NO_TERMS), override)
+    for meter in {override.meter for override in in_force}:
+        meters[meter] = _consistent(meters[meter])
     return Terms(plan.code, plan_version, plan.features, meters)
 
 
-def overridden(base: MeterTerms | None, override: Override) -> MeterTerms:
-    """One meter's terms under an override; a meter that the plan lacks starts from nothing, hard-limited.
+def _overridden(base: MeterTerms, override: Override) -> MeterTerms:
+    """What the override gives, field by field, and the base's terms where it leaves them open."""
+    return MeterTerms(
+        included=base.included if override.included is None else override.included,
+        policy=override.policy or base.policy,
+        rate=override.rate or base.rate,
+    )
 
-    CREDITS without any rate would give overage away, so it falls back to HARD_LIMIT.
-    """
-    base = base or MeterTerms(included=0, policy=Policy.HARD_LIMIT, rate=None)
-    included = base.included if override.included is None else override.included
-    rate = override.rate or base.rate
-    policy = override.policy or base.policy
-    if policy is Policy.CREDITS and rate is None:
-        policy = Policy.HARD_LIMIT
-    return MeterTerms(included=included, policy=policy, rate=rate)
+
+def _consistent(terms: MeterTerms) -> MeterTerms:
+    """Only CREDITS has a rate. CREDITS without one would give overage away, so it falls back to HARD_LIMIT."""
+    if terms.policy is not Policy.CREDITS:
+        return replace(terms, rate=None)
+    return terms if terms.rate else replace(terms, policy=Policy.HARD_LIMIT)
 
 
 def terms_to_json(terms: Terms) -> str:

@@ -19,7 +19,7 @@ from tollhoused.domain.catalogue import MeterTerms, Policy
 from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.decision import Decision, Effect, Rules, check_balance
 from tollhoused.domain.instants import rfc3339
-from tollhoused.domain.terms import charge_for, overage_of
+from tollhoused.domain.terms import NO_TERMS, charge_for, overage_of
 from tollhoused.errors import (
     EventInFuture,
     EventTooOld,
@@ -29,9 +29,6 @@ from tollhoused.errors import (
     SubscriptionRequired,
     TollhouseError,
 )
-
-NOT_IN_PLAN = MeterTerms(included=0, policy=Policy.HARD_LIMIT, rate=None)
-"""What a meter outside the plan is recorded under when RECORD lifts the refusal: it charges nothing."""
 
 
 def decide_usage(account: Account, command: RecordUsage, now_us: int, rules: Rules) -> Decision:
@@ -46,7 +43,7 @@ def decide_usage(account: Account, command: RecordUsage, now_us: int, rules: Rul
     terms = _terms(segment, command, refusals)
     counter = account.counter(segment, command.meter)
     after = _counted(counter, terms, command.quantity)
-    if terms.policy is Policy.HARD_LIMIT and not refusals.lifted_meter:
+    if terms.policy is Policy.HARD_LIMIT and terms is not NO_TERMS:
         _check_quota(segment, counter, terms, command, refusals)
     charge_nanos = after.charged_nanos - counter.charged_nanos
     debits, unpaid_nanos = _pay(account, command, charge_nanos, now_us, refusals)
@@ -77,7 +74,7 @@ def decide_usage(account: Account, command: RecordUsage, now_us: int, rules: Rul
         period_end_us=segment.period_end_us,
     )
     cause = Cause(CauseKind.USAGE, command.idempotency_key, command.client) if postings else None
-    return Decision(Effect(cause=cause, postings=postings, counter=after), answer)
+    return Decision(Effect(cause=cause, postings=postings, effective_us=event_us, counter=after), answer)
 
 
 def counted_time(event_us: int | None, now_us: int, rules: Rules) -> int:
@@ -101,7 +98,6 @@ class _Refusals:
     def __init__(self, enforcement: Enforcement) -> None:
         self._enforce = enforcement is Enforcement.ENFORCE
         self.lifted: list[str] = []
-        self.lifted_meter = False
 
     def meet(self, refusal: TollhouseError) -> None:
         if self._enforce:
@@ -119,8 +115,8 @@ def _terms(segment: Segment, command: RecordUsage, refusals: _Refusals) -> Meter
     if found is None:
         message = f"plan {terms.plan} does not include meter {command.meter}"
         refusals.meet(MeterNotInPlan(message, meter=command.meter, plan=terms.plan))
-        refusals.lifted_meter = True
-    return found or NOT_IN_PLAN
+        return NO_TERMS
+    return found
 
 
 def _counted(counter: Counter, terms: MeterTerms, quantity: int) -> Counter:

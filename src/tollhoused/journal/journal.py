@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from tollhoused.domain.advance import UnknownCatalogueVersion
 from tollhoused.domain.books import Books, Moved
+from tollhoused.domain.catalogue import CatalogueError
 from tollhoused.domain.commands import Command
 from tollhoused.domain.decision import Rules
 from tollhoused.errors import (
@@ -24,7 +25,7 @@ from tollhoused.errors import (
     StoreUnavailable,
     TollhouseError,
 )
-from tollhoused.journal.settling import Outcome, redirected, settle_each, settle_together
+from tollhoused.journal.settling import Outcome, aimed_together, redirected, settle_each, settle_together
 from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store
@@ -46,38 +47,71 @@ class Limits:
 
 
 class Ticket:
-    """A submitted call: its commands, and a gate that opens when every one of them has its outcome."""
+    """A submitted call: a gate that opens when every one of its commands has its outcome."""
 
-    __slots__ = ("_gate", "atomic", "commands", "deadline", "outcomes")
+    __slots__ = ("_found", "_gate", "_missing", "atomic", "commands", "deadline")
 
     def __init__(self, commands: Sequence[Command], atomic: bool, deadline: float) -> None:
-        self.commands = list(commands)
+        self.commands = commands
         self.atomic = atomic
         self.deadline = deadline
-        self.outcomes: list[Outcome] | None = None
+        self._found: list[Outcome | None] = [None] * len(commands)
+        self._missing = len(commands)
         self._gate = threading.Lock()
-        self._gate.acquire()
+        if self._missing:
+            self._gate.acquire()
 
-    def answer(self, outcomes: list[Outcome]) -> None:
-        """Opens the gate; the first answer stands."""
-        if self.outcomes is None:
-            self.outcomes = outcomes
-            self._gate.release()
+    @property
+    def outcomes(self) -> list[Outcome] | None:
+        """Outcomes in the order of the commands; None until the last one is known."""
+        return None if self._missing else [outcome for outcome in self._found if outcome is not None]
 
-    def fail(self, error: TollhouseError) -> None:
-        """The same failure for every command."""
-        self.answer([error] * len(self.commands))
+    def put(self, position: int, outcome: Outcome) -> None:
+        """One command's outcome. The first one stands; the last one opens the gate."""
+        if self._found[position] is None:
+            self._found[position] = outcome
+            self._missing -= 1
+            if self._missing == 0:
+                self._gate.release()
 
     def wait(self) -> list[Outcome]:
         """Outcomes in the order of the commands.
 
         Raises OutOfTime at the deadline, whatever becomes of the call then.
         """
-        if not self._gate.acquire(timeout=max(0.0, self.deadline - time.monotonic())):
+        if self._gate.acquire(timeout=max(0.0, self.deadline - time.monotonic())):
+            self._gate.release()
+        outcomes = self.outcomes
+        if outcomes is None:
             raise OutOfTime("the deadline passed before the outcome was known")
-        self._gate.release()
-        assert self.outcomes is not None
-        return self.outcomes
+        return outcomes
+
+    def pieces(self) -> "list[Piece]":
+        """What can be stored apart: each command, or an atomic call as a whole."""
+        if self.atomic:
+            return [Piece(self, 0, self.commands)]
+        return [Piece(self, position, [command]) for position, command in enumerate(self.commands)]
+
+
+class Piece:
+    """What is stored or refused as one: a command, or all commands of an atomic call."""
+
+    __slots__ = ("_first", "commands", "ticket")
+
+    def __init__(self, ticket: Ticket, first: int, commands: Sequence[Command]) -> None:
+        """`first` is the position of the first command in the call."""
+        self.ticket = ticket
+        self.commands = commands
+        self._first = first
+
+    def answer(self, outcomes: Sequence[Outcome]) -> None:
+        """Tells the call what became of these commands."""
+        for position, outcome in enumerate(outcomes, self._first):
+            self.ticket.put(position, outcome)
+
+    def fail(self, error: TollhouseError) -> None:
+        """The same failure for every command."""
+        self.answer([error] * len(self.commands))
 
 
 class Journal:
@@ -115,7 +149,7 @@ class Journal:
 
         Raises Overloaded when the queue is full and ShuttingDown when the journal is closed: nothing was written then.
         """
-        ticket = Ticket(commands, atomic, deadline)
+        ticket = Ticket(aimed_together(commands) if atomic else commands, atomic, deadline)
         with self._changed:
             if self._closing:
                 raise ShuttingDown("this server is shutting down")
@@ -131,13 +165,14 @@ class Journal:
     def _run(self) -> None:
         company = False
         while tickets := self._take(company):
-            company = sum(len(ticket.commands) for ticket in tickets) > 1
+            pieces = [piece for ticket in tickets for piece in ticket.pieces()]
+            company = sum(len(piece.commands) for piece in pieces) > 1
             try:
-                self._write(tickets)
+                self._write(pieces)
             except Exception:
-                log.exception("a batch failed in a way that nothing provides for")
-                for ticket in tickets:
-                    ticket.fail(InternalError("internal error"))
+                log.exception("a batch failed outside of its transaction")
+                for piece in pieces:
+                    piece.fail(_internal_error())
 
     def _take(self, company: bool) -> list[Ticket]:
         """The next batch; empty when closed and drained. Waits a little for more where more is usual."""
@@ -159,89 +194,88 @@ class Journal:
             self._waiting -= size
         return taken
 
-    def _write(self, tickets: list[Ticket]) -> None:
-        """Writes a batch, again if that helps, in halves if the database refuses it; then answers every ticket."""
+    def _write(self, pieces: list[Piece]) -> None:
+        """Writes a batch, again if that helps, in halves if it does not; then every piece is answered."""
         collisions = absences = 0
-        while tickets := _in_time(tickets):
+        while pieces := _in_time(pieces):
             try:
-                tickets = self._transact(tickets)
+                pieces = self._transact(pieces)
                 collisions += 1  # what is left has moved, and may move again
             except UnknownCatalogueVersion:
                 self._refresh_shelf()
                 collisions += 1
             except StoreFault as failure:
-                log.warning("batch of %d calls failed: %s", len(tickets), failure)
+                log.warning("a batch of %d failed: %s", len(pieces), failure)
                 if failure.fault is Fault.REFUSED:
-                    self._halve(tickets, failure)
+                    self._halve(pieces, _internal_error)
                     return
                 if failure.fault is Fault.AWAY:
                     absences += 1
                     time.sleep(self._limits.away_pause_seconds)
                 else:
                     collisions += 1
+            except Exception:
+                log.exception("a batch of %d failed in a way that nothing provides for", len(pieces))
+                self._halve(pieces, _internal_error)
+                return
             if absences > self._limits.away_reruns_max:
-                tickets = _fail(tickets, StoreUnavailable("the database cannot be reached or cannot write"))
-            elif collisions > self._limits.reruns_max:
-                tickets = _fail(tickets, Contention("concurrent work won every attempt"))
+                for piece in pieces:
+                    piece.fail(StoreUnavailable("the database cannot be reached or cannot write"))
+                return
+            if collisions > self._limits.reruns_max:
+                self._halve(pieces, _contention)
+                return
 
-    def _transact(self, tickets: list[Ticket]) -> list[Ticket]:
-        """One transaction. Answers what was settled; returns the tickets whose subjects have moved, redirected."""
-        commands = [command for ticket in tickets for command in ticket.commands]
+    def _transact(self, pieces: list[Piece]) -> list[Piece]:
+        """One transaction. Answers what was settled; returns the pieces whose subjects have moved, redirected."""
+        commands = [command for piece in pieces for command in piece.commands]
         with self._store.batch() as batch:
             books = batch.load(wanted_by(commands), self._clock)
-            outcomes = [self._settle(books, ticket) for ticket in tickets]
+            outcomes = [self._settle(books, piece) for piece in pieces]
             batch.commit(books)
         moved = []
-        for ticket, answers in zip(tickets, outcomes, strict=True):
-            if any(isinstance(answer, Moved) for answer in answers):
-                moved.append(ticket)
-                _redirect(ticket, answers)
+        for piece, answers in zip(pieces, outcomes, strict=True):
+            settled = [answer for answer in answers if not isinstance(answer, Moved)]
+            if len(settled) == len(answers):
+                piece.answer(settled)
             else:
-                ticket.answer([answer for answer in answers if not isinstance(answer, Moved)])
+                piece.commands = redirected(piece.commands, answers)
+                moved.append(piece)
         return moved
 
-    def _settle(self, books: Books, ticket: Ticket) -> list[Outcome | Moved]:
-        settle = settle_together if ticket.atomic else settle_each
-        return settle(books, ticket.commands, self._shelf.history, self._rules)
+    def _settle(self, books: Books, piece: Piece) -> list[Outcome | Moved]:
+        settle = settle_together if piece.ticket.atomic else settle_each
+        return settle(books, piece.commands, self._shelf.history, self._rules)
 
-    def _halve(self, tickets: list[Ticket], failure: StoreFault) -> None:
-        """Finds the call that the database refuses; it alone fails, as a defect of ours."""
-        if len(tickets) == 1:
-            log.error("the database refuses a call that we had decided on: %s", failure)
-            tickets[0].fail(InternalError("internal error"))
+    def _halve(self, pieces: list[Piece], error: Callable[[], TollhouseError]) -> None:
+        """Finds the piece that makes a batch fail; it alone is answered with the error."""
+        if len(pieces) == 1:
+            log.error("a call fails, whatever it is stored with: %s", pieces[0].commands[0].kind)
+            pieces[0].fail(error())
             return
-        middle = len(tickets) // 2
-        self._write(tickets[:middle])
-        self._write(tickets[middle:])
+        middle = len(pieces) // 2
+        self._write(pieces[:middle])
+        self._write(pieces[middle:])
 
     def _refresh_shelf(self) -> None:
         try:
             self._shelf.refresh()
-        except StoreFault as failure:
+        except (StoreFault, CatalogueError) as failure:
             log.warning("the catalogue could not be refreshed: %s", failure)
 
 
-def _in_time(tickets: list[Ticket]) -> list[Ticket]:
-    """Drops calls whose callers have stopped waiting."""
+def _in_time(pieces: list[Piece]) -> list[Piece]:
+    """Drops what its callers have stopped waiting for. It may have been stored if a COMMIT was lost before."""
     now = time.monotonic()
-    for ticket in tickets:
-        if ticket.deadline <= now:
-            ticket.fail(OutOfTime("the deadline passed before the call could be stored"))
-    return [ticket for ticket in tickets if ticket.deadline > now]
+    for piece in pieces:
+        if piece.ticket.deadline <= now:
+            piece.fail(OutOfTime("the deadline passed before the outcome was known"))
+    return [piece for piece in pieces if piece.ticket.deadline > now]
 
 
-def _fail(tickets: list[Ticket], error: TollhouseError) -> list[Ticket]:
-    """Fails every ticket; none is left."""
-    for ticket in tickets:
-        ticket.fail(error)
-    return []
+def _internal_error() -> TollhouseError:
+    return InternalError("internal error")
 
 
-def _redirect(ticket: Ticket, answers: list[Outcome | Moved]) -> None:
-    """Sends moved commands to the accounts that their subjects name now.
-
-    Commands that were settled in the same call are stored by now, or refused; settled again, they replay or are
-    refused again.
-    """
-    pairs = zip(ticket.commands, answers, strict=True)
-    ticket.commands = [redirected(command, item) if isinstance(item, Moved) else command for command, item in pairs]
+def _contention() -> TollhouseError:
+    return Contention("concurrent work won every attempt")

@@ -7,7 +7,7 @@ from tollhoused.domain.books import Moved
 from tollhoused.domain.commands import Command
 from tollhoused.domain.decision import Rules
 from tollhoused.errors import Contention
-from tollhoused.journal.settling import Outcome, redirected, settle_each, settle_together
+from tollhoused.journal.settling import Outcome, aimed_together, redirected, settle_each, settle_together
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store
 from tollhoused.store.wanted import wanted_by
@@ -28,6 +28,7 @@ def preview(
     Raises StoreFault, and Contention if subjects keep moving.
     """
     settle = settle_together if atomic else settle_each
+    commands = aimed_together(commands) if atomic else commands
     for _ in range(ATTEMPTS_MAX):
         books = store.snapshot(wanted_by(commands), clock)
         try:
@@ -38,6 +39,5 @@ def preview(
         settled = [outcome for outcome in outcomes if not isinstance(outcome, Moved)]
         if len(settled) == len(outcomes):
             return settled
-        pairs = zip(commands, outcomes, strict=True)
-        commands = [redirected(command, item) if isinstance(item, Moved) else command for command, item in pairs]
+        commands = redirected(commands, outcomes)
     raise Contention("the subject's account changed at every attempt")

@@ -76,6 +76,10 @@ class Dialect(Protocol):
     def locks_rows(self) -> bool:
         """Whether a batch must lock the rows it will change; otherwise the transaction has locked everything."""
 
+    @property
+    def byte_order(self) -> str:
+        """The collation that orders text by its bytes, which is Python's order too."""
+
     def relation(self, relation: Relation) -> FromClause:
         """The relation as something to join with."""
 
@@ -114,6 +118,17 @@ def _positions(compiled: Any) -> tuple[str, ...]:
     return tuple(getattr(compiled, "positiontup", None) or ())
 
 
+def _array(kind: TypeEngine[Any], values: Sequence[Any]) -> str:
+    """An array literal; what stands between double quotes is text, even if it is NULL."""
+    if kind is TEXT:
+        items = [
+            "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
+        ]
+    else:
+        items = ["NULL" if value is None else str(value) for value in values]
+    return "{" + ",".join(items) + "}"
+
+
 def _constants(compiled: Any) -> dict[str, Any]:
     """Values that the compiler itself passes as parameters, such as an OFFSET of 0."""
     return {name: value for name, value in compiled.params.items() if value is not None}
@@ -123,6 +138,7 @@ class SqliteDialect:
     """json_each for sets, executemany for writes; the transaction's lock covers everything."""
 
     locks_rows = False
+    byte_order = "BINARY"
     _dialect = sqlite.dialect()
 
     def relation(self, relation: Relation) -> FromClause:
@@ -166,6 +182,7 @@ class PostgresDialect:
     """Arrays and unnest both ways; rows are locked in the order of their ids."""
 
     locks_rows = True
+    byte_order = "C"
     _dialect = postgresql.psycopg.dialect()  # type: ignore[no-untyped-call]
 
     def relation(self, relation: Relation) -> FromClause:
@@ -183,11 +200,16 @@ class PostgresDialect:
             named |= self.arrays(relation, sets[relation.name])
         return named
 
-    def arrays(self, relation: Relation, rows: Rows) -> dict[str, list[Any]]:
-        """The rows turned into one array per column."""
+    def arrays(self, relation: Relation, rows: Rows) -> dict[str, str]:
+        """The rows turned into one array per column, as PostgreSQL writes arrays.
+
+        The driver's own adaptation of lists takes ten times as long, and makes another prepared statement of every
+        mixture of small and large numbers.
+        """
         columns = zip(*rows, strict=True) if rows else [()] * len(relation.columns)
         return {
-            f"{relation.name}_{name}": list(column) for (name, _), column in zip(relation.columns, columns, strict=True)
+            f"{relation.name}_{name}": _array(kind, column)
+            for (name, kind), column in zip(relation.columns, columns, strict=True)
         }
 
     def insert(self, table: Table) -> Write:

@@ -1,42 +1,40 @@
-"""Driver errors become ours in exactly one function: what the journal should do about a failed transaction."""
+"""Driver errors become ours in exactly one function: what the journal should do about a failed transaction.
+
+Only errors about the rows themselves count as refusals, for a refusal sends the journal looking for the guilty row.
+What says nothing about rows (no connection, no space, no permission, a schema in the middle of a change) is the
+database being away.
+"""
 
 import sqlite3
 from enum import Enum
 
 import psycopg
-from psycopg import errors as pg
 
 _SQLITE_COLLISIONS = {
     sqlite3.SQLITE_CONSTRAINT_UNIQUE,
     sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
     sqlite3.SQLITE_BUSY_SNAPSHOT,
 }
-_SQLITE_AWAY = {
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_PERM,
+_SQLITE_REFUSALS = {
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_TOOBIG,
 }
-_PG_COLLISIONS = (
-    pg.UniqueViolation,
-    pg.SerializationFailure,
-    pg.DeadlockDetected,
-    pg.DivisionByZero,  # an account's version moved, see `PostgresDialect.update_versioned`
-    pg.LockNotAvailable,
-)
-_PG_AWAY = (
-    psycopg.OperationalError,  # connections, shutdowns, resources
-    psycopg.InterfaceError,
-    pg.ReadOnlySqlTransaction,
-    pg.DiskFull,
-    pg.UndefinedTable,
-    pg.UndefinedColumn,
-)
+# SQLSTATEs and their classes, see the appendix "PostgreSQL Error Codes" of PostgreSQL's manual.
+_PG_COLLISIONS = {
+    "23505",  # unique_violation
+    "22012",  # division_by_zero: an account's version moved, see `PostgresDialect.update_versioned`
+    "55P03",  # lock_not_available
+}
+_PG_COLLIDING_CLASS = "40"  # transaction_rollback: serialization failures, deadlocks
+_PG_REFUSING_CLASSES = {
+    "21",  # cardinality_violation
+    "22",  # data_exception
+    "23",  # integrity_constraint_violation
+    "44",  # with_check_option_violation
+    "54",  # program_limit_exceeded
+    "P0",  # raised by a trigger
+}
 
 
 class Fault(Enum):
@@ -64,22 +62,26 @@ DRIVER_ERRORS = (sqlite3.Error, psycopg.Error, VersionMoved)
 
 def translated(error: BaseException) -> StoreFault:
     """The fault behind a driver's error."""
+    if isinstance(error, VersionMoved):
+        return StoreFault(Fault.COLLISION, error)
     if isinstance(error, sqlite3.Error):
         return StoreFault(_sqlite_fault(error), error)
-    if isinstance(error, (VersionMoved, *_PG_COLLISIONS)):
-        return StoreFault(Fault.COLLISION, error)
-    if isinstance(error, _PG_AWAY):
-        return StoreFault(Fault.AWAY, error)
+    if isinstance(error, psycopg.Error):
+        return StoreFault(_postgresql_fault(error), error)
     return StoreFault(Fault.REFUSED, error)
 
 
 def _sqlite_fault(error: sqlite3.Error) -> Fault:
-    code = getattr(error, "sqlite_errorcode", None)
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)  # without one the driver itself complains
     if code in _SQLITE_COLLISIONS:
         return Fault.COLLISION
-    primary = code & 0xFF if code is not None else None
-    if primary in _SQLITE_AWAY or "no such table" in str(error) or isinstance(error, sqlite3.InterfaceError):
-        return Fault.AWAY
-    if isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error):
-        return Fault.AWAY
-    return Fault.REFUSED
+    return Fault.REFUSED if code & 0xFF in _SQLITE_REFUSALS else Fault.AWAY
+
+
+def _postgresql_fault(error: psycopg.Error) -> Fault:
+    state = error.sqlstate
+    if state is None:  # the driver itself complains: about values, or about the connection
+        return Fault.REFUSED if isinstance(error, psycopg.DataError | psycopg.ProgrammingError) else Fault.AWAY
+    if state in _PG_COLLISIONS or state.startswith(_PG_COLLIDING_CLASS):
+        return Fault.COLLISION
+    return Fault.REFUSED if state[:2] in _PG_REFUSING_CLASSES else Fault.AWAY

@@ -51,7 +51,8 @@ def load(session: Session, statements: Statements, wanted: Wanted, clock: Callab
         *_directory_plan(statements, wanted, lock),
         *_whole_plan(statements, [(id_, wanted.accounts[id_]) for id_ in sorted(wanted.whole)]),
     ]
-    found = _ask(session, plan)
+    everything = not lock and wanted.accounts.keys() <= wanted.whole
+    found = _ask(session, plan, last=everything)
     accounts = {row[0]: account_from_row(row, row[0] in wanted.whole) for row in found.get("accounts", ())}
     _attach(accounts, found)
     clock_us = clock()
@@ -66,7 +67,7 @@ def load(session: Session, statements: Statements, wanted: Wanted, clock: Callab
 
 def load_directory(session: Session, statements: Statements, subjects: set[Subject]) -> Directory:
     """What the directory knows about these subjects."""
-    return _directory(_ask(session, _directory_plan(statements, Wanted(subjects=subjects), lock=False)))
+    return _directory(_ask(session, _directory_plan(statements, Wanted(subjects=subjects), lock=False), last=True))
 
 
 def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
@@ -127,29 +128,37 @@ def _names(wanted: Wanted, part: str) -> Rows:
     return [(name,) for name in sorted({getattr(subject, part) for subject in wanted.subjects} - {""})]
 
 
-def _ask(session: Session, plan: list[tuple[str, Query, Rows]]) -> dict[str, list[Row]]:
+def _ask(session: Session, plan: list[tuple[str, Query, Rows]], *, last: bool = False) -> dict[str, list[Row]]:
     """Asks what has a set to ask for, all at once."""
     asked = [(name, Ask(query, {query.relations[0].name: rows})) for name, query, rows in plan if rows]
     if not asked:
         return {}
-    answers = session.read([ask for _, ask in asked])
+    answers = session.read([ask for _, ask in asked], last=last)
     return {name: rows for (name, _), rows in zip(asked, answers, strict=True)}
 
 
 def _attach(accounts: dict[str, Account], found: dict[str, list[Row]]) -> None:
-    """Gives each account what belongs to it."""
+    """Gives each account what belongs to it.
+
+    A row may come without its account: one that another process stored after this batch had looked for accounts.
+    """
     for row in found.get("segments", ()):
-        accounts[row[0]].segments.append(segment_from_row(row))
+        if account := accounts.get(row[0]):
+            account.segments.append(segment_from_row(row))
     for row in (*found.get("counters", ()), *found.get("counters_whole", ())):
-        counter = counter_from_row(row)
-        accounts[row[0]].counters[counter.segment_start_us, counter.meter] = counter
+        if account := accounts.get(row[0]):
+            counter = counter_from_row(row)
+            account.counters[counter.segment_start_us, counter.meter] = counter
     for row in found.get("grants", ()):
-        grant = grant_from_row(row)
-        accounts[row[0]].grants[grant.id] = grant
+        if account := accounts.get(row[0]):
+            grant = grant_from_row(row)
+            account.grants[grant.id] = grant
     for row in found.get("subscriptions", ()):
-        accounts[row[0]].subscriptions[row[1]] = subscription_from_row(row)
+        if account := accounts.get(row[0]):
+            account.subscriptions[row[1]] = subscription_from_row(row)
     for row in found.get("overrides", ()):
-        accounts[row[0]].overrides[row[1]] = override_from_row(row)
+        if account := accounts.get(row[0]):
+            account.overrides[row[1]] = override_from_row(row)
 
 
 def _directory(found: dict[str, list[Row]]) -> Directory:

@@ -2,50 +2,94 @@
 connections.
 """
 
-import queue
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import count
 from typing import Any
 
 import psycopg
-from psycopg import IsolationLevel
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 
-from tollhoused.store.dialect import ROWS, PostgresDialect, Rows, Write
+from tollhoused.store.dialect import ROWS, PostgresDialect, Query, Rows, Write
+from tollhoused.store.durability import durability_problems
 from tollhoused.store.faults import DRIVER_ERRORS, Fault, StoreFault, translated
+from tollhoused.store.pool import Pool
 from tollhoused.store.session import Ask
 
-CONNECT_TIMEOUT_SECONDS = 5
-STATEMENT_TIMEOUT_MS = 20_000
-LOCK_TIMEOUT_MS = 10_000
 READERS = 8
-READER_WAIT_SECONDS = 5.0
 PORTION = 2_000
+
+# READ COMMITTED: row locks, versions and unique keys make it right. Readers have one snapshot for all statements.
+BEGIN_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED"
+BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+COMMIT = "COMMIT"
+
+# Whoever has vanished behind a broken network must not keep a thread or a lock for hours. A URL may say otherwise.
+CONNECTION_LIMITS = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
+SESSION_LIMITS = (
+    "-c statement_timeout=20s -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
+    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+)
 
 
 class PostgresSession:
-    """A transaction on one connection."""
+    """A transaction on one connection in autocommit mode: its BEGIN and COMMIT travel with other statements."""
 
-    def __init__(self, connection: psycopg.Connection[Any], dialect: PostgresDialect) -> None:
-        self._connection = connection
+    def __init__(self, connection: psycopg.Connection[Any], dialect: PostgresDialect, begin: str) -> None:
+        self.connection = connection
         self._dialect = dialect
+        self._begin: str | None = begin
 
-    def read(self, asks: Sequence[Ask]) -> list[list[tuple[Any, ...]]]:
+    def read(self, asks: Sequence[Ask], *, last: bool = False) -> list[list[tuple[Any, ...]]]:
         cursors = []
-        with self._connection.pipeline():
+        with self.connection.pipeline():
+            self._begin_once()
             for ask in asks:
-                cursor = self._connection.cursor(binary=True)
+                cursor = self.connection.cursor(binary=True)
                 cursors.append(cursor)
                 cursor.execute(ask.query.sql, self._dialect.bind(ask.query, ask.sets, ask.values), prepare=True)
+            if last:
+                self.connection.execute(COMMIT, prepare=False)
         return [cursor.fetchall() for cursor in cursors]
 
     def commit(self, writes: Sequence[tuple[Write, Rows]]) -> None:
-        with self._connection.pipeline():
+        with self.connection.pipeline():
+            self._begin_once()
             for write, rows in writes:
                 arguments: dict[str, Any] = self._dialect.arrays(write.relation, rows)
                 if write.counted:
                     arguments[ROWS] = len(rows)
-                self._connection.cursor().execute(write.sql, arguments, prepare=True)
-            self._connection.commit()
+                self.connection.cursor().execute(write.sql, arguments, prepare=True)
+            self.connection.execute(COMMIT, prepare=False)
+
+    def _begin_once(self) -> None:
+        if self._begin:
+            self.connection.execute(self._begin, prepare=False)
+            self._begin = None
+
+
+class PostgresStreams:
+    """A transaction with several server-side cursors, closed by `cursors`."""
+
+    def __init__(self, connection: psycopg.Connection[Any], dialect: PostgresDialect, cursors: ExitStack) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._cursors = cursors
+        self._numbers = count(1)
+
+    def rows(self, query: Query) -> Iterator[tuple[Any, ...]]:
+        cursor = self._cursors.enter_context(self._connection.cursor(name=f"stream{next(self._numbers)}", binary=True))
+        cursor.itersize = PORTION
+        cursor.execute(query.sql, self._dialect.bind(query, {}, {}))
+        return cursor
 
 
 class PostgresEngine:
@@ -53,79 +97,75 @@ class PostgresEngine:
 
     def __init__(self, url: str) -> None:
         self.dialect = PostgresDialect()
+        self.readers = Pool(READERS, self._connect)
         self._url = url
         self._writer: psycopg.Connection[Any] | None = None
-        self._readers: queue.LifoQueue[psycopg.Connection[Any] | None] = queue.LifoQueue()
-        for _ in range(READERS):
-            self._readers.put(None)
+        self._alone = threading.Lock()
 
     @contextmanager
     def writing(self) -> Iterator[PostgresSession]:
-        """READ COMMITTED: row locks, versions and unique keys make it right."""
-        try:
-            if self._writer is None or self._writer.closed:
-                self._writer = self._connect(read_only=False)
-            yield PostgresSession(self._writer, self.dialect)
-        except DRIVER_ERRORS as error:
-            raise translated(error) from error
-        finally:
-            self._end(self._writer)
+        with self._alone:
+            try:
+                if self._writer is None:
+                    self._writer = self._connect()
+                yield PostgresSession(self._writer, self.dialect, BEGIN_WRITING)
+            except DRIVER_ERRORS as error:
+                raise translated(error) from error
+            finally:
+                self._writer = _ended(self._writer)
 
     @contextmanager
     def reading(self) -> Iterator[PostgresSession]:
-        """REPEATABLE READ, read only: one snapshot for all statements."""
+        connection, used_before = self.readers.take()
         try:
-            connection = self._readers.get(timeout=READER_WAIT_SECONDS)
-        except queue.Empty:
-            raise StoreFault(Fault.AWAY, "every reading connection is busy") from None
-        try:
-            if connection is None or connection.closed:
-                connection = self._connect(read_only=True)
-            yield PostgresSession(connection, self.dialect)
+            yield PostgresSession(connection, self.dialect, BEGIN_READING)
+            if connection.info.transaction_status != TransactionStatus.IDLE:
+                connection.execute(COMMIT, prepare=False)  # a ROLLBACK would cost every prepared statement
         except DRIVER_ERRORS as error:
+            if used_before and _ended(connection) is None:
+                # It may have died long ago, as the other idle ones: connecting anew may help at once.
+                self.readers.empty()
+                raise StoreFault(Fault.COLLISION, error) from error
             raise translated(error) from error
         finally:
-            self._end(connection)
-            self._readers.put(connection)
+            self.readers.give(_ended(connection))
 
     @contextmanager
-    def stream(self, sql: str, parameters: Any = ()) -> Iterator[psycopg.ServerCursor[Any]]:
-        """A server-side cursor that fetches in portions."""
+    def streaming(self) -> Iterator[PostgresStreams]:
+        """A reader's snapshot, without the limits of time: whoever reads it may take long over each row."""
         try:
-            with self._connect(read_only=True) as connection:
-                connection.execute("SET statement_timeout = 0")
-                with connection.cursor(name="stream") as cursor:
-                    cursor.itersize = PORTION
-                    cursor.execute(sql, parameters)
-                    yield cursor
+            with self._connect() as connection, ExitStack() as cursors:
+                connection.execute(BEGIN_READING)
+                connection.execute("SET LOCAL statement_timeout = 0")
+                connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                yield PostgresStreams(connection, self.dialect, cursors)
         except DRIVER_ERRORS as error:
             raise translated(error) from error
 
+    def durability_problems(self) -> list[str]:
+        with self.writing() as session:
+            return durability_problems(session.connection)
+
     def close(self) -> None:
-        for _ in range(READERS):
-            connection = self._readers.get(timeout=READER_WAIT_SECONDS)
-            if connection is not None:
-                connection.close()
+        self.readers.close()
         if self._writer is not None:
             self._writer.close()
+            self._writer = None
 
-    def _connect(self, read_only: bool) -> psycopg.Connection[Any]:
-        connection = psycopg.connect(
-            self._url,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS}",
-        )
-        if read_only:
-            connection.read_only = True
-            connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        else:
-            connection.isolation_level = IsolationLevel.READ_COMMITTED
-        return connection
+    def _connect(self) -> psycopg.Connection[Any]:
+        asked = conninfo_to_dict(self._url)
+        limits: dict[str, Any] = {**CONNECTION_LIMITS, **asked}
+        limits["options"] = f"{SESSION_LIMITS} {asked.get('options') or ''}"
+        return psycopg.connect(autocommit=True, **limits)
 
-    def _end(self, connection: psycopg.Connection[Any] | None) -> None:
-        """Rolls back what was not committed; a connection that cannot is closed and made anew next time."""
-        if connection is not None and not connection.closed:
-            try:
-                connection.rollback()
-            except psycopg.Error:
-                connection.close()
+
+def _ended(connection: psycopg.Connection[Any] | None) -> psycopg.Connection[Any] | None:
+    """The connection with nothing open, what was not committed rolled back; None for one that cannot go on."""
+    if connection is None:
+        return None
+    try:
+        if connection.info.transaction_status != TransactionStatus.IDLE:
+            connection.rollback()
+    except psycopg.Error:
+        connection.close()
+    return None if connection.closed else connection

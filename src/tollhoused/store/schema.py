@@ -14,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
@@ -88,30 +88,45 @@ def create(url: str) -> None:
         _finish(connection)
 
 
-def problems(url: str) -> list[str]:
+def problems(url: str, *, guarded: bool = True) -> list[str]:
     """What keeps this program from working on the database's schema: one sentence each, none when all is well.
 
-    Changes nothing, and makes no SQLite file. Raises StoreUnavailable when the database does not answer, ValueError for
-    a URL of another form.
+    With `guarded` that the triggers are there counts too: who only reads can do without. Changes nothing, and makes no
+    SQLite file. Raises StoreUnavailable when the database does not answer, ValueError for a URL of another form.
     """
     path = _sqlite_path(url)
     if path is not None and not path.exists():
         return [_nothing()]
     try:
         with _engine(url, "BEGIN").connect() as connection:
-            return _problems(connection)
+            return _problems(connection, guarded)
     except DBAPIError as error:
         raise StoreUnavailable(f"the database does not answer: {str(error.orig).strip()}") from error
 
 
-def check(url: str) -> None:
+def is_empty(url: str) -> bool:
+    """Whether the database has no table at all, or is an SQLite file that is not there yet. Makes no file.
+
+    Raises StoreUnavailable when the database does not answer, ValueError for a URL of another form.
+    """
+    path = _sqlite_path(url)
+    if path is not None and not path.exists():
+        return True
+    try:
+        with _engine(url, "BEGIN").connect() as connection:
+            return not inspect(connection).get_table_names()
+    except DBAPIError as error:
+        raise StoreUnavailable(f"the database does not answer: {str(error.orig).strip()}") from error
+
+
+def check(url: str, *, guarded: bool = True) -> None:
     """Raises SchemaMismatch when there are `problems`."""
-    found = problems(url)
+    found = problems(url, guarded=guarded)
     if found:
         raise SchemaMismatch("; ".join(found))
 
 
-def _problems(connection: Connection) -> list[str]:
+def _problems(connection: Connection, guarded: bool) -> list[str]:
     script, current = _script(), _revision(connection)
     if current is None:
         return [_nothing()]
@@ -123,7 +138,7 @@ def _problems(connection: Connection) -> list[str]:
     return [
         f"the trigger {trigger.name} on {trigger.table} is missing or disabled: find out who removed it,"
         " run `tollhouse verify`, then `tollhouse migrate`"
-        for trigger in triggers.missing(connection)
+        for trigger in (triggers.missing(connection) if guarded else ())
     ]
 
 

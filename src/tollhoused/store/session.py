@@ -1,6 +1,6 @@
 """What the store asks of an engine: sessions that read and write whole sets inside one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -20,11 +20,21 @@ class Ask:
 class Session(Protocol):
     """One transaction. Leaving its context without `commit` rolls back."""
 
-    def read(self, asks: Sequence[Ask]) -> list[list[tuple[Any, ...]]]:
-        """Answers all asks in order, in one round trip where the engine can."""
+    def read(self, asks: Sequence[Ask], *, last: bool = False) -> list[list[tuple[Any, ...]]]:
+        """Answers all asks in order, in one round trip where the engine can.
+
+        `last` says that nothing follows, so that the end of the transaction need not be a round trip of its own.
+        """
 
     def commit(self, writes: Sequence[tuple[Write, Rows]]) -> None:
-        """Writes all sets in order and commits, in one round trip where the engine can."""
+        """Writes all sets in order, if any, and commits, in one round trip where the engine can."""
+
+
+class Streams(Protocol):
+    """One snapshot from which large queries are read row by row; several may be read in turns."""
+
+    def rows(self, query: Query) -> Iterator[tuple[Any, ...]]:
+        """Answers a query without parameters, fetched in portions."""
 
 
 class Engine(Protocol):
@@ -40,8 +50,11 @@ class Engine(Protocol):
     def reading(self) -> AbstractContextManager[Session]:
         """A snapshot on a pooled connection; `commit` is not for these."""
 
-    def stream(self, sql: str, parameters: Any = ()) -> AbstractContextManager[Any]:
-        """Rows of one large query, fetched in portions, on a connection of its own."""
+    def streaming(self) -> AbstractContextManager[Streams]:
+        """A snapshot for as long as it takes, on a connection of its own."""
+
+    def durability_problems(self) -> list[str]:
+        """What could lose committed rows, asked on the connection that writes."""
 
     def close(self) -> None:
         """Closes every connection."""

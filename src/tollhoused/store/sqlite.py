@@ -1,18 +1,21 @@
 """SQLite behind the store: one connection that writes, a few that read, write-ahead logging, full synchronisation."""
 
-import queue
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tollhoused.store.dialect import Rows, SqliteDialect, Write
-from tollhoused.store.faults import DRIVER_ERRORS, Fault, StoreFault, VersionMoved, translated
+from tollhoused.store.dialect import Query, Rows, SqliteDialect, Write
+from tollhoused.store.durability import durability_problems
+from tollhoused.store.faults import DRIVER_ERRORS, VersionMoved, translated
+from tollhoused.store.pool import Pool
 from tollhoused.store.session import Ask
 
 BUSY_TIMEOUT_SECONDS = 5.0
 READERS = 4
-READER_WAIT_SECONDS = 5.0
+STREAMING_CACHE_KIB = 16_384
+"""Also what each sort of a stream may hold in memory before it goes to a temporary file."""
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -20,10 +23,14 @@ def connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
     )
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA cache_size = -65536")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA cache_size = -65536")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -31,19 +38,30 @@ class SqliteSession:
     """A transaction on one connection."""
 
     def __init__(self, connection: sqlite3.Connection, dialect: SqliteDialect) -> None:
-        self._connection = connection
+        self.connection = connection
         self._dialect = dialect
 
-    def read(self, asks: Sequence[Ask]) -> list[list[tuple[Any, ...]]]:
-        run = self._connection.execute
+    def read(self, asks: Sequence[Ask], *, last: bool = False) -> list[list[tuple[Any, ...]]]:
+        run = self.connection.execute
         return [run(ask.query.sql, self._dialect.bind(ask.query, ask.sets, ask.values)).fetchall() for ask in asks]
 
     def commit(self, writes: Sequence[tuple[Write, Rows]]) -> None:
         for write, rows in writes:
-            cursor = self._connection.executemany(write.sql, rows)
+            cursor = self.connection.executemany(write.sql, rows)
             if write.counted and cursor.rowcount != len(rows):
                 raise VersionMoved(f"{cursor.rowcount} of {len(rows)} rows")
-        self._connection.execute("COMMIT")
+        self.connection.execute("COMMIT")
+
+
+class SqliteStreams:
+    """A transaction in which several cursors step through their rows."""
+
+    def __init__(self, connection: sqlite3.Connection, dialect: SqliteDialect) -> None:
+        self._connection = connection
+        self._dialect = dialect
+
+    def rows(self, query: Query) -> Iterator[tuple[Any, ...]]:
+        return self._connection.execute(query.sql, self._dialect.bind(query, {}, {}))
 
 
 class SqliteEngine:
@@ -51,69 +69,71 @@ class SqliteEngine:
 
     def __init__(self, path: str) -> None:
         self.dialect = SqliteDialect()
+        self.readers = Pool(READERS, lambda: connect(path))
         self._path = path
         self._writer: sqlite3.Connection | None = None
-        self._readers: queue.LifoQueue[sqlite3.Connection | None] = queue.LifoQueue()
-        for _ in range(READERS):
-            self._readers.put(None)
+        self._alone = threading.Lock()
 
     @contextmanager
     def writing(self) -> Iterator[SqliteSession]:
         """BEGIN IMMEDIATE: other processes that write wait their turn."""
-        try:
-            if self._writer is None:
-                self._writer = connect(self._path)
-            self._writer.execute("BEGIN IMMEDIATE")
-            yield SqliteSession(self._writer, self.dialect)
-        except DRIVER_ERRORS as error:
-            raise translated(error) from error
-        finally:
-            self._end(self._writer)
+        with self._alone:
+            try:
+                if self._writer is None:
+                    self._writer = connect(self._path)
+                self._writer.execute("BEGIN IMMEDIATE")
+                yield SqliteSession(self._writer, self.dialect)
+            except DRIVER_ERRORS as error:
+                raise translated(error) from error
+            finally:
+                self._writer = _ended(self._writer)
 
     @contextmanager
     def reading(self) -> Iterator[SqliteSession]:
         """A deferred transaction: one snapshot, whoever writes meanwhile."""
+        connection, _ = self.readers.take()
         try:
-            connection = self._readers.get(timeout=READER_WAIT_SECONDS)
-        except queue.Empty:
-            raise StoreFault(Fault.AWAY, "every reading connection is busy") from None
-        try:
-            if connection is None:
-                connection = connect(self._path)
             connection.execute("BEGIN")
             yield SqliteSession(connection, self.dialect)
         except DRIVER_ERRORS as error:
             raise translated(error) from error
         finally:
-            self._end(connection)
-            self._readers.put(connection)
+            self.readers.give(_ended(connection))
 
     @contextmanager
-    def stream(self, sql: str, parameters: Any = ()) -> Iterator[sqlite3.Cursor]:
-        """A cursor that steps through the rows."""
+    def streaming(self) -> Iterator[SqliteStreams]:
+        """A deferred transaction. While it lasts, a live server's write-ahead log grows instead of being reused."""
+        connection: sqlite3.Connection | None = None
         try:
             connection = connect(self._path)
-        except DRIVER_ERRORS as error:
-            raise translated(error) from error
-        try:
-            yield connection.execute(sql, parameters)
+            connection.execute(f"PRAGMA cache_size = -{STREAMING_CACHE_KIB}")
+            connection.execute("BEGIN")
+            yield SqliteStreams(connection, self.dialect)
         except DRIVER_ERRORS as error:
             raise translated(error) from error
         finally:
-            connection.close()
-
-    def close(self) -> None:
-        for _ in range(READERS):
-            connection = self._readers.get(timeout=READER_WAIT_SECONDS)
             if connection is not None:
                 connection.close()
+
+    def durability_problems(self) -> list[str]:
+        with self.writing() as session:
+            return durability_problems(session.connection)
+
+    def close(self) -> None:
+        self.readers.close()
         if self._writer is not None:
             self._writer.close()
+            self._writer = None
 
-    def _end(self, connection: sqlite3.Connection | None) -> None:
-        """Rolls back what was not committed; a read has nothing to keep."""
-        if connection is not None and connection.in_transaction:
-            try:
-                connection.rollback()
-            except sqlite3.Error:
-                connection.close()
+
+def _ended(connection: sqlite3.Connection | None) -> sqlite3.Connection | None:
+    """The connection with nothing open, what was not committed rolled back; None for one that cannot go on."""
+    if connection is None:
+        return None
+    try:
+        if connection.in_transaction:
+            connection.rollback()
+    except sqlite3.Error:
+        connection.close()
+        return None
+    return connection

@@ -4,7 +4,7 @@ values.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from tollhoused.domain.account import HOUR_US, Account, Grant, LedgerEntry, Subscription
 from tollhoused.domain.books import Books, Operation
@@ -13,6 +13,7 @@ from tollhoused.domain.identity import Organization, Subject, User
 from tollhoused.domain.terms import Override
 from tollhoused.store import rows
 from tollhoused.store.dialect import Query, Rows
+from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.loading import load, load_directory, writes
 from tollhoused.store.postgres import PostgresEngine
 from tollhoused.store.questions import Questions
@@ -22,6 +23,8 @@ from tollhoused.store.statements import Statements
 from tollhoused.store.wanted import Wanted
 
 SQLITE_PREFIX = "sqlite:///"
+
+T = TypeVar("T")
 
 
 class Batch:
@@ -36,10 +39,8 @@ class Batch:
         return load(self._session, self._statements, wanted, clock, lock=True)
 
     def commit(self, books: Books) -> None:
-        """Stores all changes, or raises StoreFault and none. Nothing changed: nothing is written."""
-        changed = writes(self._statements, books)
-        if changed:
-            self._session.commit(changed)
+        """Stores all changes, or raises StoreFault and none."""
+        self._session.commit(writes(self._statements, books))
 
 
 class Store:
@@ -58,13 +59,11 @@ class Store:
 
     def snapshot(self, wanted: Wanted, clock: Callable[[], int]) -> Books:
         """The same set, read without locks: books that nobody saves."""
-        with self.engine.reading() as session:
-            return load(session, self._statements, wanted, clock, lock=False)
+        return self._read(lambda session: load(session, self._statements, wanted, clock, lock=False))
 
     def directory(self, subjects: set[Subject]) -> Directory:
         """What is known about these subjects."""
-        with self.engine.reading() as session:
-            return load_directory(session, self._statements, subjects)
+        return self._read(lambda session: load_directory(session, self._statements, subjects))
 
     def operation(self, idempotency_key: str, client: str) -> Operation | None:
         """The operation stored under a key."""
@@ -152,6 +151,10 @@ class Store:
         with self.engine.writing() as session:
             session.commit([(self._questions.add_catalogue, [(version, now_us, toml, sha256)])])
 
+    def durability_problems(self) -> list[str]:
+        """What could lose committed rows, and how to mend it; none when all is well."""
+        return self.engine.durability_problems()
+
     def ping(self) -> None:
         """Raises StoreFault unless the database answers."""
         self._ask(self._questions.alive)
@@ -161,8 +164,18 @@ class Store:
         self.engine.close()
 
     def _ask(self, query: Query, sets: dict[str, Rows] | None = None, **values: Any) -> list[tuple[Any, ...]]:
+        return self._read(lambda session: session.read([Ask(query, sets or {}, values)], last=True)[0])
+
+    def _read(self, question: Callable[[Session], T]) -> T:
+        """Answers from one snapshot, and from another one if the first is lost on a connection that died unnoticed."""
+        try:
+            with self.engine.reading() as session:
+                return question(session)
+        except StoreFault as failure:
+            if failure.fault is not Fault.COLLISION:
+                raise
         with self.engine.reading() as session:
-            return session.read([Ask(query, sets or {}, values)])[0]
+            return question(session)
 
 
 def open_store(url: str) -> Store:

@@ -15,7 +15,10 @@ from tollhoused.usecases.core import Call, Core, reading
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """An account with everything an operator asks about it; `counting` is the id of the subscription that counts."""
+    """An account with everything an operator asks about it.
+
+    Subscriptions come newest first, overrides by their start. `counting` is the id of the subscription that counts.
+    """
 
     account: Account
     match: Match
@@ -71,17 +74,22 @@ def upsert_organization(
 
 
 def get_account(core: Core, subject: Subject) -> AccountView:
-    """The account that a subject names, with its names, subscriptions and overrides, ended ones included."""
+    """The account that a subject names, with its names, all its subscriptions, and overrides in force or to come."""
     view = core.view(subject)
     account, match = view.account, view.match
     with reading():
         users, organizations = core.store.names(account.id)
-        subscriptions = core.store.subscriptions(account.id)
-        overrides = core.store.overrides(account.id)
-    counting = counting_subscription(account, account.as_of_us, core.shelf.history)
+        subscriptions = core.store.subscriptions(account.id)[::-1]
+        overrides = [item for item in core.store.overrides(account.id) if _lasts(item, account.as_of_us)]
+    counting = core.knowing(lambda: counting_subscription(account, account.as_of_us, core.shelf.history))
     return AccountView(
         account, match, users, organizations, subscriptions, overrides, counting.id if counting else None
     )
+
+
+def _lasts(override: Override, now_us: int) -> bool:
+    """Whether an override is in force or will be; one that was removed before its start never is."""
+    return override.until_us is None or override.until_us > max(now_us, override.from_us)
 
 
 def _owner(core: Core, subject: Subject) -> Match | None:

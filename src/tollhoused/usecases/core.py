@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from tollhoused.domain.account import Account
 from tollhoused.domain.advance import UnknownCatalogueVersion, advance
@@ -23,6 +24,8 @@ from tollhoused.store.faults import StoreFault
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store
 from tollhoused.store.wanted import whole_accounts
+
+T = TypeVar("T")
 
 PERIOD_MAX_US = 32 * DAY_US
 """Longer than any usage period: what a question about the current period has to look back."""
@@ -132,7 +135,7 @@ class Core:
         """Carries out or previews commands; outcomes in their order."""
         if validate_only:
             with reading():
-                return preview(self.store, self.shelf, self.clock, self.rules, commands, atomic)
+                return self.knowing(lambda: preview(self.store, self.shelf, self.clock, self.rules, commands, atomic))
         outcomes = self.journal.submit(commands, call.deadline, atomic).wait()
         for command, outcome in zip(commands, outcomes, strict=True):
             if isinstance(outcome, Settled) and outcome.answer.account_id != command.account_id:
@@ -172,12 +175,16 @@ class Core:
 
     def _advance(self, account: Account, clock_us: int) -> None:
         now_us = max(clock_us, account.as_of_us)
+        self.knowing(lambda: advance(account, now_us, self.shelf.history))
+
+    def knowing(self, ask: Callable[[], T]) -> T:
+        """What `ask` gives; asked again with the newest versions when one was met that another replica has applied."""
         try:
-            advance(account, now_us, self.shelf.history)
+            return ask()
         except UnknownCatalogueVersion:
             with reading():
                 self.shelf.refresh()
-            advance(account, now_us, self.shelf.history)
+            return ask()
 
     def _resolved(self, directory: Directory, subjects: set[Subject]) -> dict[Subject, Match | TollhouseError]:
         """What the directory makes of the subjects; matches are remembered as hints."""

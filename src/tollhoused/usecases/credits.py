@@ -106,7 +106,7 @@ def adjust_credits(
         matched_by=match.matched_by,
         grant_id=core.new_id("grant"),
         amount_nanos=forms.amount(amount_nanos, signed=True),
-        reason=forms.text("reason", reason, forms.REASON_LENGTH_MAX),
+        reason=forms.text("reason", reason, forms.REASON_LENGTH_MAX, required=False),
     )
     return core.run(call, command, validate_only)
 

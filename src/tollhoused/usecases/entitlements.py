@@ -16,6 +16,7 @@ from tollhoused.errors import (
     InternalError,
     InvalidField,
     ResourceExhausted,
+    SubjectConflict,
     TollhouseError,
 )
 from tollhoused.usecases import forms
@@ -56,7 +57,7 @@ class Entitlement:
 class UsageCheck:
     """Whether a usage event would be allowed now.
 
-    `answer` is what recording it would say, None where it would be refused.
+    `answer` is what recording it would say, None where it would be refused. `plans_that_allow` is told only then.
     """
 
     allowed: bool
@@ -112,11 +113,11 @@ def check_usage(core: Core, call: Call, subject: Subject, report: UsageReport) -
     command = usage_command(core, call, report, subject, keyed=False)
     view = core.view(subject)
     account, match = view.account, view.match
-    segment = account.segment_at(command.event_us or account.as_of_us)
+    segment = account.segment_at(account.as_of_us if command.event_us is None else command.event_us)
     outcome = core.run_all(call, [command], validate_only=True)[0]
     cost_nanos, overage = _cost(account, segment, command)
     if isinstance(outcome, TollhouseError):
-        if not isinstance(outcome, FailedPrecondition | ResourceExhausted):
+        if isinstance(outcome, SubjectConflict) or not isinstance(outcome, FailedPrecondition | ResourceExhausted):
             raise outcome
         missing = outcome.metadata.get("missing_nanos", "0") if isinstance(outcome, InsufficientCredits) else "0"
         plans = _plans_that_allow(core, account, command)
@@ -137,7 +138,7 @@ def check_usage(core: Core, call: Call, subject: Subject, report: UsageReport) -
         answer.charged_nanos,
         answer.overage_quantity,
         0,
-        _plans_that_allow(core, account, command),
+        [],
     )
 
 

@@ -50,6 +50,13 @@ def cursor_values(token: str) -> list[object]:
         values = json.loads(base64.urlsafe_b64decode(token.encode("ascii")))
     except (ValueError, RecursionError):
         values = None
-    if not isinstance(values, list):
+    if not isinstance(values, list) or not all(map(_storable, values)):
         raise InvalidField("page_token", "is not a token of this list")
     return values
+
+
+def _storable(value: object) -> bool:
+    """Whether both engines take the value: a 64-bit integer, or text without U+0000 and lone surrogates."""
+    if isinstance(value, str):
+        return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
+    return type(value) is int and -(2**63) <= value < 2**63

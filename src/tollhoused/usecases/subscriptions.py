@@ -1,10 +1,11 @@
 """Plans that operators assign, exceptions that they make, and what there is to choose from (requirements S1, S9)."""
 
+from tollhoused.domain.account import MAX_QUANTITY
 from tollhoused.domain.books import Settled
 from tollhoused.domain.catalogue import Catalogue, Policy
 from tollhoused.domain.commands import AssignPlan, RemoveOverride, SetOverride, UnassignPlan
 from tollhoused.domain.identity import Subject
-from tollhoused.domain.rates import MAX_UNITS, Rate
+from tollhoused.domain.rates import Rate
 from tollhoused.errors import InvalidField
 from tollhoused.usecases import forms
 from tollhoused.usecases.core import Call, Core
@@ -78,7 +79,7 @@ def set_override(
     if included is None and policy is None and rate is None:
         raise InvalidField("included", "is required unless a policy or a rate is given")
     if included is not None:
-        forms.in_range(included, 0, MAX_UNITS, "included")
+        forms.in_range(included, 0, MAX_QUANTITY, "included")
     match = core.match(subject)
     command = SetOverride(
         client=call.client,

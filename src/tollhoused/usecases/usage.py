@@ -38,9 +38,12 @@ def record(core: Core, call: Call, report: UsageReport, validate_only: bool) -> 
 
 
 def record_batch(
-    core: Core, call: Call, reports: Sequence[UsageReport], *, atomic: bool, validate_only: bool
+    core: Core, call: Call, reports: Sequence[UsageReport | TollhouseError], *, atomic: bool, validate_only: bool
 ) -> list[Outcome]:
-    """Outcomes in the order of the reports. An atomic batch raises the refusal of any of its items and records none."""
+    """Outcomes in the order of the reports, of which some may have been refused before they came here.
+
+    An atomic batch raises the refusal of any of its items and records none.
+    """
     if not 1 <= len(reports) <= BATCH_ITEMS_MAX:
         raise InvalidField("items", f"must have from 1 to {BATCH_ITEMS_MAX} entries")
     prepared = _prepare(core, call, reports)
@@ -132,18 +135,22 @@ def _subject(report: UsageReport) -> Subject:
     return forms.subject(report.user_id, report.email, report.org_id)
 
 
-def _prepare(core: Core, call: Call, reports: Sequence[UsageReport]) -> list[RecordUsage | TollhouseError]:
+def _prepare(
+    core: Core, call: Call, reports: Sequence[UsageReport | TollhouseError]
+) -> list[RecordUsage | TollhouseError]:
     """Each report as a command, or its refusal; subjects are looked up together."""
     prepared: list[RecordUsage | TollhouseError] = []
     subjects: list[Subject | TollhouseError] = []
     for report in reports:
         try:
-            subjects.append(_subject(report))
+            subjects.append(report if isinstance(report, TollhouseError) else _subject(report))
         except TollhouseError as refusal:
             subjects.append(refusal)
     matches = core.match_all([item for item in subjects if isinstance(item, Subject)])
     for index, (report, subject) in enumerate(zip(reports, subjects, strict=True)):
         try:
+            if isinstance(report, TollhouseError):
+                raise report
             if isinstance(subject, TollhouseError):
                 raise subject
             match = matches[subject]

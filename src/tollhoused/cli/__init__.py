@@ -1,0 +1,1 @@
+"""The command `tollhouse`: one module per command or group of commands, and what they share."""

@@ -1,0 +1,77 @@
+"""Opens the books for a command: checks schema and durability, and composes the core."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tollhoused.cli.program import CommandFailed, Program
+from tollhoused.domain.decision import Rules
+from tollhoused.domain.instants import DAY_US, SECOND_US
+from tollhoused.journal.journal import Journal, Limits
+from tollhoused.settings import Settings
+from tollhoused.store import schema
+from tollhoused.store.shelf import CatalogueShelf
+from tollhoused.store.store import Store, open_store
+from tollhoused.usecases.core import Call, Core
+
+CLIENT = "cli"
+"""The client of operations that commands make on the database: their keys do not meet the keys of callers."""
+
+CALL_SECONDS = 30.0
+"""How long a command waits for one operation of its own."""
+
+
+@contextmanager
+def opened_store(settings: Settings, *, guarded: bool = True) -> Iterator[Store]:
+    """The store, once its schema is known to be ours; who only reads can do without the `guarded` ledger.
+
+    Raises SchemaMismatch or StoreUnavailable.
+    """
+    schema.check(settings.database_url, guarded=guarded)
+    store = open_store(settings.database_url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def opened_core(program: Program, settings: Settings, *, writes: bool = False) -> Iterator[Core]:
+    """A core on the books. Its journal runs only where the command `writes`, and is finished at the end."""
+    with opened_store(settings) as store:
+        shelf = CatalogueShelf(store)
+        shelf.refresh()
+        if not shelf.history.versions:
+            raise CommandFailed("the database has no catalogue: run `tollhouse catalog apply hub`, or another file")
+        if writes:
+            check_durability(store)
+        core = compose(program, settings, store, shelf)
+        if writes:
+            core.journal.start()
+        try:
+            yield core
+        finally:
+            core.journal.close()
+
+
+def compose(program: Program, settings: Settings, store: Store, shelf: CatalogueShelf) -> Core:
+    """The parts that all doors share; the journal is not started."""
+    rules = Rules(
+        late_window_us=settings.late_window_days * DAY_US,
+        future_tolerance_us=settings.future_tolerance_seconds * SECOND_US,
+    )
+    limits = Limits(queue_max=settings.queue_max, batch_max=settings.batch_max, linger_seconds=settings.linger_seconds)
+    journal = Journal(store, shelf, program.clock, rules, limits)
+    return Core(store, shelf, journal, program.clock, program.new_id, rules)
+
+
+def cli_call() -> Call:
+    """One operation of a command, from now on."""
+    return Call(CLIENT, time.monotonic() + CALL_SECONDS)
+
+
+def check_durability(store: Store) -> None:
+    """Refuses a database that could lose what it has acknowledged. Raises CommandFailed."""
+    problems = store.durability_problems()
+    if problems:
+        raise CommandFailed("the database is not safe for books: " + "; ".join(problems))

@@ -1,0 +1,108 @@
+"""The pulse of a server: once a second it looks at the database, tells health, and every few beats it sweeps."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from tollhoused.domain.catalogue import CatalogueError
+from tollhoused.errors import TollhouseError
+from tollhoused.journal.journal import Ticket
+from tollhoused.store.faults import StoreFault
+from tollhoused.usecases.core import Core
+from tollhoused.usecases.sweeping import sweep
+
+log = logging.getLogger(__name__)
+
+BEAT_SECONDS = 1.0
+SWEEP_SECONDS = 5.0
+SWEEP_DEADLINE_SECONDS = 60.0
+SWEEP_ACCOUNTS_MAX = 500
+"""At each sweep; what is left waits for the next, and is right without it."""
+
+
+class Pulse:
+    """A thread that lives as long as the server, whatever the database does."""
+
+    def __init__(self, core: Core, report: Callable[[bool], None], beat_seconds: float = BEAT_SECONDS) -> None:
+        """`report` hears at every beat whether calls can be answered."""
+        self._core = core
+        self._report = report
+        self._beat_seconds = beat_seconds
+        self._serving: bool | None = None
+        self._sweep_at = 0.0
+        self._swept: list[Ticket] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+
+    def start(self) -> None:
+        """Beats once before it returns, so that health is known from the start; then on its own."""
+        self._guarded_beat()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Beats no more."""
+        self._stopping.set()
+        self._thread.join(BEAT_SECONDS)
+
+    def beat(self) -> None:
+        """One look at the database, and a sweep when it is time."""
+        serving = self._answers()
+        if serving != self._serving:
+            self._serving = serving
+            log.log(logging.INFO if serving else logging.ERROR, "health is %s", "SERVING" if serving else "NOT_SERVING")
+        self._report(serving)
+        if serving:
+            self._refresh()
+            self._sweep()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._beat_seconds):
+            self._guarded_beat()
+
+    def _guarded_beat(self) -> None:
+        try:
+            self.beat()
+        except Exception:
+            log.exception("the pulse met something that nothing provides for")
+
+    def _answers(self) -> bool:
+        try:
+            self._core.store.ping()
+        except StoreFault as failure:
+            log.log(logging.WARNING if self._serving else logging.DEBUG, "the database does not answer: %s", failure)
+            return False
+        return True
+
+    def _refresh(self) -> None:
+        """Takes in catalogue versions that another process has applied."""
+        before = self._core.shelf.history.newest_version
+        try:
+            self._core.shelf.refresh()
+        except StoreFault as failure:
+            log.warning("the catalogue could not be refreshed: %s", failure)
+        except CatalogueError as error:
+            log.error("the newest catalogue version cannot be read by this program, %d stays: %s", before, error)
+        after = self._core.shelf.history.newest_version
+        if after != before:
+            log.info("catalogue version %d is in force", after)
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        if now < self._sweep_at or any(ticket.outcomes is None for ticket in self._swept):
+            return
+        self._sweep_at = now + SWEEP_SECONDS
+        for refusal in _refusals(self._swept):
+            log.warning("an account that was due could not be brought up to date: %s", refusal)
+        self._swept = []
+        try:
+            self._swept = sweep(self._core, now + SWEEP_DEADLINE_SECONDS, SWEEP_ACCOUNTS_MAX)
+        except TollhouseError as refusal:
+            log.warning("accounts that are due wait for the next sweep: %s", refusal)
+        if self._swept:
+            log.info("%d accounts are due and are brought up to date", len(self._swept))
+
+
+def _refusals(tickets: Iterable[Ticket]) -> list[TollhouseError]:
+    outcomes = [outcome for ticket in tickets for outcome in ticket.outcomes or ()]
+    return [outcome for outcome in outcomes if isinstance(outcome, TollhouseError)]

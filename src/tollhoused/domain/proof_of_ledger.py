@@ -1,0 +1,279 @@
+"""Proof of an account's ledger: read once in order, it leads to the stored balance, debt and grants, and each entry
+is what its cause makes it.
+"""
+
+import json
+from collections import Counter as Bag
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+
+from tollhoused.domain.account import (
+    HOUR_US,
+    CauseKind,
+    Grant,
+    GrantCategory,
+    Posting,
+    burn,
+)
+from tollhoused.domain.commands import AdjustCredits, Enforcement, GrantCredits, RecordUsage
+from tollhoused.domain.credits import DEFAULT_PRIORITY
+from tollhoused.domain.money import MAX_NANOS
+from tollhoused.domain.proof import EntryRow, Evidence, Finding
+
+OPERATIONS: dict[str, str] = {
+    CauseKind.USAGE: RecordUsage.kind,
+    CauseKind.GRANT: GrantCredits.kind,
+    CauseKind.ADJUSTMENT: AdjustCredits.kind,
+}
+"""The kinds of operation that entries are booked for; the other causes are grants."""
+
+
+def prove_ledger(evidence: Evidence, causes: Bag[str]) -> Iterator[Finding]:
+    """V2, V5, V6 and V7 of the ledger. `causes` is how many operations of each kind it must name.
+
+    What is held are the account's grants, as they stood before the entry that is being read.
+    """
+    return _Ledger(evidence).prove(causes)
+
+
+class _Ledger:
+    """The account as the entries so far have left it."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._unfunded = {id_: replace(grant, remaining_nanos=0) for id_, grant in evidence.account.grants.items()}
+        self._open: dict[str, Grant] = {}
+        self._sequence = 0
+        self._booked_us = 0
+        self._balance_nanos = 0
+        self._debt_nanos = 0
+
+    def prove(self, causes: Bag[str]) -> Iterator[Finding]:
+        named: Bag[str] = Bag()
+        for (cause_kind, cause, client), group in groupby(self._evidence.entries, key=_cause_of):
+            entries = list(group)
+            if cause_kind in OPERATIONS:
+                named[OPERATIONS[cause_kind]] += 1
+                yield from self._of_operation(f"{cause_kind} {cause} of client {client}", entries)
+            else:
+                yield from self._of_grant(cause_kind, cause, entries)
+            for entry in entries:
+                yield from self._book(entry)
+        for kind in OPERATIONS.values():
+            if causes[kind] != named[kind]:
+                what = f"{causes[kind]} operations {kind} move credits, the ledger names {named[kind]}"
+                yield self._evidence.finding("V2", what)
+        yield from self._totals()
+
+    def _book(self, entry: EntryRow) -> Iterator[Finding]:
+        """V5: the entry follows the one before, and its account and grant can bear it."""
+        name = f"entry {entry.sequence}"
+        if entry.sequence != self._sequence + 1:
+            yield self._evidence.finding("V5", f"{name} follows entry {self._sequence}")
+        if entry.slice != entry.booked_us // HOUR_US or entry.booked_us < self._booked_us:
+            what = f"{name} is in slice {entry.slice}, booked at {entry.booked_us} after {self._booked_us}"
+            yield self._evidence.finding("V5", what)
+        balance_nanos = self._balance_nanos + entry.amount_nanos
+        if entry.balance_after_nanos != balance_nanos or abs(balance_nanos) > MAX_NANOS:
+            what = f"{name} has balance_after_nanos {entry.balance_after_nanos}, the entries so far {balance_nanos}"
+            yield self._evidence.finding("V5", what)
+        self._sequence = entry.sequence
+        self._booked_us = entry.booked_us
+        self._balance_nanos = entry.balance_after_nanos
+        yield from self._move(entry, name)
+
+    def _move(self, entry: EntryRow, name: str) -> Iterator[Finding]:
+        """Moves the grant or the debt. A grant's first entry is the whole of its amount."""
+        if entry.grant_id is None:
+            self._debt_nanos -= entry.amount_nanos
+            if self._debt_nanos < 0:
+                yield self._evidence.finding("V5", f"{name} leaves a debt of {self._debt_nanos}")
+            return
+        grant = self._open.pop(entry.grant_id, None)
+        if grant is None:
+            grant = self._unfunded.pop(entry.grant_id, None)
+            if grant is None:
+                closed = entry.grant_id in self._evidence.account.grants
+                what = f"{name} moves grant {entry.grant_id}, which {'has nothing left' if closed else 'is not there'}"
+                yield self._evidence.finding("V5" if closed else "V6", what)
+                return
+            if entry.cause_kind not in (CauseKind.GRANT, CauseKind.ADJUSTMENT) or (
+                entry.amount_nanos != grant.amount_nanos
+            ):
+                what = f"grant {grant.id} of {grant.amount_nanos} begins with {name} of {entry.amount_nanos}"
+                yield self._evidence.finding("V5", what)
+        remaining_nanos = grant.remaining_nanos + entry.amount_nanos
+        if not 0 <= remaining_nanos <= grant.amount_nanos:
+            what = f"{name} leaves {remaining_nanos} of grant {grant.id}, which had {grant.amount_nanos}"
+            yield self._evidence.finding("V5", what)
+        if remaining_nanos:
+            self._open[grant.id] = replace(grant, remaining_nanos=remaining_nanos)
+
+    def _totals(self) -> Iterator[Finding]:
+        """V5: what the account and its grants store is where the ledger ends."""
+        account = self._evidence.account
+        stored = {
+            "ledger_seq": (account.ledger_seq, self._sequence),
+            "balance_nanos": (account.balance_nanos, self._balance_nanos),
+            "debt_nanos": (account.debt_nanos, self._debt_nanos),
+        }
+        for name, (found, expected) in stored.items():
+            if found != expected:
+                yield self._evidence.finding("V5", f"{name} is {found}, by the ledger {expected}")
+        remaining_nanos = sum(grant.remaining_nanos for grant in account.grants.values())
+        if account.balance_nanos != remaining_nanos - account.debt_nanos:
+            what = (
+                f"balance_nanos is {account.balance_nanos}, its grants have {remaining_nanos} left and its debt is"
+                f" {account.debt_nanos}"
+            )
+            yield self._evidence.finding("V5", what)
+        if self._booked_us > account.as_of_us:
+            what = f"the last entry was booked at {self._booked_us}, after as_of_us {account.as_of_us}"
+            yield self._evidence.finding("V5", what)
+        for grant in account.grants.values():
+            yield from self._grant_total(grant)
+
+    def _grant_total(self, grant: Grant) -> Iterator[Finding]:
+        account = self._evidence.account
+        replayed = self._open.get(grant.id)
+        expected_nanos = replayed.remaining_nanos if replayed else 0
+        if grant.id in self._unfunded:
+            yield self._evidence.finding("V6", f"grant {grant.id} was never booked")
+        elif grant.remaining_nanos != expected_nanos:
+            what = f"grant {grant.id} has remaining_nanos {grant.remaining_nanos}, by the ledger {expected_nanos}"
+            yield self._evidence.finding("V5", what)
+        if grant.remaining_nanos and grant.expires_us is not None and grant.expires_us <= account.as_of_us:
+            yield self._evidence.finding("V5", f"grant {grant.id} has outlived its expiry at {grant.expires_us}")
+        if account.debt_nanos and grant.usable(account.as_of_us) and not grant.meters:
+            yield self._evidence.finding("V5", f"grant {grant.id} has not settled the debt of {account.debt_nanos}")
+
+    def _of_operation(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
+        """V6 of entries that an operation caused: it is there, and they are what it does to these grants."""
+        first = entries[0]
+        if first.owner != first.account_id or first.kind != OPERATIONS[first.cause_kind]:
+            found = f"is {first.kind} of account {first.owner}" if first.owner else "is not stored"
+            yield self._evidence.finding("V6", f"entry {first.sequence} is booked for {name}, which {found}")
+            return
+        for entry in entries:
+            effective_us = min(entry.booked_us, entry.event_us or 0)
+            if entry.booked_us != entry.stored_us or entry.effective_us != effective_us:
+                what = (
+                    f"entry {entry.sequence} is booked at {entry.booked_us}, effective {entry.effective_us}; its"
+                    f" operation was stored at {entry.stored_us}, for {entry.event_us}"
+                )
+                yield self._evidence.finding("V6", what)
+        if first.cause_kind == CauseKind.USAGE:
+            yield from self._of_usage(name, entries)
+        elif first.cause_kind == CauseKind.GRANT:
+            yield from self._of_new_grant(name, entries)
+        else:
+            yield from self._of_adjustment(name, entries)
+
+    def _of_usage(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
+        """V2: the debits sum to the charge. V6: in burn order. V7: ENFORCE spends what is available, and no debt."""
+        first = entries[0]
+        charged_nanos = first.charged_nanos or 0
+        debited_nanos = -sum(entry.amount_nanos for entry in entries)
+        if debited_nanos != charged_nanos:
+            yield self._evidence.finding("V2", f"{name} charged {charged_nanos}, the ledger debits {debited_nanos}")
+        usable = self._usable(first.meter, first.booked_us)
+        yield from self._expect(name, _burnt(usable, debited_nanos), entries)
+        if first.enforcement == Enforcement.ENFORCE:
+            available_nanos = max(0, sum(grant.remaining_nanos for grant in usable) - self._debt_nanos)
+            if debited_nanos > available_nanos or any(entry.grant_id is None for entry in entries):
+                what = f"{name} took {debited_nanos} under ENFORCE, {available_nanos} were available"
+                yield self._evidence.finding("V7", what)
+
+    def _of_new_grant(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
+        first = entries[0]
+        sent = json.loads(first.sent or "{}")
+        yield from self._expect(name, [Posting(first.grant_id, sent["amount_nanos"])], entries)
+        grant = self._unfunded.get(first.grant_id or "")
+        if grant is None:
+            return
+        asked = replace(
+            grant,
+            category=GrantCategory(sent["category"]),
+            priority=sent["priority"],
+            effective_us=max(first.booked_us, sent["effective_time"] or 0),
+            expires_us=sent["expire_time"],
+            meters=frozenset(sent["meters"]),
+            amount_nanos=sent["amount_nanos"],
+            created_us=first.booked_us,
+        )
+        if grant != asked:
+            yield self._evidence.finding("V6", f"grant {grant.id} is not what {name} asked for")
+
+    def _of_adjustment(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
+        """A negative one burns grants and makes debt of the rest; a positive one settles debt and grants the rest."""
+        at_us = entries[0].booked_us
+        amount_nanos = json.loads(entries[0].sent or "{}")["amount_nanos"]
+        if amount_nanos < 0:
+            yield from self._expect(name, _burnt(self._usable(None, at_us), -amount_nanos), entries)
+            return
+        settled_nanos = min(self._debt_nanos, amount_nanos)
+        expected = [Posting(None, settled_nanos)] if settled_nanos else []
+        if amount_nanos > settled_nanos:
+            expected.append(Posting(entries[-1].grant_id, amount_nanos - settled_nanos))
+        yield from self._expect(name, expected, entries)
+        grant = self._unfunded.get(entries[-1].grant_id or "")
+        if grant is not None:
+            plain = Grant(
+                id=grant.id,
+                category=GrantCategory.PAID,
+                priority=DEFAULT_PRIORITY,
+                effective_us=at_us,
+                expires_us=None,
+                meters=frozenset(),
+                amount_nanos=amount_nanos - settled_nanos,
+                remaining_nanos=0,
+                created_us=at_us,
+            )
+            if grant != plain:
+                yield self._evidence.finding("V6", f"grant {grant.id} is not what {name} leaves")
+
+    def _of_grant(self, cause_kind: str, grant_id: str, entries: list[EntryRow]) -> Iterator[Finding]:
+        """V6 of entries that time caused: a grant expires as a whole, or settles what it can of the debt."""
+        first = entries[0]
+        name = f"{cause_kind} of grant {grant_id}"
+        grant = self._open.get(grant_id)
+        if grant is None or first.cause_client or cause_kind not in (CauseKind.EXPIRY, CauseKind.SETTLEMENT):
+            yield self._evidence.finding("V6", f"entry {first.sequence} is booked for {name}, which cannot be")
+            return
+        if cause_kind == CauseKind.EXPIRY:
+            yield from self._expect(name, [Posting(grant.id, -grant.remaining_nanos)], entries)
+            in_time = first.effective_us == grant.expires_us
+        else:
+            settled_nanos = min(self._debt_nanos, grant.remaining_nanos)
+            pair = [Posting(grant.id, -settled_nanos), Posting(None, settled_nanos)]
+            yield from self._expect(name, pair, entries)
+            in_time = grant.usable(first.effective_us) and not grant.meters
+        if not in_time or any(entry.effective_us > entry.booked_us for entry in entries):
+            what = f"entry {first.sequence}, {name}, is effective at {first.effective_us}, booked at {first.booked_us}"
+            yield self._evidence.finding("V6", what)
+
+    def _usable(self, meter: str | None, at_us: int) -> list[Grant]:
+        """Grants that may pay for the meter now, in burn order."""
+        usable = [grant for grant in self._open.values() if grant.usable(at_us) and grant.pays_for(meter)]
+        return sorted(usable, key=Grant.burn_order)
+
+    def _expect(self, name: str, expected: list[Posting], entries: list[EntryRow]) -> Iterator[Finding]:
+        found = [Posting(entry.grant_id, entry.amount_nanos) for entry in entries]
+        if found != expected:
+            yield self._evidence.finding("V6", f"{name} moves {_described(found)}, it should {_described(expected)}")
+
+
+def _cause_of(entry: EntryRow) -> tuple[str, str, str]:
+    return entry.cause_kind, entry.cause, entry.cause_client
+
+
+def _burnt(usable: list[Grant], amount_nanos: int) -> list[Posting]:
+    """What taking an amount from these grants books; the rest is debt."""
+    postings, unpaid_nanos = burn(usable, amount_nanos)
+    return [*postings, Posting(None, -unpaid_nanos)] if unpaid_nanos else postings
+
+
+def _described(postings: list[Posting]) -> str:
+    moves = (f"{posting.amount_nanos} of {posting.grant_id or 'the debt'}" for posting in postings)
+    return ", ".join(moves) or "nothing"

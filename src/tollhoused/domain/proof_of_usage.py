@@ -1,0 +1,170 @@
+"""Proof of an account's usage: its operations add up to its counters, and its counters to what the terms charge."""
+
+from collections import Counter as Bag
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+
+from tollhoused.domain.account import HOUR_US, MAX_QUANTITY, Counter, Segment
+from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.commands import Enforcement, RecordUsage
+from tollhoused.domain.money import MAX_NANOS
+from tollhoused.domain.proof import Evidence, Finding, UsageRow
+from tollhoused.domain.proof_of_terms import same_period
+from tollhoused.domain.terms import NO_TERMS, charge_for, overage_of
+
+
+@dataclass(slots=True)
+class Tally:
+    """The sums of one meter's operations in one segment.
+
+    `early` was stored before the segment ended, and is what a following segment of the period carried on. What was
+    stored in the very microsecond of that end may have come before or after it: `maybe_early`.
+    """
+
+    quantity: int = 0
+    overage: int = 0
+    charged_nanos: int = 0
+    early: int = 0
+    maybe_early: int = 0
+    enforced: int = 0
+    enforced_products: set[str | None] = field(default_factory=set)
+
+
+Segments = dict[int | None, Segment]
+Tallies = dict[tuple[int | None, str | None], Tally]
+
+
+def prove_usage(evidence: Evidence) -> Generator[Finding, None, Bag[str]]:
+    """V4, V6 and V7 of operations and counters. Returns how many operations of each kind the ledger must name.
+
+    One pass over the operations; what is held are sums for each counter.
+    """
+    causes: Bag[str] = Bag()
+    tallies: Tallies = {}
+    segments: Segments = {segment.start_us: segment for segment in evidence.account.segments}
+    for operation in evidence.operations:
+        if operation.kind != RecordUsage.kind:
+            causes[operation.kind] += 1
+            continue
+        causes[operation.kind] += operation.charged_nanos != 0
+        segment = segments.get(operation.segment_start_us)
+        tally = tallies.setdefault((operation.segment_start_us, operation.meter), Tally())
+        _add(tally, operation, segment)
+        wrong = _wrong(evidence, operation, segment)
+        if wrong:
+            yield evidence.finding("V4", f"operation {operation.idempotency_key} {wrong}")
+        if operation.enforcement is None:
+            yield evidence.finding("V6", f"operation {operation.idempotency_key} was sent without an enforcement")
+    yield from _counters(evidence, segments, tallies)
+    yield from _carried(evidence, tallies)
+    for (start_us, meter), tally in tallies.items():
+        if (start_us, meter) not in evidence.account.counters:
+            what = f"operations on {meter} in segment {start_us} sum to {tally.quantity}, but have no counter"
+            yield evidence.finding("V4", what)
+    return causes
+
+
+def _add(tally: Tally, operation: UsageRow, segment: Segment | None) -> None:
+    quantity = operation.quantity
+    tally.quantity += quantity
+    tally.overage += operation.overage
+    tally.charged_nanos += operation.charged_nanos
+    if operation.enforcement == Enforcement.ENFORCE:
+        tally.enforced += quantity
+        tally.enforced_products.add(operation.product)
+    end_us = segment.end_us if segment else None
+    if end_us is None or operation.stored_us < end_us:
+        tally.early += quantity
+    elif operation.stored_us == end_us:
+        if operation.event_us >= end_us:
+            tally.early += quantity  # it counted as now, and the next segment was not there yet
+        else:
+            tally.maybe_early += quantity
+
+
+def _wrong(evidence: Evidence, operation: UsageRow, segment: Segment | None) -> str:
+    """What is wrong with an operation by itself; nothing is empty."""
+    if segment is None:
+        return f"is in segment {operation.segment_start_us}, which is not there"
+    if operation.slice != operation.stored_us // HOUR_US:
+        return f"is in slice {operation.slice}, not in that of its time {operation.stored_us}"
+    if operation.stored_us > evidence.account.as_of_us:
+        return f"was stored at {operation.stored_us}, after the account's as_of_us {evidence.account.as_of_us}"
+    if not 0 < operation.quantity <= MAX_QUANTITY or not 0 <= operation.overage <= operation.quantity:
+        return f"has the quantity {operation.quantity} and the overage {operation.overage}"
+    if not 0 <= operation.charged_nanos <= MAX_NANOS:
+        return f"has the charge {operation.charged_nanos}"
+    counted_us = min(operation.event_us, operation.stored_us)
+    begun = segment.start_us <= counted_us or segment is evidence.account.segments[0]
+    # The last operation before a change of terms may share its microsecond.
+    open_still = segment.end_us is None or counted_us < segment.end_us or operation.stored_us == segment.end_us
+    if not (begun and open_still):
+        return f"counts at {counted_us}, outside of its segment {segment.start_us} to {segment.end_us}"
+    return ""
+
+
+def _counters(evidence: Evidence, segments: Segments, tallies: Tallies) -> Iterator[Finding]:
+    for key, counter in evidence.account.counters.items():
+        name = f"counter {counter.meter} of segment {counter.segment_start_us}"
+        segment = segments.get(counter.segment_start_us)
+        if segment is None:
+            yield evidence.finding("V4", f"{name} has no segment")
+            continue
+        tally = tallies.get(key) or Tally()
+        stored = (counter.used, counter.overage, counter.charged_nanos)
+        summed = (tally.quantity, tally.overage, tally.charged_nanos)
+        if stored != summed:
+            what = f"{name} has used, overage and charged_nanos {stored}, its operations sum to {summed}"
+            yield evidence.finding("V4", what)
+        if not 0 <= counter.carried <= counter.carried + counter.used <= MAX_QUANTITY:
+            yield evidence.finding("V4", f"{name} is out of range: carried {counter.carried}, used {counter.used}")
+        yield from _priced(evidence, segment, counter, name)
+        yield from _enforced(evidence, segment, counter, tally, name)
+
+
+def _priced(evidence: Evidence, segment: Segment, counter: Counter, name: str) -> Iterator[Finding]:
+    """Overage follows from the use, the charge from the overage."""
+    terms = segment.terms.meters.get(counter.meter, NO_TERMS)
+    overage = overage_of(terms, counter.carried, counter.used)
+    if counter.overage != overage:
+        yield evidence.finding("V6", f"{name} has overage {counter.overage}, by its use and terms it is {overage}")
+    charged_nanos = charge_for(terms, overage)
+    if counter.charged_nanos != charged_nanos:
+        what = f"{name} has charged_nanos {counter.charged_nanos}, the price of its overage is {charged_nanos}"
+        yield evidence.finding("V6", what)
+
+
+def _enforced(evidence: Evidence, segment: Segment, counter: Counter, tally: Tally, name: str) -> Iterator[Finding]:
+    """What ENFORCE let pass was open to the plan, and within a hard limit: whatever came before the last of it too."""
+    for product in tally.enforced_products:
+        if product is None or not segment.terms.grants_product(product):
+            yield evidence.finding("V7", f"{name} counts {product} under ENFORCE, which its plan does not open")
+    terms = segment.terms.meters.get(counter.meter, NO_TERMS)
+    total = counter.carried + tally.enforced
+    if terms.policy is Policy.HARD_LIMIT and tally.enforced and total > terms.included:
+        yield evidence.finding("V7", f"{name} let {total} pass under ENFORCE, its hard limit is {terms.included}")
+
+
+def _carried(evidence: Evidence, tallies: Tallies) -> Iterator[Finding]:
+    """A segment carries what its period had used when it opened, a new period nothing."""
+    account = evidence.account
+    carried: dict[str, tuple[int, int]] = {}
+    """What the segment must have carried of each meter: from the one number to the other."""
+    before: Segment | None = None
+    for segment in account.segments:
+        if before is None or not same_period(before, segment):
+            carried = {}
+        here = {meter for start_us, meter in account.counters if start_us == segment.start_us}
+        for meter in sorted(carried.keys() | here):
+            least, most = carried.get(meter, (0, 0))
+            counter = account.counter(segment, meter)
+            if not least <= counter.carried <= most:
+                what = (
+                    f"counter {meter} of segment {segment.start_us} carries {counter.carried}, when it opened its"
+                    f" period had used {least}" + (f" to {most}" if most != least else "")
+                )
+                yield evidence.finding("V4", what)
+            tally = tallies.get((segment.start_us, meter)) or Tally()
+            least = counter.carried + tally.early
+            carried[meter] = (least, least + tally.maybe_early)
+        before = segment

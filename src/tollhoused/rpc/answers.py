@@ -1,0 +1,200 @@
+"""From the answers that are stored beside operations to the responses of the contract, one function per mutation.
+
+The functions are named like the kinds of commands and the fields of `Operation.answer`.
+"""
+
+from collections.abc import Callable, Mapping
+
+from google.protobuf.message import Message
+from tollhouse.v1 import account_service_pb2 as account_pb
+from tollhouse.v1 import credits_service_pb2 as credits_pb
+from tollhouse.v1 import subscription_service_pb2 as subscription_pb
+from tollhouse.v1 import usage_service_pb2 as usage_pb
+
+from tollhoused.domain.account import AccountKind
+from tollhoused.domain.answers import (
+    AccountAnswer,
+    Answer,
+    CreditsAnswer,
+    OverrideAnswer,
+    SubscriptionAnswer,
+    UsageAnswer,
+)
+from tollhoused.domain.rates import rate_from_json
+from tollhoused.rpc import encode
+from tollhoused.rpc.encode import MATCHED_BY, REASONS
+
+ACCOUNT_KINDS: Mapping[str, account_pb.AccountKind] = {
+    AccountKind.PERSONAL.value: account_pb.ACCOUNT_KIND_PERSONAL,
+    AccountKind.ORGANIZATION.value: account_pb.ACCOUNT_KIND_ORGANIZATION,
+}
+
+
+def record_usage(answer: Answer, replayed: bool) -> usage_pb.RecordUsageResponse:
+    """What became of one usage event."""
+    assert isinstance(answer, UsageAnswer)
+    return usage_pb.RecordUsageResponse(
+        account_id=answer.account_id,
+        meter=answer.meter,
+        quantity=answer.quantity,
+        new_usage=answer.new_usage,
+        limit=answer.limit,
+        remaining=answer.remaining,
+        is_overage=answer.overage_quantity > 0,
+        overage_quantity=answer.overage_quantity,
+        charged_nanos=answer.charged_nanos,
+        currency=answer.currency,
+        balance_after_nanos=answer.balance_after_nanos,
+        debits=encode.debits(answer.debits) if answer.debits else (),
+        debt_nanos=answer.debt_nanos,
+        replayed=replayed,
+        lifted=sorted([REASONS[reason] for reason in answer.lifted]) if answer.lifted else (),
+        plan=answer.plan,
+        plan_version=answer.plan_version,
+        matched_by=MATCHED_BY[answer.matched_by],
+        event_time=encode.timestamp(answer.event_us),
+        record_time=encode.timestamp(answer.recorded_us),
+        usage_period=encode.usage_period(answer.period_start_us, answer.period_end_us),
+    )
+
+
+def grant_credits(answer: Answer, replayed: bool) -> credits_pb.GrantCreditsResponse:
+    """What became of a grant."""
+    assert isinstance(answer, CreditsAnswer)
+    assert answer.grant is not None
+    return credits_pb.GrantCreditsResponse(
+        account_id=answer.account_id,
+        grant=encode.grant(answer.currency, answer.grant),
+        settled_nanos=answer.settled_nanos,
+        balance=encode.balance(answer.currency, answer.balance),
+        matched_by=MATCHED_BY[answer.matched_by],
+        replayed=replayed,
+    )
+
+
+def adjust_credits(answer: Answer, replayed: bool) -> credits_pb.AdjustCreditsResponse:
+    """What became of a correction."""
+    assert isinstance(answer, CreditsAnswer)
+    return credits_pb.AdjustCreditsResponse(
+        account_id=answer.account_id,
+        debits=encode.debits(answer.debits),
+        debt_nanos=answer.debt_nanos,
+        settled_nanos=answer.settled_nanos,
+        grant=encode.grant(answer.currency, answer.grant) if answer.grant else None,
+        balance=encode.balance(answer.currency, answer.balance),
+        matched_by=MATCHED_BY[answer.matched_by],
+        replayed=replayed,
+    )
+
+
+def upsert_user(answer: Answer, replayed: bool) -> account_pb.UpsertUserResponse:
+    """The person and the personal account."""
+    account, identity, created = _account(answer)
+    return account_pb.UpsertUserResponse(account=account, identity=identity, created=created, replayed=replayed)
+
+
+def upsert_organization(answer: Answer, replayed: bool) -> account_pb.UpsertOrganizationResponse:
+    """The organization and its account."""
+    account, identity, created = _account(answer)
+    return account_pb.UpsertOrganizationResponse(account=account, identity=identity, created=created, replayed=replayed)
+
+
+def assign_plan(answer: Answer, replayed: bool) -> subscription_pb.AssignPlanResponse:
+    """The subscription as it was made or changed."""
+    return subscription_pb.AssignPlanResponse(
+        account_id=answer.account_id,
+        subscription=_subscription(answer),
+        matched_by=MATCHED_BY[answer.matched_by],
+        replayed=replayed,
+    )
+
+
+def unassign_plan(answer: Answer, replayed: bool) -> subscription_pb.UnassignPlanResponse:
+    """The subscription as it ended."""
+    return subscription_pb.UnassignPlanResponse(
+        account_id=answer.account_id,
+        subscription=_subscription(answer),
+        matched_by=MATCHED_BY[answer.matched_by],
+        replayed=replayed,
+    )
+
+
+def set_override(answer: Answer, replayed: bool) -> subscription_pb.SetOverrideResponse:
+    """The override as it was made."""
+    return subscription_pb.SetOverrideResponse(
+        account_id=answer.account_id,
+        override=_override(answer),
+        matched_by=MATCHED_BY[answer.matched_by],
+        replayed=replayed,
+    )
+
+
+def remove_override(answer: Answer, replayed: bool) -> subscription_pb.RemoveOverrideResponse:
+    """The override as it ended."""
+    return subscription_pb.RemoveOverrideResponse(
+        account_id=answer.account_id,
+        override=_override(answer),
+        matched_by=MATCHED_BY[answer.matched_by],
+        replayed=replayed,
+    )
+
+
+BY_KIND: Mapping[str, Callable[[Answer, bool], Message]] = {
+    function.__name__: function
+    for function in (
+        record_usage,
+        grant_credits,
+        adjust_credits,
+        upsert_user,
+        upsert_organization,
+        assign_plan,
+        unassign_plan,
+        set_override,
+        remove_override,
+    )
+}
+
+
+def account(account_id: str, kind: str, currency: str, zone: str, anchor_us: int) -> account_pb.Account:
+    """The billable entity."""
+    return account_pb.Account(
+        account_id=account_id,
+        kind=ACCOUNT_KINDS[kind],
+        currency=currency,
+        zone=zone,
+        anchor_time=encode.timestamp(anchor_us),
+    )
+
+
+def _account(answer: Answer) -> tuple[account_pb.Account, account_pb.Identity, bool]:
+    assert isinstance(answer, AccountAnswer)
+    made = account(answer.account_id, answer.kind, answer.currency, answer.zone, answer.anchor_us)
+    identity = account_pb.Identity(user_id=answer.user_id, email=answer.email, org_id=answer.org_id)
+    return made, identity, answer.created
+
+
+def _subscription(answer: Answer) -> subscription_pb.Subscription:
+    assert isinstance(answer, SubscriptionAnswer)
+    return encode.subscription(
+        subscription_id=answer.subscription_id,
+        provider=answer.provider,
+        plan=answer.plan,
+        plan_version=answer.plan_version,
+        start_us=answer.start_us,
+        end_us=answer.end_us,
+        anchor_us=answer.anchor_us,
+        counts=answer.counts,
+    )
+
+
+def _override(answer: Answer) -> subscription_pb.MeterOverride:
+    assert isinstance(answer, OverrideAnswer)
+    return encode.override(
+        override_id=answer.override_id,
+        meter=answer.meter,
+        included=answer.included,
+        policy=answer.policy,
+        price=rate_from_json(answer.rate) if answer.rate else None,
+        from_us=answer.from_us,
+        until_us=answer.until_us,
+    )

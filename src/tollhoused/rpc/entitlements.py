@@ -1,0 +1,119 @@
+"""EntitlementService: may this customer do this, and what is left?"""
+
+from tollhouse.v1 import common_pb2 as common
+from tollhouse.v1 import entitlement_service_pb2 as pb
+from tollhouse.v1 import error_reason_pb2 as error_reason
+
+from tollhoused.domain.account import limit_of
+from tollhoused.domain.catalogue import Catalogue, Policy
+from tollhoused.errors import TollhouseError
+from tollhoused.rpc import decode, encode
+from tollhoused.rpc.encode import MATCHED_BY, METER_KINDS, POLICIES, REASONS, timestamp
+from tollhoused.rpc.status import Faults, item_error
+from tollhoused.usecases import entitlements
+from tollhoused.usecases.core import Call, Core
+from tollhoused.usecases.entitlements import Entitlement, MeterState, UsageCheck
+
+
+class EntitlementServicer:
+    """The methods of the service."""
+
+    def __init__(self, core: Core, faults: Faults) -> None:
+        self._core = core
+        self._faults = faults
+
+    def GetEntitlement(self, request: pb.GetEntitlementRequest, call: Call) -> pb.GetEntitlementResponse:
+        found = entitlements.get_entitlement(self._core, decode.subject(request.subject), request.product)
+        return pb.GetEntitlementResponse(entitlement=_entitlement(found, self._core.catalogue))
+
+    def BatchGetEntitlements(
+        self, request: pb.BatchGetEntitlementsRequest, call: Call
+    ) -> pb.BatchGetEntitlementsResponse:
+        subjects = decode.subjects(request.subjects)
+        found = entitlements.batch_get_entitlements(self._core, subjects, request.product)
+        catalogue = self._core.catalogue
+        return pb.BatchGetEntitlementsResponse(results=[self._result(item, catalogue) for item in found])
+
+    def CheckFeature(self, request: pb.CheckFeatureRequest, call: Call) -> pb.CheckFeatureResponse:
+        has_access, plan = entitlements.check_feature(self._core, decode.subject(request.subject), request.feature)
+        return pb.CheckFeatureResponse(has_access=has_access, feature=request.feature, plan=plan)
+
+    def CheckUsage(self, request: pb.CheckUsageRequest, call: Call) -> pb.CheckUsageResponse:
+        question = decode.usage_question(request)
+        return _usage_check(entitlements.check_usage(self._core, call, decode.subject(request.subject), question))
+
+    def _result(self, item: Entitlement | TollhouseError, catalogue: Catalogue) -> pb.BatchEntitlementResult:
+        if isinstance(item, Entitlement):
+            return pb.BatchEntitlementResult(entitlement=_entitlement(item, catalogue))
+        return pb.BatchEntitlementResult(error=item_error(self._faults.disclosable(item)))
+
+
+def _entitlement(found: Entitlement, catalogue: Catalogue) -> pb.Entitlement:
+    account, segment = found.account, found.segment
+    return pb.Entitlement(
+        account_id=account.id,
+        matched_by=MATCHED_BY[found.match.matched_by],
+        has_access=found.has_access,
+        plan=segment.terms.plan,
+        plan_version=segment.terms.plan_version,
+        features=sorted(segment.terms.features),
+        meters=[_meter(state, catalogue) for state in found.meters],
+        overage_allowed=found.overage_allowed,
+        credits=encode.balance(account.currency, found.balance),
+        usage_period=encode.usage_period(segment.period_start_us, segment.period_end_us),
+        valid_until=timestamp(found.valid_until_us),
+        active_subscriptions=found.active_subscriptions,
+    )
+
+
+def _meter(state: MeterState, catalogue: Catalogue) -> pb.MeterEntitlement:
+    meter = catalogue.meters[state.meter]
+    return pb.MeterEntitlement(
+        meter=state.meter,
+        kind=METER_KINDS[meter.kind],
+        unit=meter.unit,
+        included=state.terms.included,
+        used=state.used,
+        remaining=state.remaining,
+        overage_quantity=state.overage,
+        policy=POLICIES[state.terms.policy],
+        rate=_rate(state),
+        charged_nanos=state.charged_nanos,
+    )
+
+
+def _rate(state: MeterState) -> common.Rate | None:
+    """What overage costs, where it costs anything."""
+    return encode.rate(state.terms.rate) if state.terms.policy is Policy.CREDITS else None
+
+
+def _usage_check(check: UsageCheck) -> pb.CheckUsageResponse:
+    """Refused: nothing changes, so use, limit and balance are told as they are."""
+    account, segment, answer = check.account, check.segment, check.answer
+    if answer is not None:
+        new_usage, limit, remaining = answer.new_usage, answer.limit, answer.remaining
+        balance_after_nanos = answer.balance_after_nanos
+    else:
+        counter = account.counter(segment, check.meter)
+        new_usage, limit = counter.carried + counter.used, limit_of(segment, check.meter)
+        remaining = None if limit is None else max(0, limit - new_usage)
+        balance_after_nanos = account.balance_nanos
+    return pb.CheckUsageResponse(
+        allowed=check.allowed,
+        reason=REASONS[check.refusal.reason] if check.refusal else error_reason.ERROR_REASON_UNSPECIFIED,
+        account_id=account.id,
+        matched_by=MATCHED_BY[check.match.matched_by],
+        meter=check.meter,
+        plan=segment.terms.plan,
+        plan_version=segment.terms.plan_version,
+        new_usage=new_usage,
+        limit=limit,
+        remaining=remaining,
+        overage_quantity=check.overage,
+        cost_nanos=check.cost_nanos,
+        missing_nanos=check.missing_nanos,
+        currency=account.currency,
+        balance_after_nanos=balance_after_nanos,
+        plans_that_allow=check.plans_that_allow,
+        reset_time=timestamp(segment.period_end_us),
+    )

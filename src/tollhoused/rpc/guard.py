@@ -1,0 +1,109 @@
+"""The one layer around every method: bytes in, bytes out, a deadline for every call, a declared status for every error.
+
+It wraps each method once, when the server is built, instead of standing in a chain that every call walks along.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NoReturn, TypeAlias, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from tollhoused.errors import UndecodableRequest
+from tollhoused.rpc.status import Faults, status_of
+from tollhoused.usecases.core import Call
+
+Q = TypeVar("Q", bound=Message)
+Context = grpc.ServicerContext
+# In quotes: gRPC's own class is generic in its type stubs only.
+Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
+Send = Callable[[Message | None], None]
+
+LOCAL_CLIENT = "local"
+"""The owner of every idempotency key while the door is open to this machine only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """How long a call may take: `default_seconds` where its caller says nothing, and never over `max_seconds`."""
+
+    default_seconds: float = 10.0
+    max_seconds: float = 60.0
+
+    def seconds(self, remaining_seconds: float) -> float:
+        """What a call gets. gRPC tells a caller that said nothing by some hundred thousand million years."""
+        if remaining_seconds <= self.max_seconds:
+            return remaining_seconds
+        return self.default_seconds if remaining_seconds > NO_DEADLINE_SECONDS else self.max_seconds
+
+
+NO_DEADLINE_SECONDS = 1e12
+
+
+class Guard:
+    """Makes handlers for the server out of methods that know messages and declared errors only."""
+
+    def __init__(self, faults: Faults, deadlines: Deadlines) -> None:
+        self._faults = faults
+        self._deadlines = deadlines
+
+    def call(self, request_type: type[Q], method: Callable[[Q, Call], Message]) -> Handler:
+        """A method of ours: who calls and until when stands in its Call."""
+        deadlines = self._deadlines
+
+        def run(request: Q, context: Context) -> Message:
+            return method(request, Call(LOCAL_CLIENT, time.monotonic() + deadlines.seconds(context.time_remaining())))
+
+        return self.answering(request_type, run)
+
+    def answering(
+        self, request_type: type[Q], method: Callable[[Q, Context], Message], pool: ThreadPoolExecutor | None = None
+    ) -> Handler:
+        """A method that answers once; it runs in `pool`, or else in the server's."""
+        decode = request_type.FromString
+
+        def guarded(data: bytes, context: Context) -> bytes:
+            try:
+                return method(_decoded(decode, data), context).SerializeToString()
+            except Exception as error:
+                self._end(context, error)
+
+        return grpc.unary_unary_rpc_method_handler(_placed(guarded, pool))
+
+    def watching(
+        self, request_type: type[Q], method: Callable[[Q, Context, Send], None], pool: ThreadPoolExecutor
+    ) -> Handler:
+        """A method that returns at once and answers through `send`, now and later: an open stream holds no thread."""
+        decode = request_type.FromString
+
+        def guarded(data: bytes, context: Context, send: Callable[[bytes | None], None]) -> None:
+            def send_message(message: Message | None) -> None:
+                send(None if message is None else message.SerializeToString())
+
+            try:
+                return method(_decoded(decode, data), context, send_message)
+            except Exception as error:
+                self._end(context, error)
+
+        vars(guarded)["experimental_non_blocking"] = True
+        return grpc.unary_stream_rpc_method_handler(_placed(guarded, pool))
+
+    def _end(self, context: Context, error: Exception) -> NoReturn:
+        context.abort_with_status(status_of(self._faults.disclosable(error)))
+
+
+def _decoded(decode: Callable[[bytes], Q], data: bytes) -> Q:
+    try:
+        return decode(data)
+    except DecodeError:
+        raise UndecodableRequest("the bytes are no message of the method's request type") from None
+
+
+def _placed(behaviour: Callable[..., object], pool: ThreadPoolExecutor | None) -> Callable[..., object]:
+    """Tells the server in which threads the method runs; it looks for this attribute."""
+    if pool is not None:
+        vars(behaviour)["experimental_thread_pool"] = pool
+    return behaviour

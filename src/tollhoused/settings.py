@@ -1,0 +1,202 @@
+"""The settings of a process: one frozen object, made of flags, TOLLHOUSE_* variables and defaults, in this order."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from urllib.parse import SplitResult, urlsplit
+
+ENVIRONMENT_PREFIX = "TOLLHOUSE_"
+TESTS_PREFIX = "TOLLHOUSE_TEST_"
+"""Variables that tell the tests about the machine; a server that the tests start inherits and ignores them."""
+
+SQLITE_PREFIX = "sqlite:///"
+POSTGRESQL_PREFIX = "postgresql://"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+class SettingsError(Exception):
+    """A setting that cannot be; the message names it and says what it must be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a port, written `host:port` or `[ipv6]:port`."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """Every default runs on a laptop. Nothing is pruned from the books, so no horizon for idempotency keys is set."""
+
+    database_url: str = field(
+        default="sqlite:///tollhouse.sqlite3",
+        metadata={"help": "Where the books are: sqlite:///path/to/file or postgresql://user@host/name."},
+    )
+    listen: str = field(
+        default="127.0.0.1:50051",
+        metadata={"help": "The address to serve gRPC on, of this machine only; port 0 takes a free one."},
+    )
+    address: str = field(
+        default="127.0.0.1:50051", metadata={"help": "The address at which the server is reached, host:port."}
+    )
+    catalogue: str = field(
+        default="hub",
+        metadata={"help": "What an empty database starts with: a shipped catalogue's name, or a TOML file's path."},
+    )
+    late_window_days: int = field(
+        default=35, metadata={"help": "How old a usage event may be, in days.", "least": 1, "most": 36_500}
+    )
+    future_tolerance_seconds: int = field(
+        default=300,
+        metadata={"help": "How far ahead of our clock a usage event may be, in seconds.", "least": 0, "most": 3_600},
+    )
+    queue_max: int = field(
+        default=8_192,
+        metadata={"help": "How many commands may wait before callers hear OVERLOADED.", "least": 1, "most": 1_000_000},
+    )
+    batch_max: int = field(
+        default=512, metadata={"help": "How many commands share a transaction.", "least": 1, "most": 10_000}
+    )
+    linger_seconds: float = field(
+        default=0.005,
+        metadata={"help": "How long a transaction waits for company, in seconds.", "least": 0, "most": 1},
+    )
+    drain_seconds: float = field(
+        default=20.0,
+        metadata={"help": "How long calls may take to finish when the server stops.", "least": 0, "most": 600},
+    )
+    reflection: bool = field(default=False, metadata={"help": "Let clients ask for the contract (gRPC reflection)."})
+    log_level: str = field(default="info", metadata={"help": f"What is logged: {', '.join(LOG_LEVELS)}."})
+
+    def __post_init__(self) -> None:
+        _check_url(self.database_url)
+        parse_address("listen", self.listen)
+        if parse_address("address", self.address).port == 0:
+            raise SettingsError("address: the port must be from 1 to 65535")
+        for name, metadata in _METADATA.items():
+            if "least" in metadata and not metadata["least"] <= getattr(self, name) <= metadata["most"]:
+                raise SettingsError(f"{name}: must be from {metadata['least']:,} to {metadata['most']:,}")
+        if self.batch_max > self.queue_max:
+            raise SettingsError("batch_max: must not be more than queue_max")
+        if self.log_level not in LOG_LEVELS:
+            raise SettingsError(f"log_level: must be one of {', '.join(LOG_LEVELS)}")
+
+    def __repr__(self) -> str:
+        values = {name: getattr(self, name) for name in _METADATA} | {"database_url": shown_url(self.database_url)}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in values.items())})"
+
+    @property
+    def listen_address(self) -> Address:
+        """Where to serve."""
+        return parse_address("listen", self.listen)
+
+    @property
+    def on_sqlite(self) -> bool:
+        """Whether the books are an SQLite file."""
+        return self.database_url.startswith(SQLITE_PREFIX)
+
+
+_METADATA = {item.name: item.metadata for item in fields(Settings)}
+_DEFAULTS = {item.name: item.default for item in fields(Settings)}
+
+
+def describe(name: str) -> str:
+    """One setting for people: what it means, its default, its variable."""
+    default = _DEFAULTS[name]
+    shown = "off" if default is False else default
+    return f"{_METADATA[name]['help']} [default: {shown}; variable: {variable(name)}]"
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def read_settings(flags: Mapping[str, object], environment: Mapping[str, str]) -> Settings:
+    """The settings: flags that are not None, then variables, then defaults.
+
+    Raises SettingsError for a value that cannot be, and for a TOLLHOUSE_* variable that is no setting: a misspelt name
+    must not leave a default in force that nobody meant.
+    """
+    values: dict[str, object] = {}
+    for name, text in environment.items():
+        if not name.startswith(ENVIRONMENT_PREFIX) or name.startswith(TESTS_PREFIX):
+            continue
+        setting = name.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if setting not in _DEFAULTS or name != variable(setting):
+            raise SettingsError(_unknown(name))
+        values[setting] = _converted(setting, text)
+    values |= {name: value for name, value in flags.items() if value is not None}
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def shown_url(url: str) -> str:
+    """The database's URL for people and logs: without a password, wherever it stands."""
+    hidden = re.sub(r"^([^:/]+://[^:/?#]*):[^/?#]*@", r"\1:***@", url)
+    return re.sub(r"(?i)([?&](?:ssl)?password=)[^&]*", r"\1***", hidden)
+
+
+def parse_address(setting: str, text: str) -> Address:
+    """Reads `host:port` or `[ipv6]:port`. Raises SettingsError."""
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]@]+)):([0-9]{1,5})", text)
+    if match is None:
+        raise SettingsError(f"{setting}: {text!r} is no address: write host:port, such as 127.0.0.1:50051")
+    if int(match[3]) > 65_535:
+        raise SettingsError(f"{setting}: the port must be from 0 to 65535")
+    return Address(match[1] or match[2], int(match[3]))
+
+
+def _unknown(name: str) -> str:
+    known = [variable(setting) for setting in _DEFAULTS]
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    return f"{name}: there is no such setting; {hint}"
+
+
+def _converted(setting: str, text: str) -> object:
+    """A variable's text as the type of the setting's default."""
+    default = _DEFAULTS[setting]
+    try:
+        match default:
+            case bool():
+                return _BOOLEANS[text.strip().lower()]
+            case int():
+                return int(text)
+            case float():
+                return float(text)
+    except (KeyError, ValueError):
+        kind = {bool: "on or off", int: "a whole number", float: "a number"}[type(default)]
+        raise SettingsError(f"{variable(setting)}: must be {kind}, not {text!r}") from None
+    return text
+
+
+def _check_url(url: str) -> None:
+    """Refuses what a driver would refuse by repeating the URL, password included."""
+    if url.startswith(SQLITE_PREFIX):
+        path = url.removeprefix(SQLITE_PREFIX)
+        if path in ("", ":memory:") or path.endswith("/"):
+            raise SettingsError("database_url: must name a file: sqlite:///path/to/file")
+        if re.search(r"[?#%]", path):
+            raise SettingsError("database_url: the path of an SQLite file is taken as it is, without ? # or %")
+        return
+    if not url.startswith(POSTGRESQL_PREFIX):
+        raise SettingsError("database_url: must begin with sqlite:/// or postgresql://")
+    if re.search(r"%(?![0-9A-Fa-f]{2})", url):
+        raise SettingsError("database_url: a % must be followed by two hexadecimal digits; % itself is written %25")
+    try:
+        _port(urlsplit(url))
+    except ValueError:
+        raise SettingsError("database_url: its host and port cannot be read") from None
+
+
+def _port(parts: SplitResult) -> int | None:
+    """The port, where there is just one host: libpq also takes several, each with its own."""
+    return None if "," in parts.netloc else parts.port

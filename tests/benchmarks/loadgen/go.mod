@@ -1,0 +1,3 @@
+module tollhouse/loadgen
+
+go 1.24

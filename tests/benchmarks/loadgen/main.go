@@ -1,0 +1,287 @@
+// Command loadgen calls one gRPC method from many callers and says how that went.
+//
+// It knows neither protobuf nor gRPC libraries: requests are templates made elsewhere, in which each call writes fresh
+// idempotency keys at known offsets, and gRPC is spoken by the standard library's HTTP/2. So it builds offline in
+// seconds and spends little of a core. Every call's status is read, and of bulk answers every item's.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	keyLength      = 32
+	callTimeout    = 30 * time.Second
+	secondsMax     = 600
+	callersMax     = 4096
+	answerBytesMax = 16 << 20
+)
+
+// Template is a request's bytes and where its idempotency keys stand.
+type Template struct {
+	Body []byte `json:"body"`
+	Keys []int  `json:"keys"`
+}
+
+// Plan is the content of the templates file. Bulk says that answers hold one result per item.
+type Plan struct {
+	Method    string     `json:"method"`
+	Bulk      bool       `json:"bulk"`
+	Templates []Template `json:"templates"`
+}
+
+// Report is what is printed. Rates and latencies are of the measured window, `stored` of the whole run.
+type Report struct {
+	Calls      int            `json:"calls"`
+	Errors     map[string]int `json:"errors"`
+	Items      int            `json:"items"`
+	ItemErrors map[string]int `json:"item_errors"`
+	Seconds    float64        `json:"seconds"`
+	Rate       float64        `json:"rate"`
+	ItemRate   float64        `json:"item_rate"`
+	P50Ms      float64        `json:"p50_ms"`
+	P99Ms      float64        `json:"p99_ms"`
+	Stored     int            `json:"stored"`
+}
+
+// caller is one goroutine's own state, merged at the end.
+type caller struct {
+	index      int
+	sequence   uint32
+	client     *http.Client
+	url        string
+	latencies  []time.Duration
+	items      int
+	stored     int
+	errors     map[string]int
+	itemErrors map[string]int
+}
+
+func main() {
+	target := flag.String("target", "", "loopback address of the server, host:port")
+	templates := flag.String("templates", "", "file with the plan, JSON")
+	callers := flag.Int("callers", 1, "concurrent callers")
+	connections := flag.Int("connections", 4, "connections that the callers share")
+	seconds := flag.Float64("seconds", 1, "length of the measured window")
+	warmup := flag.Float64("warmup", 0.3, "seconds before the window")
+	once := flag.Bool("once", false, "send each template once instead of for a time")
+	flag.Parse()
+	if err := run(*target, *templates, *callers, *connections, *seconds, *warmup, *once); err != nil {
+		fmt.Fprintln(os.Stderr, "loadgen:", err)
+		os.Exit(1)
+	}
+}
+
+func run(target, templates string, callers, connections int, seconds, warmup float64, once bool) error {
+	host, _, err := net.SplitHostPort(target)
+	if err != nil || !net.ParseIP(host).IsLoopback() {
+		return fmt.Errorf("%q is not an address on loopback", target)
+	}
+	if callers < 1 || callers > callersMax || connections < 1 || seconds <= 0 || seconds+warmup > secondsMax {
+		return errors.New("out of bounds: callers, connections or seconds")
+	}
+	text, err := os.ReadFile(templates)
+	if err != nil {
+		return err
+	}
+	var plan Plan
+	if err := json.Unmarshal(text, &plan); err != nil {
+		return err
+	}
+	if len(plan.Templates) == 0 {
+		return errors.New("no templates")
+	}
+	clients := make([]*http.Client, min(connections, callers))
+	for i := range clients {
+		clients[i] = newClient()
+	}
+	begin := time.Now()
+	windowStart := begin.Add(time.Duration(warmup * float64(time.Second)))
+	windowEnd := windowStart.Add(time.Duration(seconds * float64(time.Second)))
+	if once {
+		windowStart, windowEnd = begin, begin.Add(secondsMax*time.Second)
+	}
+	var next atomic.Int64
+	var done sync.WaitGroup
+	all := make([]*caller, callers)
+	for i := range all {
+		c := &caller{index: i, client: clients[i%len(clients)], url: "http://" + target + plan.Method,
+			errors: map[string]int{}, itemErrors: map[string]int{}}
+		all[i] = c
+		done.Add(1)
+		go func() {
+			defer done.Done()
+			for time.Now().Before(windowEnd) {
+				n := int(next.Add(1) - 1)
+				if once && n >= len(plan.Templates) {
+					return
+				}
+				sent := time.Now()
+				items, err := c.call(&plan, n%len(plan.Templates))
+				c.count(items, err, sent, windowStart, windowEnd)
+			}
+		}()
+	}
+	done.Wait()
+	length := windowEnd.Sub(windowStart)
+	if once {
+		length = time.Since(begin)
+	}
+	return json.NewEncoder(os.Stdout).Encode(merge(all, length))
+}
+
+// newClient keeps one connection of its own, in clear-text HTTP/2.
+func newClient() *http.Client {
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Client{Transport: &http.Transport{Protocols: protocols, DisableCompression: true}}
+}
+
+// call sends one template with fresh keys and counts the items that were stored.
+func (c *caller) call(plan *Plan, n int) (int, error) {
+	template := &plan.Templates[n]
+	size := len(template.Body)
+	body := make([]byte, 5+size) // gRPC's frame: not compressed, length, message
+	binary.BigEndian.PutUint32(body[1:], uint32(size))
+	copy(body[5:], template.Body)
+	for _, offset := range template.Keys {
+		c.putKey(body[5+offset : 5+offset+keyLength])
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	request.Header["Content-Type"] = []string{"application/grpc"}
+	request.Header["Te"] = []string{"trailers"}
+	request.Header["Grpc-Timeout"] = []string{strconv.Itoa(int(callTimeout.Seconds())) + "S"}
+	response, err := c.client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, answerBytesMax))
+	if err != nil {
+		return 0, err
+	}
+	status := response.Trailer.Get("Grpc-Status")
+	if status == "" {
+		status = response.Header.Get("Grpc-Status") // an answer without a message has no trailers of its own
+	}
+	if status != "0" {
+		return 0, statusError(status)
+	}
+	if len(answer) < 5 {
+		return 0, errors.New("no message")
+	}
+	if !plan.Bulk {
+		return len(template.Keys), nil
+	}
+	return c.countItems(answer[5:])
+}
+
+// putKey writes a key that sorts by time and is never repeated: nanoseconds, caller, sequence, in hexadecimal.
+func (c *caller) putKey(target []byte) {
+	c.sequence++
+	copy(target, fmt.Sprintf("%016x%08x%08x", time.Now().UnixNano(), c.index, c.sequence))
+}
+
+// countItems walks a BatchRecordUsageResponse: results = 1, each with recorded = 1 or error = 2, which has code = 1.
+func (c *caller) countItems(message []byte) (int, error) {
+	stored := 0
+	for len(message) > 0 {
+		length, width := binary.Uvarint(message[1:])
+		end := 1 + width + int(length)
+		if message[0] != 1<<3|2 || width <= 0 || length == 0 || end > len(message) {
+			return 0, errors.New("not an answer to a batch")
+		}
+		result := message[1+width : end]
+		switch {
+		case result[0] == 1<<3|2:
+			stored++
+		case result[0] == 2<<3|2 && len(result) > 3 && result[2] == 1<<3:
+			c.itemErrors[nameOf(statusError(strconv.Itoa(int(result[3]))))]++
+		default:
+			c.itemErrors["neither recorded nor an error"]++
+		}
+		message = message[end:]
+	}
+	return stored, nil
+}
+
+func (c *caller) count(items int, err error, sent, windowStart, windowEnd time.Time) {
+	now := time.Now()
+	if err != nil {
+		// Counted whenever they happen: a warm-up that fails is a failed run.
+		c.errors[nameOf(err)]++
+		return
+	}
+	c.stored += items
+	if now.Before(windowStart) || now.After(windowEnd) {
+		return
+	}
+	c.items += items
+	c.latencies = append(c.latencies, now.Sub(sent))
+}
+
+type statusError string
+
+func (s statusError) Error() string { return "status " + string(s) }
+
+var statusNames = []string{"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
+	"ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",
+	"UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"}
+
+func nameOf(err error) string {
+	var status statusError
+	if errors.As(err, &status) {
+		if code, err := strconv.Atoi(string(status)); err == nil && code >= 0 && code < len(statusNames) {
+			return statusNames[code]
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "DEADLINE_EXCEEDED"
+	}
+	return err.Error()
+}
+
+func merge(all []*caller, length time.Duration) Report {
+	report := Report{Errors: map[string]int{}, ItemErrors: map[string]int{}, Seconds: length.Seconds()}
+	var latencies []time.Duration
+	for _, c := range all {
+		latencies = append(latencies, c.latencies...)
+		report.Items += c.items
+		report.Stored += c.stored
+		for name, count := range c.errors {
+			report.Errors[name] += count
+		}
+		for name, count := range c.itemErrors {
+			report.ItemErrors[name] += count
+		}
+	}
+	report.Calls = len(latencies)
+	report.Rate = float64(report.Calls) / report.Seconds
+	report.ItemRate = float64(report.Items) / report.Seconds
+	if len(latencies) > 0 {
+		slices.Sort(latencies)
+		report.P50Ms = float64(latencies[len(latencies)/2].Microseconds()) / 1000
+		report.P99Ms = float64(latencies[len(latencies)*99/100].Microseconds()) / 1000
+	}
+	return report
+}

@@ -1,0 +1,98 @@
+"""Starts the processes under test, each on the core that is set apart for them, and ends exactly those."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from tests.benchmarks.machine import pin
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS_MAX = 30.0
+STOP_SECONDS_MAX = 30.0
+
+
+class ServerFailed(Exception):
+    """A server did not start; the message is the end of what it printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that answers."""
+
+    address: str
+    pid: int
+    start_seconds: float
+
+    def resident_mb(self) -> float:
+        """Memory in use, in MB; 0 where the system does not tell."""
+        status = Path(f"/proc/{self.pid}/statm")
+        if not status.exists():
+            return 0.0
+        return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@contextmanager
+def serving(module: str, *flags: str, log: Path, cores: set[int]) -> Iterator[Server]:
+    """Runs `python -m module ... --listen` on a free port of loopback until the context ends."""
+    address = f"127.0.0.1:{_free_port()}"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TOLLHOUSE_")}
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *flags, "--listen", address],
+            stdout=output,
+            stderr=output,
+            cwd=ROOT,
+            env=environment,
+            preexec_fn=lambda: pin(cores),
+        )
+    try:
+        began = time.monotonic()
+        _wait_until_it_answers(process, address, log)
+        yield Server(address, process.pid, time.monotonic() - began)
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def tollhouse(*arguments: str) -> tuple[int, str]:
+    """Runs a command of the project; its exit code and what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tollhoused", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600
+    )
+    return done.returncode, (done.stdout + done.stderr).strip()
+
+
+def _wait_until_it_answers(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    channel = grpc.insecure_channel(address, options=[("grpc.initial_reconnect_backoff_ms", 50)])
+    ready = grpc.channel_ready_future(channel)
+    deadline = time.monotonic() + START_SECONDS_MAX
+    try:
+        while True:
+            try:
+                ready.result(timeout=0.1)
+                return
+            except grpc.FutureTimeoutError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise ServerFailed(log.read_text(errors="replace")[-2_000:]) from None
+    finally:
+        ready.cancel()
+        channel.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,1 @@
+"""The journal on both engines: batches, faults, races, and what a caller is told."""

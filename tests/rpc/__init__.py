@@ -1,0 +1,1 @@
+"""The gRPC door through a real socket."""

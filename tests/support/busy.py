@@ -1,0 +1,238 @@
+"""Books in which everything has happened: what a proof of the books is tried on."""
+
+from collections.abc import Sequence
+
+from tests.support.house import (
+    DAY_US,
+    SECOND_US,
+    START_US,
+    TALK,
+    Clock,
+    call,
+    give_credits,
+    make_user,
+    person,
+    record,
+    usage_report,
+    use,
+)
+from tollhoused.domain.account import GrantCategory
+from tollhoused.domain.answers import OverrideAnswer, SubscriptionAnswer
+from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.commands import Enforcement
+from tollhoused.domain.identity import Subject
+from tollhoused.domain.money import NANOS_PER_UNIT
+from tollhoused.domain.rates import Rate, RateModel
+from tollhoused.errors import TollhouseError
+from tollhoused.usecases import accounts, credits, subscriptions, usage
+from tollhoused.usecases.core import Core
+
+CENT_NANOS = NANOS_PER_UNIT // 100
+
+ADA, BOB, CYD, DAN, EVE, ORG = (f"acct_{number:08}" for number in range(1, 7))
+"""The accounts: ada spends grants, bob is in debt, cyd changes plans, dan is limited, eve does nothing."""
+
+
+def keep_busy_books(core: Core, clock: Clock) -> None:
+    """Fills an empty database through the use cases, over seventy days of the clock. About a hundred operations."""
+    _open_accounts(core)
+    _spend_grants(core, clock)
+    _run_into_debt(core, clock)
+    _change_terms(core, clock)
+    _limit(core, clock)
+    clock.now_us = START_US + 70 * DAY_US
+    for user_id in ("ada", "bob", "cyd", "dan"):
+        use(core, user_id, f"{user_id}/last", 3)
+    use(core, "ada", "ada/last overage", 20)
+
+
+def _open_accounts(core: Core) -> None:
+    for user_id, number in (("ada", 1), ("bob", 3), ("cyd", 5), ("dan", 7), ("eve", 9)):
+        make_user(core, user_id, email=f"{user_id}@example.org")
+        assert number
+    accounts.upsert_organization(
+        core, call(), org_id="org", zone="Europe/Berlin", idempotency_key="org", validate_only=False
+    )
+
+
+def _spend_grants(core: Core, clock: Clock) -> None:
+    """Overage paid by several grants in burn order; one expires half spent, one is only for one meter."""
+    give_credits(core, "ada", 10, key="ada/paid", expires_us=START_US + 40 * DAY_US)
+    promotional = GrantCategory.PROMOTIONAL
+    give_credits(core, "ada", 1, key="ada/promotional", category=promotional, expires_us=START_US + 3 * DAY_US)
+    _grant(core, "ada", 50 * CENT_NANOS, key="ada/voice", meters=["voice_minutes"], priority=10)
+    for number in range(4):
+        clock.now_us += SECOND_US
+        use(core, "ada", f"ada/{number}", 7)
+    use(core, "ada", "ada/3", 7)
+    use(core, "ada", "ada/calls", 1_300, meter="api_calls")
+    _refused(core, usage.UsageReport("ada", "", "", TALK, "voice_minutes", 90_000, None, Enforcement.ENFORCE, {}, "no"))
+    clock.now_us += 4 * DAY_US
+    use(core, "ada", "ada/after expiry", 300, meter="api_calls")
+    _adjust(core, "ada", -125 * CENT_NANOS, key="ada/less")
+    _adjust(core, "ada", 3 * NANOS_PER_UNIT, key="ada/more")
+    reports = [usage_report("ada", f"ada/batch {number}", 5, metadata={"n": str(number)}) for number in range(5)]
+    usage.record_batch(core, call(), reports, atomic=True, validate_only=False)
+
+
+def _run_into_debt(core: Core, clock: Clock) -> None:
+    """Debt by RECORD and by adjustment, settled at once, in part, and by a grant that becomes effective later."""
+    record(core, usage_report("bob", "bob/debt", 110, enforcement=Enforcement.RECORD))
+    _adjust(core, "bob", -2 * NANOS_PER_UNIT, key="bob/less")
+    _adjust(core, "bob", 1 * NANOS_PER_UNIT, key="bob/more")
+    _grant(core, "bob", 20 * NANOS_PER_UNIT, key="bob/calls", meters=["api_calls"])
+    use(core, "bob", "bob/calls within debt", 1_400, meter="api_calls")
+    _grant(core, "bob", 3 * NANOS_PER_UNIT, key="bob/later", effective_us=clock.now_us + DAY_US)
+    give_credits(core, "bob", 1, key="bob/now")
+    clock.now_us += 2 * DAY_US
+    use(core, "bob", "bob/settled", 1)
+    record(core, usage_report("bob", "bob/debt again", 60, enforcement=Enforcement.RECORD))
+
+
+def _change_terms(core: Core, clock: Clock) -> None:
+    """Plans, overrides, late events before and after them, several things in one microsecond, a new period."""
+    give_credits(core, "cyd", 50)
+    use(core, "cyd", "cyd/free", 12)
+    before_us = clock.now_us
+    clock.now_us += 3_600 * SECOND_US
+    pro = _assign(core, "cyd", "pro", key="cyd/pro")
+    use(core, "cyd", "cyd/pro use", 2_100)
+    record(core, usage_report("cyd", "cyd/late", 4, event_us=before_us))
+    _assign(core, "cyd", "team", key="cyd/team", changes=pro.subscription_id)
+    use(core, "cyd", "cyd/team use", 6_000)
+    _override(core, "cyd", key="cyd/override", included=100, rate=Rate(4 * CENT_NANOS, 10, RateModel.PACKAGE))
+    record(core, usage_report("cyd", "cyd/same microsecond", 9, event_us=clock.now_us))
+    record(core, usage_report("cyd", "cyd/late again", 5, event_us=clock.now_us - 1))
+    clock.now_us += DAY_US
+    ended = _override(core, "cyd", key="cyd/later", included=9_000, from_us=clock.now_us + DAY_US)
+    clock.now_us += 2 * DAY_US
+    use(core, "cyd", "cyd/override use", 11)
+    subscriptions.remove_override(
+        core,
+        call(),
+        subject=person("cyd"),
+        override_id=ended.override_id,
+        idempotency_key="cyd/no override",
+        validate_only=False,
+    )
+    _assign(core, "cyd", "early_adopter", key="cyd/second", end_us=clock.now_us + 50 * DAY_US)
+    subscriptions.unassign_plan(
+        core,
+        call(),
+        subject=person("cyd"),
+        subscription_id=pro.subscription_id,
+        idempotency_key="cyd/ends",
+        validate_only=False,
+    )
+    use(core, "cyd", "cyd/second use", 40)
+    clock.now_us += 20 * DAY_US
+    record(core, usage_report("cyd", "cyd/very late", 6, event_us=before_us))
+
+
+def _limit(core: Core, clock: Clock) -> None:
+    """A hard limit, reached and passed by RECORD, a meter without limit, and use that no plan opens."""
+    _override(core, "dan", key="dan/limit", included=20, policy=Policy.HARD_LIMIT)
+    _override(core, "dan", key="dan/unmetered", meter="api_calls", policy=Policy.UNMETERED)
+    use(core, "dan", "dan/up to it", 20)
+    _refused(core, usage_report("dan", "dan/beyond it", 1))
+    record(core, usage_report("dan", "dan/recorded", 15, enforcement=Enforcement.RECORD))
+    use(core, "dan", "dan/calls", 500_000, meter="api_calls")
+    closed = usage.UsageReport("dan", "", "", "doc", "ai_tokens", 900, None, Enforcement.RECORD, {}, "dan/doc")
+    record(core, closed)
+    report = usage.UsageReport("", "", "org", TALK, "email_sends", 30, clock.now_us, Enforcement.ENFORCE, {}, "org/1")
+    usage.record(core, call(client="another"), report, False)
+
+
+def _refused(core: Core, report: usage.UsageReport) -> None:
+    try:
+        record(core, report)
+    except TollhouseError:
+        return
+    raise AssertionError(report.idempotency_key)
+
+
+def _grant(
+    core: Core,
+    user_id: str,
+    amount_nanos: int,
+    *,
+    key: str,
+    meters: Sequence[str] = (),
+    priority: int | None = None,
+    effective_us: int | None = None,
+) -> None:
+    credits.grant_credits(
+        core,
+        call(),
+        subject=person(user_id),
+        amount_nanos=amount_nanos,
+        currency="usd",
+        category=GrantCategory.PAID,
+        priority=priority,
+        effective_us=effective_us,
+        expires_us=None,
+        meters=meters,
+        reason="",
+        idempotency_key=key,
+        validate_only=False,
+    )
+
+
+def _adjust(core: Core, user_id: str, amount_nanos: int, *, key: str) -> None:
+    credits.adjust_credits(
+        core,
+        call(),
+        subject=person(user_id),
+        amount_nanos=amount_nanos,
+        currency="usd",
+        reason="a correction",
+        idempotency_key=key,
+        validate_only=False,
+    )
+
+
+def _assign(
+    core: Core, user_id: str, plan: str, *, key: str, changes: str = "", end_us: int | None = None
+) -> SubscriptionAnswer:
+    settled = subscriptions.assign_plan(
+        core,
+        call(),
+        subject=Subject(user_id=user_id),
+        plan=plan,
+        plan_version=0,
+        start_us=None,
+        end_us=end_us,
+        subscription_id=changes,
+        idempotency_key=key,
+        validate_only=False,
+    )
+    assert isinstance(settled.answer, SubscriptionAnswer)
+    return settled.answer
+
+
+def _override(
+    core: Core,
+    user_id: str,
+    *,
+    key: str,
+    meter: str = "voice_minutes",
+    included: int | None = None,
+    policy: Policy | None = None,
+    rate: Rate | None = None,
+    from_us: int | None = None,
+) -> OverrideAnswer:
+    settled = subscriptions.set_override(
+        core,
+        call(),
+        subject=person(user_id),
+        meter=meter,
+        included=included,
+        policy=policy,
+        rate=rate,
+        from_us=from_us,
+        until_us=None,
+        idempotency_key=key,
+        validate_only=False,
+    )
+    assert isinstance(settled.answer, OverrideAnswer)
+    return settled.answer

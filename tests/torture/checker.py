@@ -1,0 +1,250 @@
+"""Proves the invariants that a history shows, against the rows that are stored (design: invariants)."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.torture.commands import Command, Grant, Usage
+from tests.torture.door import UNKNOWN
+from tests.torture.history import Answer, Result, Sent
+from tests.torture.rows import Stored, StoredOperation
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that must not be. `invariant` is a number of the design such as "V1", or "status", "conflict",
+    "atomic", "stop".
+    """
+
+    invariant: str
+    what: str
+
+
+@dataclass(slots=True)
+class Story:
+    """Everything that was sent under one key; `genuine` sends carry the content that the key was made for."""
+
+    command: Command
+    genuine: list[Sent] = field(default_factory=list)
+    altered: list[Sent] = field(default_factory=list)
+
+    @property
+    def acknowledged(self) -> list[Sent]:
+        """The sends that were answered as stored."""
+        return [sent for sent in self.genuine if sent.reply.result is Result.ACKNOWLEDGED]
+
+    @property
+    def answer(self) -> Answer | None:
+        """What the acknowledgement said; all of them must say the same."""
+        return next((sent.reply.answer for sent in self.acknowledged), None)
+
+    @property
+    def refused(self) -> bool:
+        """Whether every send was refused, so that nothing may be stored."""
+        return all(sent.reply.result is Result.REFUSED for sent in self.genuine)
+
+    @property
+    def first_sent_ns(self) -> int:
+        """The first send that may have stored it."""
+        return min(sent.sent_ns for sent in self.genuine if sent.reply.result is not Result.REFUSED)
+
+    @property
+    def first_acknowledged_ns(self) -> int:
+        """When a client first knew that it is stored."""
+        return min(sent.done_ns for sent in self.acknowledged)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a run leaves behind. `account_ids` are by the actors' names; `stage_keys` were stored while setting up."""
+
+    sends: Sequence[Sent]
+    stored: Stored
+    account_ids: Mapping[str, str]
+    stage_keys: set[str]
+    bystanders_before: Mapping[str, Sequence[str]]
+    bystanders_after: Mapping[str, Sequence[str]]
+
+
+def stories_of(sends: Sequence[Sent]) -> dict[str, Story]:
+    """The sends by key."""
+    stories: dict[str, Story] = {}
+    for sent in sends:
+        story = stories.setdefault(sent.command.key, Story(sent.command))
+        (story.altered if sent.altered else story.genuine).append(sent)
+    return stories
+
+
+def check(evidence: Evidence) -> list[Violation]:
+    """Every violation found, in the order of the invariants."""
+    stories = stories_of(evidence.sends)
+    rows: dict[str, list[StoredOperation]] = defaultdict(list)
+    for row in evidence.stored.operations:
+        rows[row.key].append(row)
+    return [
+        *_stored_once(stories, rows, evidence.account_ids),
+        *_nothing_else(stories, rows, evidence.stage_keys),
+        *_never_overspent(stories),
+        *_replays(stories, rows),
+        *_counters(evidence.stored),
+        *_real_time(stories, rows),
+        *_atomic(evidence.sends, rows),
+        *_bystanders(evidence),
+        *_statuses(evidence.sends),
+    ]
+
+
+def _stored_once(
+    stories: Mapping[str, Story], rows: Mapping[str, Sequence[StoredOperation]], account_ids: Mapping[str, str]
+) -> Iterator[Violation]:
+    """V1: every acknowledged key is stored exactly once, as it was sent. V13: any other key at most once."""
+    for key, story in stories.items():
+        found = rows.get(key, ())
+        invariant = "V1" if story.acknowledged else "V13"
+        if story.acknowledged and not found:
+            yield Violation("V1", f"{key} was acknowledged and is not stored")
+        if len(found) > 1:
+            yield Violation(invariant, f"{key} is stored {len(found)} times")
+        for row in found:
+            wrong = _difference(story.command, row, account_ids)
+            if wrong:
+                yield Violation("V15" if wrong == "account" else invariant, f"{key} is stored with another {wrong}")
+
+
+def _difference(command: Command, row: StoredOperation, account_ids: Mapping[str, str]) -> str:
+    """In what a row differs from what was sent; empty where it does not."""
+    if row.account != account_ids[command.actor.name]:
+        return "account"
+    if isinstance(command, Grant):
+        return "" if row.kind == "grant_credits" else "kind"
+    if (row.kind, row.meter) != ("record_usage", command.meter):
+        return "meter"
+    return "" if row.quantity == command.quantity else "quantity"
+
+
+def _nothing_else(
+    stories: Mapping[str, Story], rows: Mapping[str, Sequence[StoredOperation]], stage_keys: set[str]
+) -> Iterator[Violation]:
+    """V3: nothing is stored that nobody sent, nor what every answer refused."""
+    for key in rows:
+        if key not in stories and key not in stage_keys:
+            yield Violation("V3", f"{key} is stored and nobody sent it")
+        elif key in stories and stories[key].refused:
+            yield Violation("V3", f"{key} is stored although it was refused")
+
+
+def _never_overspent(stories: Mapping[str, Story]) -> Iterator[Violation]:
+    """V7: no charge under ENFORCE exceeds what is available."""
+    for key, story in stories.items():
+        if isinstance(story.command, Usage) and not story.command.record:
+            for sent in story.acknowledged:
+                answer = sent.reply.answer
+                if answer and (answer.debt_nanos or answer.balance_nanos < 0):
+                    yield Violation("V7", f"{key} was charged {answer.charged_nanos} nanos and left debt under ENFORCE")
+
+
+def _replays(stories: Mapping[str, Story], rows: Mapping[str, Sequence[StoredOperation]]) -> Iterator[Violation]:
+    """V8: all answers to one key are the first one, which is stored. V2: only one of them did the work."""
+    for key, story in stories.items():
+        answers = [sent.reply.answer for sent in story.acknowledged if sent.reply.answer]
+        if len({answer.content for answer in answers}) > 1:
+            yield Violation("V8", f"{key} was answered in different ways: {answers[0]} and later {answers[-1]}")
+        if sum(not answer.replayed for answer in answers) > 1:
+            yield Violation("V2", f"{key} was carried out more than once")
+        for row in rows.get(key, ()):
+            for answer in answers[:1]:
+                facts = (answer.account_id, answer.new_usage, answer.balance_nanos)
+                if facts != (row.account, row.new_usage, row.balance_nanos):
+                    yield Violation("V8", f"{key} was answered with {facts}, and another answer is stored")
+
+
+def _counters(stored: Stored) -> Iterator[Violation]:
+    """V9: the units of a counter were given out one after the other, each once. V4: they are what it says was used."""
+    spans: dict[tuple[str, int, str], list[StoredOperation]] = defaultdict(list)
+    for row in stored.operations:
+        if row.kind == "record_usage":
+            spans[row.counter].append(row)
+    for counter, operations in spans.items():
+        carried, used = stored.counters.get(counter, (0, 0))
+        end = carried
+        for row in sorted(operations, key=lambda row: (row.new_usage, row.key)):
+            start = row.new_usage - (row.quantity or 0)
+            if start < end:
+                yield Violation("V9", f"{row.key} was given units of {counter} that another operation had: {start}")
+            elif start > end:
+                yield Violation("V4", f"units {end} to {start} of {counter} belong to no operation")
+            end = max(end, row.new_usage)
+        if used != sum(row.quantity or 0 for row in operations):
+            yield Violation("V4", f"{counter} says {used}, its operations are another sum")
+
+
+def _real_time(stories: Mapping[str, Story], rows: Mapping[str, Sequence[StoredOperation]]) -> Iterator[Violation]:
+    """V9: no two acknowledgements of a counter say the same. V10: acknowledged before sent means a smaller new_usage.
+
+    `new_usage` is a running sum, so this is what strict serializability means for a counter.
+    """
+    counters: dict[tuple[str, int, str], list[tuple[Story, int]]] = defaultdict(list)
+    for key, story in stories.items():
+        if isinstance(story.command, Usage) and story.answer and len(rows.get(key, ())) == 1:
+            counters[rows[key][0].counter].append((story, story.answer.new_usage))
+    for counter, answered in counters.items():
+        seen: dict[int, str] = {}
+        for story, new_usage in answered:
+            other = seen.setdefault(new_usage, story.command.key)
+            if other != story.command.key:
+                yield Violation("V9", f"{other} and {story.command.key} were both told {new_usage} of {counter}")
+        yield from _in_order(answered)
+
+
+def _in_order(answered: Sequence[tuple[Story, int]]) -> Iterator[Violation]:
+    """V10 for one counter, in one pass over its acknowledgements and its sends in the order of time."""
+    by_end = sorted(answered, key=lambda item: item[0].first_acknowledged_ns)
+    highest, last, position = -1, "", 0
+    for story, new_usage in sorted(answered, key=lambda item: item[0].first_sent_ns):
+        while position < len(by_end) and by_end[position][0].first_acknowledged_ns < story.first_sent_ns:
+            if by_end[position][1] > highest:
+                highest, last = by_end[position][1], by_end[position][0].command.key
+            position += 1
+        if new_usage <= highest:
+            key = story.command.key
+            yield Violation("V10", f"{key} was told {new_usage} after {last} had been told {highest}")
+
+
+def _atomic(sends: Sequence[Sent], rows: Mapping[str, Sequence[StoredOperation]]) -> Iterator[Violation]:
+    """An atomic batch is stored as a whole or not at all."""
+    groups: dict[str, set[str]] = defaultdict(set)
+    for sent in sends:
+        if sent.group:
+            groups[sent.group].add(sent.command.key)
+    for group, keys in groups.items():
+        missing = [key for key in keys if key not in rows]
+        if missing and len(missing) < len(keys):
+            yield Violation("atomic", f"of the atomic batch {group}, {missing} are missing")
+
+
+def _bystanders(evidence: Evidence) -> Iterator[Violation]:
+    """V15: answers name the account that was meant, and no row of an account that was left alone has changed."""
+    for sent in evidence.sends:
+        answer, meant = sent.reply.answer, evidence.account_ids[sent.command.actor.name]
+        if answer and not sent.altered and answer.account_id != meant:
+            yield Violation("V15", f"{sent.command.key} was answered from another account")
+    for table, before in evidence.bystanders_before.items():
+        if evidence.bystanders_after[table] != before:
+            yield Violation("V15", f"rows of accounts that nobody used have changed in {table}")
+
+
+def _statuses(sends: Sequence[Sent]) -> Iterator[Violation]:
+    """Every reply is one that the contract allows at this place."""
+    for sent in sends:
+        reply, key = sent.reply, sent.command.key
+        if reply.result is Result.UNKNOWN:
+            if reply.status not in UNKNOWN:
+                yield Violation("status", f"{key} was answered {reply.status}: {reply.detail}")
+        elif sent.altered:
+            named = reply.metadata.get("field")
+            if reply.result is not Result.CONFLICT or named != sent.altered:
+                yield Violation("conflict", f"{key} with another {sent.altered}: {reply.status} {named}")
+        elif reply.result is Result.CONFLICT:
+            yield Violation("conflict", f"{key} as it was sent first: {reply.detail}")
+        elif reply.result is Result.REFUSED and reply.reason not in sent.command.actor.refusals:
+            yield Violation("status", f"{key} was refused, {reply.reason}: {reply.detail}")

@@ -1,0 +1,108 @@
+"""The figures of a run, as they are printed and written to build/torture.json."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from tests.torture.checker import Evidence, Violation, stories_of
+from tests.torture.history import Result
+from tests.torture.nemesis import Deeds
+from tests.torture.plan import Plan
+
+EXAMPLES_MAX = 5
+LOST = {"V1"}
+DOUBLED = {"V2"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """One run. Counts of keys unless said otherwise.
+
+    `replays` and `conflicts` count answers, `statuses` counts replies. `unknown` keys were never answered, and
+    `unknown_stored` of them are stored. `violations` counts what was found by invariant, with a few `examples` each.
+    """
+
+    engine: str
+    seed: int
+    fault: str
+    servers: int
+    seconds: float
+    operations: int
+    acknowledged: int
+    replays: int
+    conflicts: int
+    refused: int
+    unknown: int
+    unknown_stored: int
+    kills: int
+    kills_at_points: int
+    kills_while_starting: int
+    restarts: int
+    other_exits: int
+    database_restarts: int
+    recovery_seconds: float
+    lost: int
+    doubled: int
+    wrong: int
+    statuses: dict[str, int]
+    violations: dict[str, int]
+    examples: dict[str, list[str]]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing was found."""
+        return not self.violations
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values, the verdict first."""
+        return {"verdict": "passed" if self.passed else "failed", **asdict(self)}
+
+
+def figures_of(
+    plan: Plan,
+    evidence: Evidence,
+    found: Sequence[Violation],
+    deeds: Deeds,
+    exits: int,
+    recovery_seconds: float,
+    seconds: float,
+) -> Figures:
+    """Counts what happened and what was found."""
+    stories = stories_of(evidence.sends)
+    stored = {row.key for row in evidence.stored.operations}
+    acknowledged = {key for key, story in stories.items() if story.acknowledged}
+    refused = {key for key, story in stories.items() if story.refused}
+    unknown = set(stories) - acknowledged - refused
+    violations = Counter(violation.invariant for violation in found)
+    examples: dict[str, list[str]] = {}
+    for violation in found:
+        texts = examples.setdefault(violation.invariant, [])
+        if len(texts) < EXAMPLES_MAX:
+            texts.append(violation.what)
+    return Figures(
+        engine=plan.engine,
+        seed=plan.seed,
+        fault=plan.fault,
+        servers=plan.servers,
+        seconds=round(seconds, 1),
+        operations=len(stories),
+        acknowledged=len(acknowledged),
+        replays=sum(bool(sent.reply.answer and sent.reply.answer.replayed) for sent in evidence.sends),
+        conflicts=sum(sent.reply.result is Result.CONFLICT for sent in evidence.sends),
+        refused=len(refused),
+        unknown=len(unknown),
+        unknown_stored=len(unknown & stored),
+        kills=deeds.kills + deeds.kills_while_starting + deeds.kills_at_points,
+        kills_at_points=deeds.kills_at_points,
+        kills_while_starting=deeds.kills_while_starting,
+        restarts=deeds.starts,
+        other_exits=exits,
+        database_restarts=deeds.database_restarts,
+        recovery_seconds=round(recovery_seconds, 2),
+        lost=sum(violations[name] for name in LOST),
+        doubled=sum(violations[name] for name in DOUBLED),
+        wrong=sum(count for name, count in violations.items() if name not in LOST | DOUBLED),
+        statuses=dict(sorted(Counter(sent.reply.status for sent in evidence.sends).items())),
+        violations=dict(sorted(violations.items())),
+        examples=examples,
+    )

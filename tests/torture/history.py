@@ -1,0 +1,103 @@
+"""What clients saw: every send with its reply, as the checker reads it."""
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tests.torture.commands import Command
+
+RECENT_MAX = 64
+
+
+class Result(Enum):
+    """What a client may conclude from a reply."""
+
+    ACKNOWLEDGED = "stored, now or before"
+    REFUSED = "nothing was stored by this call"
+    CONFLICT = "the key stands for another command"
+    UNKNOWN = "stored or not"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An acknowledgement. `content` is the whole response without `replayed`, byte for byte."""
+
+    content: bytes
+    replayed: bool
+    account_id: str
+    new_usage: int
+    charged_nanos: int
+    debt_nanos: int
+    balance_nanos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How a send ended: the status, and the reason with its metadata where the server gave one."""
+
+    result: Result
+    status: str
+    reason: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    answer: Answer | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One send of one command, in nanoseconds of `time.monotonic_ns`.
+
+    `altered` names the field in which the command differs from what its key stands for; `group` names the atomic batch
+    that it was part of.
+    """
+
+    command: Command
+    client: int
+    sent_ns: int
+    done_ns: int
+    reply: Reply
+    altered: str = ""
+    group: str = ""
+
+
+@dataclass(slots=True)
+class Recent:
+    """The last commands of all clients: `acknowledged` ones are stored, `any` of them may still be under way."""
+
+    any: deque[tuple[int, Command]] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
+    acknowledged: deque[tuple[int, Command]] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
+
+
+class History:
+    """Collects sends from all threads."""
+
+    def __init__(self) -> None:
+        self.sends: list[Sent] = []
+        self.unsettled: list[str] = []
+        self.recent = Recent()
+        self._lock = threading.Lock()
+
+    def begin(self, client: int, command: Command) -> None:
+        """A command is about to be sent for the first time; others may send it too from now on."""
+        with self._lock:
+            self.recent.any.append((client, command))
+
+    def add(self, sent: Sent) -> None:
+        """A send has ended."""
+        with self._lock:
+            self.sends.append(sent)
+            if sent.reply.result is Result.ACKNOWLEDGED and not sent.altered:
+                self.recent.acknowledged.append((sent.client, sent.command))
+
+    def give_up(self, key: str) -> None:
+        """A command that was to be settled never was."""
+        with self._lock:
+            self.unsettled.append(key)
+
+    def others(self, client: int, *, acknowledged: bool) -> list[Command]:
+        """Recent commands of the other clients."""
+        with self._lock:
+            recent = self.recent.acknowledged if acknowledged else self.recent.any
+            return [command for owner, command in recent if owner != client]

@@ -1,0 +1,120 @@
+"""Kills servers while clients work, starts them again on the same database and port, and restarts the database."""
+
+import random
+import time
+from dataclasses import dataclass
+
+from tests.support.postgres import Cluster
+from tests.torture.plan import Plan
+from tests.torture.server import SELF_KILLED, Server
+
+PAUSE_SECONDS = (0.1, 1.2)
+"""How long a server is left alone once it serves."""
+
+START_SHARE = 0.15
+"""Of the kills, how many hit a server that is still starting."""
+
+START_SECONDS = 1.0
+POINT_SHARE = 0.5
+"""Of the starts, how many are told to kill themselves at a named point, where there are any."""
+
+PASSES_MAX = 25
+WATCH_SECONDS = 0.02
+
+
+@dataclass(slots=True)
+class Deeds:
+    """What was done to the servers."""
+
+    kills: int = 0
+    kills_at_points: int = 0
+    kills_while_starting: int = 0
+    database_restarts: int = 0
+    starts: int = 0
+
+
+class Nemesis:
+    """Works in the caller's thread until its time is over."""
+
+    def __init__(self, plan: Plan, servers: list[Server], cluster: Cluster | None) -> None:
+        self.deeds = Deeds()
+        self._plan = plan
+        self._servers = servers
+        self._cluster = cluster
+        self._chance = plan.chance("nemesis")
+
+    def rage(self) -> None:
+        """Runs for the plan's seconds."""
+        begin = time.monotonic()
+        end = begin + self._plan.seconds
+        restarts = self._restart_instants(begin)
+        while (now := time.monotonic()) < end:
+            if restarts and restarts[0] <= now:
+                restarts.pop(0)
+                self._restart_database()
+            self._strike(self._chance.choice(self._servers), min([end, *restarts[:1]]))
+
+    def calm(self) -> None:
+        """The last fault is over: every server runs, without a place to kill itself at."""
+        for server in self._servers:
+            if server.ended_with() is not None or self._plan.points:
+                server.kill()
+                self._start(server, point="")
+        for server in self._servers:
+            self._serving(server)
+
+    def _restart_instants(self, begin: float) -> list[float]:
+        """Spread over the middle of the run."""
+        share = self._plan.seconds / (self._plan.database_restarts + 1)
+        return [begin + share * (index + 1) for index in range(self._plan.database_restarts)]
+
+    def _strike(self, server: Server, until: float) -> None:
+        """Leaves a server alone for a moment, then kills it if it has not done so itself, and starts it again."""
+        moment = min(until, time.monotonic() + self._chance.uniform(*PAUSE_SECONDS))
+        while time.monotonic() < moment and all(each.alive for each in self._servers):
+            time.sleep(WATCH_SECONDS)  # the moment between two faults, cut short when a server ends by itself
+        fallen = [each for each in self._servers if not each.alive]
+        if fallen:
+            for each in fallen:
+                self._bury(each)
+        elif self._plan.blind_kills and time.monotonic() < until:
+            self.deeds.kills += server.kill()
+            self._start(server, self._point())
+            if self._chance.random() < START_SHARE:
+                time.sleep(self._chance.uniform(0, START_SECONDS))  # somewhere within its start
+                self.deeds.kills_while_starting += server.kill()
+                self._start(server, self._point())
+            self._serving(server)
+
+    def _bury(self, server: Server) -> None:
+        """Starts a server again that ended by itself."""
+        if server.ended_with() == SELF_KILLED:
+            self.deeds.kills_at_points += 1
+        else:
+            server.exits += 1
+        self._start(server, self._point())
+        self._serving(server)
+
+    def _restart_database(self) -> None:
+        """A crash of the database; the servers live on and must find back by themselves."""
+        assert self._cluster is not None
+        self._cluster.restart("immediate")
+        self.deeds.database_restarts += 1
+        time.sleep(2.0)  # time for the servers to show whether they do
+
+    def _point(self) -> str:
+        if self._plan.points and self._chance.random() < POINT_SHARE:
+            return f"{self._chance.choice(self._plan.points)}:{_passes(self._chance)}"
+        return ""
+
+    def _start(self, server: Server, point: str) -> None:
+        server.start(kill=point)
+        self.deeds.starts += 1
+
+    def _serving(self, server: Server) -> None:
+        """Waits until the server serves or has ended again; the next strike sees to that."""
+        server.wait_until_serving()
+
+
+def _passes(chance: random.Random) -> int:
+    return chance.randint(1, PASSES_MAX)

@@ -1,0 +1,29 @@
+"""What one run does: everything that chance decides follows from its seed."""
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One run on one engine.
+
+    `fault` names a planted fault of `faults.py`, empty for the server as it is. `points` are the named places at which
+    a server may be told to kill itself; `blind_kills` says whether it is also killed at moments that nobody chose.
+    """
+
+    engine: str
+    seed: int
+    seconds: float = 60.0
+    clients: int = 8
+    servers: int = 1
+    fault: str = ""
+    points: tuple[str, ...] = ()
+    blind_kills: bool = True
+    database_restarts: int = 0
+    liveness_seconds: float = 10.0
+    drain_max: int = 1_000
+
+    def chance(self, purpose: str) -> random.Random:
+        """A source of chance for one purpose, the same for the same seed."""
+        return random.Random(f"{self.seed}/{self.engine}/{purpose}")

@@ -1,0 +1,159 @@
+"""One run from an empty database to its verdict."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.postgres import Cluster
+from tests.torture.books import verify
+from tests.torture.cast import PROBE
+from tests.torture.checker import Evidence, Violation, check, stories_of
+from tests.torture.client import Client
+from tests.torture.commands import Shipment, Usage
+from tests.torture.door import Door
+from tests.torture.figures import Figures, figures_of
+from tests.torture.history import History, Result, Sent
+from tests.torture.nemesis import Nemesis
+from tests.torture.plan import Plan
+from tests.torture.rows import read_stored, rows_of
+from tests.torture.server import Server
+from tests.torture.stage import Stage
+
+PROBE_CLIENT = -1
+PROBES_IN_A_ROW = 5
+PROBE_SECONDS = 1.0
+DRAIN_SECONDS = 10.0
+
+
+class NoVerdict(Exception):
+    """The run came to no end; that counts as failed, whatever was seen until then."""
+
+
+class Run:
+    """The parts of one run. `scratch` is an empty folder of its own; PostgreSQL needs a cluster."""
+
+    def __init__(self, plan: Plan, scratch: Path, cluster: Cluster | None, clock_us: Callable[[], int]) -> None:
+        self._plan = plan
+        self._clock_us = clock_us
+        self._log = scratch / "servers.log"
+        if plan.engine == "postgresql":
+            assert cluster is not None
+            self._url = cluster.create_database(f"torture_{plan.seed}_{plan.fault.replace('-', '_')}")
+        else:
+            self._url = f"sqlite:///{scratch / 'books.sqlite3'}"
+        self._servers = [Server(self._url, plan.fault, self._log) for _ in range(plan.servers)]
+        self._nemesis = Nemesis(plan, self._servers, cluster)
+        self._history = History()
+        self._found: list[Violation] = []
+        self._recovery_seconds = 0.0
+
+    def verdict(self) -> Figures:
+        """Runs and checks. Raises NoVerdict where the run itself broke down."""
+        begin = time.monotonic()
+        try:
+            return self._verdict(begin)
+        except Exception as error:
+            log = self._log.read_text(encoding="utf-8", errors="replace")[-3_000:] if self._log.exists() else ""
+            raise NoVerdict(f"seed {self._plan.seed}: {error!r}\n{log}") from error
+        finally:
+            for server in self._servers:
+                server.close()
+
+    def _verdict(self, begin: float) -> Figures:
+        for server in self._servers:
+            server.start()
+            if not server.wait_until_serving():
+                raise RuntimeError("a server did not start")
+        stage = Stage(self._servers[0].address, self._plan.seconds)
+        before = rows_of(self._url, stage.bystander_ids)
+        self._work()
+        self._restart_cleanly()
+        self._drain()
+        for server in self._servers:
+            self._stop(server)
+        evidence = Evidence(
+            sends=self._history.sends,
+            stored=read_stored(self._url),
+            account_ids=stage.account_ids,
+            stage_keys=stage.keys,
+            bystanders_before=before,
+            bystanders_after=rows_of(self._url, stage.bystander_ids),
+        )
+        self._found += check(evidence)
+        self._found += verify(self._url)
+        deeds, exits = self._nemesis.deeds, sum(server.exits for server in self._servers)
+        seconds = time.monotonic() - begin
+        return figures_of(self._plan, evidence, self._found, deeds, exits, self._recovery_seconds, seconds)
+
+    def _work(self) -> None:
+        """Clients against the nemesis; then the last fault is over, and everything must finish soon."""
+        addresses = [server.address for server in self._servers]
+        clients = [
+            Client(index, self._plan, addresses, self._history, self._clock_us) for index in range(self._plan.clients)
+        ]
+        for client in clients:
+            client.start()
+        try:
+            self._nemesis.rage()
+            self._nemesis.calm()
+        finally:
+            give_up_at = time.monotonic() + self._plan.liveness_seconds
+            for client in clients:
+                client.stop(give_up_at)
+        self._probe(time.monotonic())
+        for client in clients:
+            client.join(self._plan.liveness_seconds + 20)
+        if any(client.is_alive() for client in clients):
+            raise RuntimeError("a client did not end")
+        self._found += [Violation("V14", f"{key} could not be settled") for key in self._history.unsettled]
+
+    def _probe(self, calm_at: float) -> None:
+        """V14: new calls to every server succeed within the bound, and go on to do so."""
+        door = Door([server.address for server in self._servers])
+        in_a_row = made = 0
+        while in_a_row < PROBES_IN_A_ROW * self._plan.servers:
+            if time.monotonic() - calm_at > self._plan.liveness_seconds:
+                self._found.append(
+                    Violation("V14", f"new calls do not succeed {self._plan.liveness_seconds} s after the last fault")
+                )
+                break
+            made += 1
+            usage = Usage(f"probe-{made}", PROBE, "talk", "api_calls", 1, False, None, "")
+            answered = self._call(door, Shipment((usage,)), made % self._plan.servers, PROBE_SECONDS)
+            in_a_row = in_a_row + 1 if answered else 0
+            if not answered:
+                time.sleep(0.05)  # not a busy loop while the server comes back
+        self._recovery_seconds = time.monotonic() - calm_at
+        door.close()
+
+    def _restart_cleanly(self) -> None:
+        for server in self._servers:
+            self._stop(server)
+        for server in self._servers:
+            server.start()
+        for server in self._servers:
+            if not server.wait_until_serving():
+                raise RuntimeError("a server did not start again after a clean stop")
+
+    def _stop(self, server: Server) -> None:
+        code = server.stop()
+        if code != 0:
+            self._found.append(Violation("stop", f"a server that was asked to stop ended with {code}"))
+
+    def _drain(self) -> None:
+        """Sends acknowledged commands once more: nothing fails any more, and each gets its first answer."""
+        door = Door([server.address for server in self._servers])
+        known = [story.command for story in stories_of(self._history.sends).values() if story.acknowledged]
+        chance = self._plan.chance("drain")
+        for command in chance.sample(known, min(len(known), self._plan.drain_max)):
+            server = chance.randrange(self._plan.servers)
+            if not self._call(door, Shipment((command,)), server, DRAIN_SECONDS):
+                self._found.append(Violation("V14", f"{command.key} could not be sent again after a clean restart"))
+        door.close()
+
+    def _call(self, door: Door, shipment: Shipment, server: int, timeout_seconds: float) -> bool:
+        """Sends and remembers; whether it was acknowledged."""
+        sent_ns = time.monotonic_ns()
+        (reply,) = door.send(shipment, server, timeout_seconds)
+        self._history.add(Sent(shipment.commands[0], PROBE_CLIENT, sent_ns, time.monotonic_ns(), reply))
+        return reply.result is Result.ACKNOWLEDGED
