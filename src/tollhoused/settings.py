@@ -155,9 +155,8 @@ def parse_address(setting: str, text: str) -> Address:
 
 
 def _unknown(name: str) -> str:
-    known = [variable(setting) for setting in _DEFAULTS]
-    close = get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    close = get_close_matches(name.removeprefix(ENVIRONMENT_PREFIX).lower(), _DEFAULTS, n=1)
+    hint = f"did you mean {variable(close[0])}?" if close else f"known are {', '.join(map(variable, _DEFAULTS))}"
     return f"{name}: there is no such setting; {hint}"
 
 

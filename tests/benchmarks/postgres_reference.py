@@ -25,7 +25,7 @@ VACUUM ANALYZE;
 """
 
 KEY = """lpad(to_hex(cast(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)), 16, '0')
-    || lpad(to_hex({client}), 8, '0') || lpad(to_hex({chance}), 8, '0')"""
+    || lpad(to_hex(cast(:client_id AS integer)), 8, '0') || lpad(to_hex(cast(:chance AS bigint)), 8, '0')"""
 
 # What a careful author writes for one usage event beyond the allowance: lock, look, and write the five rows.
 TRANSACTION = """
@@ -40,12 +40,12 @@ SELECT c.used + 1 AS used, c.charged_nanos + {charge} AS charged, g.remaining_na
     AND g.remaining_nanos > 0 \\gset
 INSERT INTO operations SELECT {key}, client, 'acct_' || cast(:n AS text), kind, slice, stored_at_us, event_at_us,
     product, meter, segment_start_us, quantity, overage, charged_nanos, metadata, sent, answer FROM sample_operation;
-INSERT INTO ledger_entries SELECT slice, 'acct_' || cast(:n AS text), :seq, booked_us, effective_us, 'grant',
-    -{charge}, :balance, cause_kind, {key}, cause_client FROM sample_entry;
+INSERT INTO ledger_entries SELECT slice, 'acct_' || cast(:n AS text), cast(:seq AS bigint), booked_us, effective_us,
+    'grant', -{charge}, cast(:balance AS bigint), cause_kind, {key}, cause_client FROM sample_entry;
 UPDATE counters SET used = :used, overage = overage + 1, charged_nanos = :charged
     WHERE account = 'acct_' || cast(:n AS text) AND segment_start_us = 0 AND meter = '{meter}';
 UPDATE grants SET remaining_nanos = :remaining WHERE account = 'acct_' || cast(:n AS text) AND id = 'grant';
-UPDATE accounts SET version = :version + 1, balance_nanos = :balance, ledger_seq = :seq
+UPDATE accounts SET version = cast(:version AS bigint) + 1, balance_nanos = :balance, ledger_seq = :seq
     WHERE id = 'acct_' || cast(:n AS text) AND version = :version;
 COMMIT;
 """
@@ -117,7 +117,7 @@ class PostgresReference:
     def transactions(self, seconds: float, *, clients: int, hot: bool = False) -> float:
         """Usage events per second, one transaction of eight statements each, all on one account where `hot`."""
         account = "1" if hot else "random(1, :accounts)"
-        script = TRANSACTION.format(account=account, key=self._key(), **self._names)
+        script = TRANSACTION.format(account=account, key=KEY, **self._names)
         output, _ = self._run(script, seconds, clients)
         found = re.search(r"tps = ([0-9.]+)", output)
         assert found, output
@@ -125,15 +125,12 @@ class PostgresReference:
 
     def function_p50_ms(self, seconds: float) -> float:
         """The median time of the whole transaction as one stored function, one client."""
-        _, latencies_us = self._run(CALL.format(key=self._key()), seconds, clients=1)
+        _, latencies_us = self._run(CALL.format(key=KEY), seconds, clients=1)
         return statistics.median(latencies_us) / 1_000
 
     def close(self) -> None:
         """Closes the connection."""
         self._connection.close()
-
-    def _key(self) -> str:
-        return KEY.format(client=":client_id", chance=":chance")
 
     def _copy(self) -> float:
         drawn = list(self._rows.batch())

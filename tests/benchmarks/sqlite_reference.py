@@ -34,8 +34,11 @@ class Sample:
     grants: list[tuple[str, str]]
 
 
-OPERATIONS = "SELECT * FROM operations WHERE kind = 'record_usage' AND charged_nanos > 0 ORDER BY account"
-ENTRIES = "SELECT * FROM ledger_entries WHERE cause_kind = 'usage' ORDER BY account"
+# An account's first entry is its grant, the second its first usage event beyond the allowance.
+ENTRIES = "SELECT * FROM ledger_entries WHERE seq = 2 ORDER BY account"
+OPERATIONS = """
+    SELECT o.* FROM ledger_entries l JOIN operations o ON o.idempotency_key = l.cause AND o.client = l.cause_client
+    WHERE l.seq = 2 ORDER BY l.account"""
 COUNTERS = "SELECT * FROM counters WHERE used > 0 ORDER BY account"
 GRANTS = "SELECT account, id FROM grants ORDER BY account"
 SAMPLES = (OPERATIONS, ENTRIES, COUNTERS, GRANTS)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,36 +83,53 @@ def test_refusals_are_counted_by_status_and_never_as_answers(bed: Bed) -> None:
 
 
 def test_the_references_write_rows_like_the_servers(bed: Bed) -> None:
-    reference = SqliteReference(bed.folder / "books.sqlite3", bed.folder / "reference.sqlite3")
-
-    assert reference.batches(seconds=0.01) > 0
-
-    reference.close()
+    with closing(SqliteReference(bed.folder / "books.sqlite3", bed.folder / "reference.sqlite3")) as reference:
+        assert reference.batches(seconds=0.01) > 0
 
 
 def test_the_references_on_postgresql_do_so_too(postgres_cluster: Cluster, tmp_path: Path) -> None:
     url = postgres_cluster.create_database("benched")
     Books("PostgreSQL", url, USERS, tmp_path / "log", set()).seed(GENERATOR)
-    reference = PostgresReference(postgres_cluster.create_database("benched_by_hand", "benched"), find_binaries())
+    by_hand = postgres_cluster.create_database("benched_by_hand", "benched")
 
-    assert reference.copies(seconds=0.01) > 0
-    assert reference.transactions(seconds=0.1, clients=2, hot=True) > 0
-    assert reference.function_p50_ms(seconds=0.1) > 0
+    with closing(PostgresReference(by_hand, find_binaries())) as reference:
+        assert reference.copies(seconds=0.01) > 0
+        assert reference.transactions(seconds=0.1, clients=2, hot=True) > 0
+        assert reference.function_p50_ms(seconds=0.1) > 0
 
-    reference.close()
+
+def test_rounds_alternate_and_a_row_compares_within_its_round() -> None:
+    asked = []
+    figures = {"slow": iter([10.0, 30.0, 12.0]), "fast": iter([20.0, 40.0, 48.0]), "faster": iter([0.0, 20.0, 0.0])}
+
+    def point(name: str) -> rows.Measure:
+        def measure(seconds: float) -> float:
+            asked.append(name)
+            return next(figures[name])
+
+        return measure
+
+    row = rows.Row("slow / fast and faster", "slow", ("fast", "faster"), at_least=0.4, aim=0.6)
+    points = {name: point(name) for name in figures}
+    (result,) = rows.measured([row], points, rounds=3, seconds=1.0, tell=lambda _: None)
+
+    assert asked == ["fast", "faster", "slow", "slow", "faster", "fast", "fast", "faster", "slow"]
+    assert result.ratios == (0.5, 0.5, 0.25)
+    assert (result.value, result.reference, result.ratio, result.spread) == (12.0, 48.0, 0.5, 0.5)
+    assert result.reached == "yes"
 
 
 def test_a_run_writes_rows_with_their_references(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "bench.json"
 
-    command.run(["no-op RPC"], rounds=2, seconds=0.1, accounts=3, generator=GENERATOR, output=output)
+    command.run(["no-op RPC"], rounds=1, seconds=0.1, accounts=3, generator=GENERATOR, output=output)
 
     written = json.loads(output.read_text())
     assert [row["name"] for row in written["rows"]] == [row.name for row in rows.chosen(["no-op RPC"])]
     for row in written["rows"]:
         assert row["value"] > 0
         assert row["reference"] > 0
-        assert len(row["ratios"]) == 2
+        assert len(row["ratios"]) == 1
         assert {"ratio", "at_least", "at_most", "aim", "spread", "unit"} <= row.keys()
     assert written["machine"]["load_generator"].startswith("Python")
     assert "no-op RPC" in capsys.readouterr().out

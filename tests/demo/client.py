@@ -1,6 +1,7 @@
 """What a product's back end needs of the generated stubs: one channel, and the reason of a refusal."""
 
 from dataclasses import dataclass, field
+from typing import cast
 
 import grpc
 from google.rpc import error_details_pb2
@@ -43,7 +44,7 @@ class Refusal:
 
 def refusal_of(error: grpc.RpcError) -> Refusal:
     """The declared reason behind a status. Re-raises what is no refusal of ours."""
-    status = rpc_status.from_call(error) if isinstance(error, grpc.Call) else None
+    status = rpc_status.from_call(cast(grpc.Call, error))
     for detail in status.details if status else ():
         info = error_details_pb2.ErrorInfo()
         if detail.Unpack(info):

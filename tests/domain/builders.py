@@ -1,4 +1,4 @@
-"""Small makers of what the domain's tests talk about: instants, commands with defaults, and a desk that settles them."""
+"""What the domain's tests talk about: instants, commands with defaults, and a desk that settles them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -79,7 +80,7 @@ def test_every_period_that_passed_unnoticed_is_there_afterwards() -> None:
 
     starts = ["2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01", "2026-05-01", "2026-06-01"]
     bounds = [instant(start) for start in starts]
-    assert periods(desk.account) == list(zip(bounds, bounds[1:], strict=False))
+    assert periods(desk.account) == list(pairwise(bounds))
     assert [segment.end_us for segment in desk.account.segments] == [*bounds[1:-1], None]
 
 
@@ -129,7 +130,7 @@ def test_an_override_begins_and_ends_at_its_own_times_and_carries_the_use_on() -
 
     assert (during.new_usage, during.limit, during.overage_quantity) == (27, 50, 0)
     assert (after.new_usage, after.limit, after.overage_quantity) == (28, 10, 1)
-    assert {period for period in periods(desk.account)} == {(START_US, PERIOD_END_US)}
+    assert set(periods(desk.account)) == {(START_US, PERIOD_END_US)}
 
 
 def test_a_segment_carries_the_whole_use_of_its_period() -> None:

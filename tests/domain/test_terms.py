@@ -169,6 +169,6 @@ def test_terms_come_back_from_their_text(terms: Terms) -> None:
 
 @given(all_terms)
 def test_equal_terms_have_equal_texts(terms: Terms) -> None:
-    backwards = dict(reversed(terms.meters.items()))
+    backwards = dict(reversed(list(terms.meters.items())))
 
     assert terms_to_json(Terms(terms.plan, terms.plan_version, terms.features, backwards)) == terms_to_json(terms)

@@ -1,4 +1,4 @@
-"""The gRPC door for tests: a server on a real socket, the generated stubs behind one channel, and refusals as values."""
+"""The gRPC door for tests: a server on a real socket, the generated stubs on one channel, and refusals as values."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +22,7 @@ from tollhouse.v1.subscription_service_pb2_grpc import SubscriptionServiceStub
 from tollhouse.v1.usage_service_pb2 import RecordUsageRequest, RecordUsageResponse, UsageItem
 from tollhouse.v1.usage_service_pb2_grpc import UsageServiceStub
 
+from tests.support.house import CoreMaker
 from tollhoused.domain.money import NANOS_PER_UNIT
 from tollhoused.rpc.guard import Deadlines
 from tollhoused.rpc.server import GrpcServer
@@ -167,9 +168,12 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.005)  # there is nothing here to wait on
 
 
+ServerMaker = Callable[..., tuple[GrpcServer, Door]]
+
+
 @pytest.fixture
-def serve() -> Iterator[Callable[..., tuple[GrpcServer, Door]]]:
-    """Opens a door over a Core, on a free port, and says that it serves: `serve(core, reflection=..., deadlines=...)`."""
+def serve() -> Iterator[ServerMaker]:
+    """Opens doors over Cores, on free ports, that say they serve: `serve(core, reflection=..., deadlines=...)`."""
     opened: list[tuple[GrpcServer, Door]] = []
 
     def open_door(
@@ -185,9 +189,6 @@ def serve() -> Iterator[Callable[..., tuple[GrpcServer, Door]]]:
     for server, door in opened:
         door.channel.close()
         server.drain(grace_seconds=0, notice_seconds=0)
-
-
-ServerMaker = Callable[..., tuple[GrpcServer, Door]]
 
 
 @pytest.fixture
@@ -206,3 +207,9 @@ def server(server_and_door: tuple[GrpcServer, Door]) -> GrpcServer:
 def door(server_and_door: tuple[GrpcServer, Door]) -> Door:
     """The stubs of the server over `core`, on each engine in turn."""
     return server_and_door[1]
+
+
+@pytest.fixture
+def sqlite_door(sqlite_url: str, make_core: CoreMaker, serve: ServerMaker) -> Door:
+    """The stubs of a server on SQLite, for what has nothing to do with the engine."""
+    return serve(make_core(sqlite_url))[1]

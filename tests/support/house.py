@@ -14,11 +14,12 @@ import pytest
 from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.answers import AccountAnswer, CreditsAnswer, UsageAnswer
 from tollhoused.domain.books import Settled
-from tollhoused.domain.commands import Enforcement
+from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.decision import Rules
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.money import NANOS_PER_UNIT
 from tollhoused.journal.journal import Journal, Limits
+from tollhoused.journal.settling import Outcome
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store, open_store
 from tollhoused.usecases import accounts, credits, usage
@@ -54,13 +55,19 @@ class Ids:
 
 
 def build_core(
-    store: Store, *, clock: Callable[[], int], new_id: Callable[[str], str], limits: Limits | None = None
+    store: Store,
+    *,
+    clock: Callable[[], int],
+    new_id: Callable[[str], str],
+    limits: Limits | None = None,
+    start: bool = True,
 ) -> Core:
-    """A Core as one process has it, on the hub's catalogue, with its journal started."""
+    """A Core as one process has it, on the hub's catalogue, with its journal started unless a test will do that."""
     shelf = CatalogueShelf(store)
     shelf.apply(HUB, clock())
     journal = Journal(store, shelf, clock, RULES, limits)
-    journal.start()
+    if start:
+        journal.start()
     return Core(store, shelf, journal, clock, new_id, RULES)
 
 
@@ -81,15 +88,15 @@ def clock() -> Clock:
 
 @pytest.fixture
 def make_core(clock: Clock) -> Iterator[CoreMaker]:
-    """Makes Cores on databases of the test's choice: `make_core(url, limits=..., store=...)`. Closes them after it.
+    """Makes Cores on databases of the test's choice: `make_core(url, store=..., limits=..., start=...)`. Closes them.
 
     Two on one PostgreSQL are two replicas; a second one after `close_core` of the first is a restart.
     """
     made: list[Core] = []
     new_id = Ids()
 
-    def make(url: str = "", *, store: Store | None = None, limits: Limits | None = None) -> Core:
-        core = build_core(store or open_store(url), clock=clock, new_id=new_id, limits=limits)
+    def make(url: str = "", *, store: Store | None = None, limits: Limits | None = None, start: bool = True) -> Core:
+        core = build_core(store or open_store(url), clock=clock, new_id=new_id, limits=limits, start=start)
         made.append(core)
         return core
 
@@ -177,8 +184,18 @@ def record(core: Core, report: usage.UsageReport, *, seconds: float = 30.0, vali
     return usage.record(core, call(seconds=seconds), report, validate_only)
 
 
+def usage_answer(outcome: Outcome) -> UsageAnswer:
+    """What a usage event's caller was told. Fails on anything else."""
+    assert isinstance(outcome, Settled), outcome
+    assert isinstance(outcome.answer, UsageAnswer)
+    return outcome.answer
+
+
 def use(core: Core, user_id: str, key: str, quantity: int = 1, *, meter: str = "voice_minutes") -> UsageAnswer:
     """Records one usage event and gives its answer."""
-    answer = record(core, usage_report(user_id, key, quantity, meter=meter)).answer
-    assert isinstance(answer, UsageAnswer)
-    return answer
+    return usage_answer(record(core, usage_report(user_id, key, quantity, meter=meter)))
+
+
+def usage_command(core: Core, report: usage.UsageReport) -> RecordUsage:
+    """The command that a report becomes, for tests that submit to the journal themselves."""
+    return usage.usage_command(core, call(), report, person(report.user_id))

@@ -67,6 +67,7 @@ def _plan(options: argparse.Namespace, engine: str, seed: int) -> Plan:
         servers=options.servers or (2 if engine == "postgresql" else 1),
         fault=options.fault or "",
         points=fault.points if fault else NAMED_POINTS,
+        blind_kills=not (fault and fault.points),
         database_restarts=1 if engine == "postgresql" else 0,
     )
 

@@ -4,6 +4,7 @@ Most are known from published defects of billing and ledger systems. Each is pla
 """
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -140,10 +141,13 @@ def plant_two_transactions() -> None:
 
 
 def plant_acknowledge_first() -> None:
-    """Callers are answered, then the batch is committed."""
+    """Callers who record usage are answered, then the batch is committed."""
+    transact = Journal._transact
 
     def answer_then_commit(self: Journal, pieces: list[Piece]) -> list[Piece]:
         commands = [command for piece in pieces for command in piece.commands]
+        if not all(isinstance(command, RecordUsage) for command in commands):
+            return transact(self, pieces)
         with self._store.batch() as batch:
             books = batch.load(wanted_by(commands), self._clock)
             for piece in pieces:
@@ -176,8 +180,8 @@ def plant_lost_update() -> None:
         make(self, dialect)
         self.accounts_locked = self.accounts
         versioned = self.update_accounts
-        unchecked = versioned.sql.replace(" AND accounts.version = w.loaded_version", "")
-        assert unchecked != versioned.sql
+        unchecked, found = re.subn(r" AND accounts\.version = \w+\.loaded_version", "", versioned.sql)
+        assert found == 1, versioned.sql
         self.update_accounts = Write(unchecked, versioned.relation, counted=True)
 
     replace(Statements, "__init__", make_unlocked)

@@ -11,4 +11,4 @@ from tollhoused.__main__ import main
 if __name__ == "__main__":
     FAULTS[sys.argv.pop(1)].plant()
     watch_commits()
-    sys.exit(main())
+    main()

@@ -1,6 +1,5 @@
 """Kills servers while clients work, starts them again on the same database and port, and restarts the database."""
 
-import random
 import time
 from dataclasses import dataclass
 
@@ -42,6 +41,7 @@ class Nemesis:
         self._servers = servers
         self._cluster = cluster
         self._chance = plan.chance("nemesis")
+        self._armed = False
 
     def rage(self) -> None:
         """Runs for the plan's seconds."""
@@ -77,7 +77,7 @@ class Nemesis:
         if fallen:
             for each in fallen:
                 self._bury(each)
-        elif self._plan.blind_kills and time.monotonic() < until:
+        elif time.monotonic() < until and (self._plan.blind_kills or not self._armed):
             self.deeds.kills += server.kill()
             self._start(server, self._point())
             if self._chance.random() < START_SHARE:
@@ -103,8 +103,11 @@ class Nemesis:
         time.sleep(2.0)  # time for the servers to show whether they do
 
     def _point(self) -> str:
-        if self._plan.points and self._chance.random() < POINT_SHARE:
-            return f"{self._chance.choice(self._plan.points)}:{_passes(self._chance)}"
+        """Where the next process is to kill itself; nowhere when empty."""
+        self._armed = True
+        share = POINT_SHARE if self._plan.blind_kills else 1.0
+        if self._plan.points and self._chance.random() < share:
+            return f"{self._chance.choice(self._plan.points)}:{self._chance.randint(1, PASSES_MAX)}"
         return ""
 
     def _start(self, server: Server, point: str) -> None:
@@ -114,7 +117,3 @@ class Nemesis:
     def _serving(self, server: Server) -> None:
         """Waits until the server serves or has ended again; the next strike sees to that."""
         server.wait_until_serving()
-
-
-def _passes(chance: random.Random) -> int:
-    return chance.randint(1, PASSES_MAX)

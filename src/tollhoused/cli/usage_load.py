@@ -17,7 +17,7 @@ from tollhoused.cli.program import CommandFailed
 from tollhoused.cli.usage_file import Unreadable, UsageFile
 from tollhoused.cli.usage_layout import Layout
 from tollhoused.domain.instants import SECOND_US
-from tollhoused.rpc.client import CallFailed, UsageSender
+from tollhoused.rpc.client import CallFailed, UsageSender, check_health
 from tollhoused.rpc.lookup import StoredTimes
 
 SHOWN_REJECTS_MAX = 50
@@ -99,8 +99,13 @@ def load_file(
     clock: Callable[[], int] | None,
     rejects: Rejects,
 ) -> Loaded:
-    """Loads a file. With a `clock`, times are shifted so that the last one is a second before now."""
+    """Loads a file. With a `clock`, times are shifted so that the last one is a second before now.
+
+    Raises CommandFailed or CallFailed before anything was sent.
+    """
     survey = source.survey()
+    if not check_health(address):
+        raise CommandFailed(f"{address} does not serve now")
     with UsageSender(address) as sender, StoredTimes(address) if clock else nullcontext() as stored:
         shift = None
         if clock and stored:

@@ -237,8 +237,11 @@ class Account:
 
     def available_nanos(self, meter: str | None, at_us: int) -> int:
         """What ENFORCE may spend on the meter: usable remainders minus debt, never below zero."""
-        usable = sum(grant.remaining_nanos for grant in self.usable_grants(meter, at_us))
-        return max(0, usable - self.debt_nanos)
+        return self.unowed_nanos(self.usable_grants(meter, at_us))
+
+    def unowed_nanos(self, grants: Iterable[Grant]) -> int:
+        """What is left of the grants once the debt is taken off, never below zero."""
+        return max(0, sum([grant.remaining_nanos for grant in grants]) - self.debt_nanos)
 
     def put_counter(self, counter: Counter) -> None:
         """Stores a counter's new state."""

@@ -5,12 +5,20 @@ preview use the same books; only the journal saves them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from tollhoused.domain import credits, plans
 from tollhoused.domain.account import HOUR_US, Account, AccountKind
 from tollhoused.domain.advance import advance, turn
-from tollhoused.domain.answers import AccountAnswer, Answer, UsageAnswer, answer_from_json, answer_to_json
+from tollhoused.domain.answers import (
+    AccountAnswer,
+    Answer,
+    TickAnswer,
+    UsageAnswer,
+    answer_from_json,
+    answer_to_json,
+)
 from tollhoused.domain.catalogue import CatalogueHistory
 from tollhoused.domain.commands import (
     AdjustCredits,
@@ -37,8 +45,7 @@ LISTED_ITEMS = 100
 """How many positions an error lists at the most: metadata travels in trailers of limited size."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class Operation(NamedTuple):
     """A stored command with its first answer. Usage fields are None for other kinds."""
 
     idempotency_key: str
@@ -63,8 +70,7 @@ class Operation:
         return self.stored_us // HOUR_US
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """A command's answer; `replayed` says that it was given before."""
 
     answer: Answer
@@ -101,15 +107,19 @@ class Books:
         replayed = self._replay(command)
         if replayed:
             return replayed
-        if isinstance(command, UpsertUser | UpsertOrganization):
+        if isinstance(command, (UpsertUser, UpsertOrganization)):
             return self._upsert(command, history)
+        if isinstance(command, Tick):
+            account = self.accounts[command.account_id]
+            advance(account, max(self.clock_us, account.as_of_us), history)
+            return Settled(TickAnswer(account.id))
         account = self._account(command)
         now_us = max(self.clock_us, account.as_of_us)
-        if command.needs_whole:
-            now_us = max(now_us, account.segment.start_us + 1)
         advance(account, now_us, history)
-        if isinstance(command, Tick):
-            return Settled(Answer(account_id=account.id, matched_by=""))
+        while command.needs_whole and account.segment.start_us >= now_us:
+            now_us += 1  # a segment of no length could not be stored
+            advance(account, now_us, history)
+        command = self._as_found(command)
         decision = decide(account, command, now_us, history, rules)
         apply(account, decision.effect, now_us, history)
         self._add(account, command, decision, now_us)
@@ -125,11 +135,10 @@ class Books:
         if known and len(known) < len(commands):
             message = "some of the batch's keys are stored already, so it is not the batch that they came with"
             items = ",".join(str(index) for index in known[:LISTED_ITEMS])
-            raise IdempotencyKeyReused(message, field="idempotency_key", items=items)
+            raise IdempotencyKeyReused(message, items=items)
         before, added = dict(self.accounts), len(self.added)
-        account = self.accounts.get(commands[0].account_id)
-        if account:
-            self.accounts[account.id] = account.copy()
+        for account_id in {command.account_id for command in commands} & self.accounts.keys():
+            self.accounts[account_id] = self.accounts[account_id].copy()
         outcomes = []
         for index, command in enumerate(commands):
             try:
@@ -160,18 +169,27 @@ class Books:
 
     def _account(self, command: Command) -> Account:
         """The locked account, if the subject still names it."""
-        if not isinstance(command, Tick):
-            match = self.directory.resolve(command.subject)
-            if match.account_id != command.account_id:
-                raise Moved(match.account_id, match.matched_by)
+        match = self.directory.resolve(command.subject)
+        if match.account_id != command.account_id:
+            raise Moved(match.account_id, match.matched_by)
         return self.accounts[command.account_id]
+
+    def _as_found(self, command: Command) -> Command:
+        """The command with what finds its account now: of a subject with two names, it may be the other one by now."""
+        if command.subject.user_id and command.subject.email:
+            matched_by = self.directory.resolve(command.subject).matched_by
+            if matched_by is not command.matched_by:
+                return replace(command, matched_by=matched_by)
+        return command
 
     def _upsert(self, command: UpsertUser | UpsertOrganization, history: CatalogueHistory) -> Settled:
         """Makes what is missing of a user or an organization, with its account."""
         now_us = self.clock_us
         known = self.directory.owner(command.subject)
-        if known and known.account_id not in self.accounts:
-            raise Moved(known.account_id, known.matched_by)
+        if known:
+            if known.account_id not in self.accounts:
+                raise Moved(known.account_id, known.matched_by)
+            now_us = max(now_us, self.accounts[known.account_id].as_of_us)
         if isinstance(command, UpsertUser):
             account_id, created, matched_by = self.directory.upsert_user(command)
             kind = AccountKind.PERSONAL
@@ -205,7 +223,7 @@ class Books:
                 account.id,
                 answer,
                 now_us,
-                event_us=now_us if command.event_us is None else command.event_us,
+                event_us=answer.event_us,
                 product=command.product,
                 meter=command.meter,
                 segment_start_us=decision.effect.counter.segment_start_us,

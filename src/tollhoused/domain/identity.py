@@ -23,10 +23,6 @@ class Subject:
     email: str = ""
     org_id: str = ""
 
-    def describe(self) -> str:
-        """The parts that were given, by name only: the values are personal."""
-        return ", ".join(name for name in ("user_id", "email", "org_id") if getattr(self, name))
-
 
 def normalized_email(text: str) -> str:
     """E-mail addresses are compared trimmed and in lower case."""
@@ -91,7 +87,8 @@ def _person(subject: Subject, found: Found) -> Match:
             raise SubjectConflict("user_id and email belong to different users", fields="user_id,email")
         return Match(found.by_user_id.account_id, MatchedBy.USER_ID)
     if found.by_email is None:
-        raise SubjectNotFound(f"no account is known under this {subject.describe()}", part=subject.describe())
+        parts = [name for name in ("user_id", "email") if getattr(subject, name)]
+        raise SubjectNotFound(f"no account is known under this {' and '.join(parts)}", part=",".join(parts))
     if subject.user_id and found.by_email.user_id is not None:
         raise SubjectConflict("the e-mail belongs to a user with another user_id", fields="user_id,email")
     return Match(found.by_email.account_id, MatchedBy.EMAIL)

@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 from tollhoused.domain.account import Account, Subscription
-from tollhoused.domain.advance import counting_subscription, version_of
 from tollhoused.domain.answers import OverrideAnswer, SubscriptionAnswer
-from tollhoused.domain.catalogue import CatalogueHistory, Policy
+from tollhoused.domain.catalogue import CatalogueHistory
 from tollhoused.domain.commands import AssignPlan, Command, RemoveOverride, SetOverride, UnassignPlan
 from tollhoused.domain.decision import Decision, Effect, after
 from tollhoused.domain.rates import rate_to_json
@@ -19,9 +18,10 @@ MANUAL = "manual"
 def decide_assignment(account: Account, command: AssignPlan, now_us: int, history: CatalogueHistory) -> Decision:
     """A new manual subscription, or another plan for one that runs (anchor, times and the period's use stay)."""
     plan_version = command.plan_version or history.newest_version
-    if plan_version not in history.versions:
+    catalogue = history.versions.get(plan_version)
+    if catalogue is None:
         raise InvalidField("plan_version", f"{plan_version} is not an applied catalogue version")
-    if command.plan not in version_of(history, plan_version).plans:
+    if command.plan not in catalogue.plans:
         raise InvalidField("plan", f"{command.plan!r} is not in catalogue version {plan_version}")
     if command.changes:
         if command.start_us is not None:
@@ -56,10 +56,7 @@ def decide_override(account: Account, command: SetOverride, now_us: int, history
     """An exception for one meter from now, or from a later time, on."""
     from_us = max(now_us, command.from_us or 0)
     if command.until_us is not None and command.until_us <= from_us:
-        raise InvalidField("until_time", "must be later than from_time and than now")
-    plan_terms = account.segment.terms.meters.get(command.meter)
-    if command.policy is Policy.CREDITS and command.rate is None and not (plan_terms and plan_terms.rate):
-        raise InvalidField("rate", "is required for CREDITS where the plan has no rate for the meter")
+        raise InvalidField("end_time", "must be later than start_time and than now")
     override = Override(
         id=command.override_id,
         meter=command.meter,
@@ -75,16 +72,21 @@ def decide_override(account: Account, command: SetOverride, now_us: int, history
 def decide_removal(account: Account, command: RemoveOverride, now_us: int) -> Decision:
     """Ends an override now; one that has not begun never does."""
     override = account.overrides.get(command.override_id)
-    if override is None or (override.until_us is not None and override.until_us <= now_us):
+    if override is None or _ended(override.from_us, override.until_us, now_us):
         message = "the account has no override of this id in force or to come"
         raise OverrideNotFound(message, override_id=command.override_id)
     return _override_decision(account, command, replace(override, until_us=max(now_us, override.from_us)))
 
 
+def _ended(start_us: int, end_us: int | None, now_us: int) -> bool:
+    """Whether what holds for [start_us, end_us) is over. What was ended before it began has start and end in one."""
+    return end_us is not None and end_us <= max(start_us, now_us)
+
+
 def _manual(account: Account, subscription_id: str, now_us: int) -> Subscription:
     """An operators' subscription that has not ended."""
     found = account.subscriptions.get(subscription_id)
-    if found is None or found.provider != MANUAL or (found.end_us is not None and found.end_us <= now_us):
+    if found is None or found.provider != MANUAL or _ended(found.start_us, found.end_us, now_us):
         message = "the account has no open subscription of this id that operators may change"
         raise SubscriptionNotFound(message, subscription_id=subscription_id)
     return found
@@ -93,7 +95,7 @@ def _manual(account: Account, subscription_id: str, now_us: int) -> Subscription
 def _subscription_decision(
     account: Account, command: Command, changed: Subscription, now_us: int, history: CatalogueHistory
 ) -> Decision:
-    counting = counting_subscription(after(account, Effect(subscription=changed), now_us, history), now_us, history)
+    effect = Effect(subscription=changed)
     answer = SubscriptionAnswer(
         account_id=account.id,
         matched_by=command.matched_by.value,
@@ -104,9 +106,9 @@ def _subscription_decision(
         start_us=changed.start_us,
         end_us=changed.end_us,
         anchor_us=changed.anchor_us,
-        counts=counting is not None and counting.id == changed.id,
+        counts=after(account, effect, now_us, history).segment.subscription_id == changed.id,
     )
-    return Decision(Effect(subscription=changed), answer)
+    return Decision(effect, answer)
 
 
 def _override_decision(account: Account, command: Command, override: Override) -> Decision:

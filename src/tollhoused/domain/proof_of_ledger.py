@@ -5,7 +5,6 @@ is what its cause makes it.
 import json
 from collections import Counter as Bag
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import groupby
 
 from tollhoused.domain.account import (
@@ -42,7 +41,7 @@ class _Ledger:
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
-        self._unfunded = {id_: replace(grant, remaining_nanos=0) for id_, grant in evidence.account.grants.items()}
+        self._unfunded = {id_: grant._replace(remaining_nanos=0) for id_, grant in evidence.account.grants.items()}
         self._open: dict[str, Grant] = {}
         self._sequence = 0
         self._booked_us = 0
@@ -108,7 +107,7 @@ class _Ledger:
             what = f"{name} leaves {remaining_nanos} of grant {grant.id}, which had {grant.amount_nanos}"
             yield self._evidence.finding("V5", what)
         if remaining_nanos:
-            self._open[grant.id] = replace(grant, remaining_nanos=remaining_nanos)
+            self._open[grant.id] = grant._replace(remaining_nanos=remaining_nanos)
 
     def _totals(self) -> Iterator[Finding]:
         """V5: what the account and its grants store is where the ledger ends."""
@@ -192,8 +191,7 @@ class _Ledger:
         grant = self._unfunded.get(first.grant_id or "")
         if grant is None:
             return
-        asked = replace(
-            grant,
+        asked = grant._replace(
             category=GrantCategory(sent["category"]),
             priority=sent["priority"],
             effective_us=max(first.booked_us, sent["effective_time"] or 0),

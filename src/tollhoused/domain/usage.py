@@ -1,7 +1,5 @@
 """How one usage event is settled: allowance first, then credits, then refusal or debt (requirements U1, U3, U4)."""
 
-from dataclasses import replace
-
 from tollhoused.domain.account import (
     MAX_QUANTITY,
     Account,
@@ -126,7 +124,7 @@ def _counted(counter: Counter, terms: MeterTerms, quantity: int) -> Counter:
     overage = overage_of(terms, counter.carried, used)
     charged_nanos = charge_for(terms, overage)
     check_total("charge", charged_nanos)
-    return replace(counter, used=used, overage=overage, charged_nanos=charged_nanos)
+    return Counter(counter.segment_start_us, counter.meter, counter.carried, used, overage, charged_nanos)
 
 
 def _check_quota(
@@ -152,7 +150,8 @@ def _pay(
     """The debits for a charge in burn order, and what remains unpaid (only where a refusal was lifted)."""
     if charge_nanos == 0:
         return [], 0
-    available_nanos = account.available_nanos(command.meter, now_us)
+    grants = account.usable_grants(command.meter, now_us)
+    available_nanos = account.unowed_nanos(grants)
     if charge_nanos > available_nanos:
         missing_nanos = charge_nanos - available_nanos
         message = f"the overage costs {charge_nanos} nanos, {available_nanos} are available for {command.meter}"
@@ -163,4 +162,4 @@ def _pay(
             "currency": account.currency,
         }
         refusals.meet(InsufficientCredits(message, **metadata))
-    return burn(account.usable_grants(command.meter, now_us), charge_nanos)
+    return burn(grants, charge_nanos)

@@ -1,0 +1,1 @@
+"""The commands, run as processes the way people and containers run them."""

@@ -1,0 +1,109 @@
+"""Runs `tollhouse` as a process: commands to their end, servers until they are told to stop."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+START_SECONDS_MAX = 30.0
+COMMAND = [sys.executable, "-m", "tollhoused"]
+SCRIPT = [str(Path(sys.executable).with_name("tollhouse"))]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process's environment without settings of its own, and with these."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TOLLHOUSE_")} | variables
+
+
+def tollhouse(
+    *arguments: str, cwd: Path | None = None, command: list[str] = COMMAND, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """A command, run to its end; variables are settings of its environment."""
+    return subprocess.run(
+        [*command, *arguments],
+        cwd=cwd,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def done(*arguments: str, **variables: str) -> str:
+    """What a command writes that must succeed."""
+    ended = tollhouse(*arguments, **variables)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def done_json(*arguments: str) -> Any:
+    """What a command writes with `--json`, read."""
+    return json.loads(done(*arguments, "--json"))
+
+
+def failed(*arguments: str, code: int = 1, **variables: str) -> str:
+    """The complaint of a command that must fail: one line or more, but no traceback."""
+    ended = tollhouse(*arguments, **variables)
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+class Server:
+    """A running `tollhouse serve` on a port of its own choice."""
+
+    def __init__(self, *arguments: str, cwd: Path | None = None, command: list[str] = COMMAND) -> None:
+        """Returns when it serves; what it logs is in `log`."""
+        self.log = ""
+        self._process = subprocess.Popen(
+            [*command, "serve", "--listen", "127.0.0.1:0", *arguments],
+            cwd=cwd,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.greeting = self._process.stdout.readline()
+        found = re.fullmatch(r"tollhouse is serving on (127\.0\.0\.1:\d+)\n", self.greeting)
+        if found is None:
+            raise AssertionError(self._process.communicate(timeout=START_SECONDS_MAX)[1])
+        self.address = found[1]
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self._process.terminate()
+        return self._end()
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._process.kill()
+        self._end()
+
+    @property
+    def running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def _end(self) -> int:
+        rest, self.log = self._process.communicate(timeout=START_SECONDS_MAX)
+        assert rest == "", "a server says one line"
+        return self._process.returncode
+
+
+@contextmanager
+def serving(database_url: str, *arguments: str) -> Iterator[Server]:
+    """A server on a database, stopped in order at the end."""
+    server = Server("--database-url", database_url, *arguments)
+    try:
+        yield server
+    finally:
+        if server.running:
+            assert server.stop() == 0, server.log

@@ -1,0 +1,81 @@
+"""The pulse tells health what the database does, takes in new catalogues, and brings due accounts up to date."""
+
+import time
+
+import pytest
+
+from tests.support.house import DAY_US, HUB, Clock, CoreMaker, make_user
+from tests.support.postgres import Cluster
+from tollhoused.cli.pulse import Pulse
+from tollhoused.store.shelf import CatalogueShelf
+from tollhoused.store.store import open_store
+from tollhoused.usecases.core import Core
+
+PATIENCE_SECONDS = 10.0
+
+
+def test_an_account_that_is_due_is_brought_up_to_date(core: Core, clock: Clock) -> None:
+    make_user(core, "ada")
+    pulse = Pulse(core, lambda _: None)
+    clock.now_us += 40 * DAY_US
+    assert len(core.store.due_accounts(clock.now_us, 10)) == 1
+
+    pulse.beat()
+
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while core.store.due_accounts(clock.now_us, 10):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)  # the journal writes in its own thread
+    (account,) = core.store.accounts("", 10)
+    assert account.as_of_us == clock.now_us
+    assert account.due_us > clock.now_us
+
+
+def test_a_catalogue_that_another_process_applies_is_in_force_after_a_beat(
+    database_url: str, core: Core, clock: Clock
+) -> None:
+    pulse = Pulse(core, lambda _: None)
+    store = open_store(database_url)
+    CatalogueShelf(store).apply(HUB.replace('name = "Hobby"', 'name = "Starter"'), clock())
+    store.close()
+
+    pulse.beat()
+
+    assert core.shelf.history.newest_version == 2
+    assert core.catalogue.plans["hobby"].name == "Starter"
+
+
+def test_health_follows_the_database_both_ways(
+    postgres_cluster: Cluster, postgres_url: str, make_core: CoreMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[bool] = []
+    pulse = Pulse(make_core(postgres_url), told.append)
+
+    pulse.beat()
+    postgres_cluster.stop()
+    try:
+        pulse.beat()
+        pulse.beat()
+    finally:
+        postgres_cluster.start()
+    pulse.beat()
+
+    assert told == [True, False, False, True]
+    assert [record.message for record in caplog.records if "health" in record.message] == ["health is NOT_SERVING"]
+
+
+def test_a_pulse_outlives_what_nothing_provides_for(core: Core) -> None:
+    told: list[bool] = []
+
+    def report(serving: bool) -> None:
+        told.append(serving)
+        if len(told) < 3:
+            raise RuntimeError("planted")
+
+    pulse = Pulse(core, report, beat_seconds=0.001)
+    pulse.start()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while len(told) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)  # the pulse beats in its own thread
+    pulse.stop()

@@ -1,0 +1,150 @@
+"""A server starts with one command, ends in order, comes back after kill -9, and refuses what would not be safe."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.cli.commands import COMMAND, SCRIPT, Server, done, done_json, failed, serving
+from tests.support.engines import NUMBERS
+from tests.support.postgres import Cluster
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_cluster: Cluster) -> Iterator[str]:
+    """A PostgreSQL database without any table."""
+    yield postgres_cluster.create_database(f"empty{next(NUMBERS)}")
+
+
+@pytest.mark.parametrize("command", [COMMAND, SCRIPT], ids=["module", "script"])
+def test_one_command_makes_a_database_and_serves(tmp_path: Path, command: list[str]) -> None:
+    server = Server(cwd=tmp_path, command=command)
+
+    assert done("healthcheck", "--address", server.address) == f"{server.address} is SERVING\n"
+    assert done("healthcheck", TOLLHOUSE_ADDRESS=server.address) == f"{server.address} is SERVING\n"
+    named = ["--service", "tollhouse.v1.UsageService"]
+    assert done("healthcheck", "--address", server.address, *named) == f"{server.address} is SERVING\n"
+    assert "does not know the service" in failed("healthcheck", "--address", server.address, "--service", "Nobody")
+    assert server.stop() == 0, server.log
+
+    assert (tmp_path / "tollhouse.sqlite3").exists()
+    assert "migrated: 0001" in server.log
+    assert "it starts with hub" in server.log
+    assert server.log.rstrip().endswith("stopped")
+    assert "does not answer" in failed("healthcheck", "--address", server.address, "--timeout-seconds", "1")
+
+
+def test_what_was_stored_is_there_after_a_restart_and_after_kill_9(database_url: str, tmp_path: Path) -> None:
+    def load(address: str, content: str) -> None:
+        path = tmp_path / "usage.csv"
+        path.write_text(content)
+        layout = ["--meter", "api_calls=calls", "--product", "talk", "--spread", "2"]
+        done("usage", "load", str(path), *layout, "--address", address)
+
+    with serving(database_url) as server:
+        done("accounts", "provision", "--count", "2", "--database-url", database_url)
+        load(server.address, "calls\n1\n2\n")
+
+    killed = Server("--database-url", database_url)
+    load(killed.address, "calls\n3\n4\n")
+    killed.kill()
+
+    with serving(database_url) as server:
+        load(server.address, "calls\n5\n")
+        assert [_used(database_url, f"user-{number}") for number in (1, 2)] == [9, 6]
+    assert "The books are right." in done("verify", "--database-url", database_url)
+
+
+def _used(database_url: str, user_id: str) -> int:
+    shown = done_json("accounts", "show", "--user-id", user_id, "--database-url", database_url)
+    return int(next(meter["used"] for meter in shown["meters"] if meter["meter"] == "api_calls"))
+
+
+def test_postgresql_is_migrated_only_when_that_is_asked_for(empty_postgres_url: str) -> None:
+    url = ["--database-url", empty_postgres_url]
+
+    assert "the database has no schema: run `tollhouse migrate`" in failed("serve", *url)
+    with serving(empty_postgres_url, "--migrate") as server:
+        assert "is SERVING" in done("healthcheck", "--address", server.address)
+    assert done("migrate", *url).endswith("is up to date\n")
+
+
+def test_migrate_makes_an_sqlite_file_that_serve_then_takes(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/books"
+
+    assert done("migrate", "--database-url", url).splitlines() == [
+        "0001: Accounts, directory, catalogue, subscriptions, usage, credits and the ledger.",
+        f"{url} is migrated",
+    ]
+    with serving(url, "--catalogue", "memory_store"):
+        pass
+    assert done_json("catalog", "show", "--database-url", url)["name"] == "memory_store"
+
+
+def test_a_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "books") as connection:
+        connection.execute("CREATE TABLE theirs (a)")
+    connection.close()
+
+    assert "has no schema" in failed("serve", "--database-url", f"sqlite:///{tmp_path}/books")
+
+
+def test_another_schema_version_is_refused(sqlite_url: str) -> None:
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+
+    for command in ("serve", "verify"):
+        assert "is 9999, newer than this program" in failed(command, "--database-url", sqlite_url)
+    assert "is 9999, newer than this program" in failed("accounts", "list", "--database-url", sqlite_url)
+
+
+def test_a_database_that_may_lose_what_it_acknowledged_is_refused(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET synchronous_commit = off")
+
+    complaint = failed("serve", "--database-url", postgres_url)
+
+    assert complaint.rstrip().splitlines()[-1].startswith("tollhouse: the database is not safe for books: PostgreSQL's")
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.com:0"])
+def test_an_address_that_others_can_reach_is_refused_before_anything_is_made(tmp_path: Path, address: str) -> None:
+    complaint = failed("serve", "--listen", address, "--database-url", f"sqlite:///{tmp_path}/books")
+
+    assert "can be reached from other machines" in complaint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_that_is_taken_is_refused(sqlite_url: str, tmp_path: Path) -> None:
+    with serving(sqlite_url) as server:
+        complaint = failed("serve", "--listen", server.address, "--database-url", f"sqlite:///{tmp_path}/other")
+
+    assert f"cannot listen on {server.address}" in complaint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (["--late-window-days", "0"], 2, "late_window_days: must be from 1 to 36,500"),
+        (["--database-url", "postgresql://ada:s3cret@127.0.0.1:1/books"], 1, "the database does not answer"),
+        (["--database-url", "sqlite:////no/such/folder/books"], 1, "unable to open database file"),
+        (
+            ["--catalogue", "nothing"],
+            1,
+            "nothing: No such file or directory (shipped catalogues are hub and memory_store)",
+        ),
+        (["--queue-max", "many"], 2, "'many' is not a valid int"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, complaint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    ended = failed("serve", "--listen", "127.0.0.1:0", *arguments, code=code)
+
+    assert complaint in ended
+    assert "s3cret" not in ended

@@ -1,0 +1,146 @@
+"""Every method of the contract, found in its descriptors, with a request that would be accepted."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.timestamp_pb2 import Timestamp
+from tollhouse.v1 import (
+    account_service_pb2,
+    credits_service_pb2,
+    entitlement_service_pb2,
+    subscription_service_pb2,
+    usage_service_pb2,
+)
+
+from tests.support.door import at
+from tests.support.house import DAY_US, START_US
+
+FILES = (
+    account_service_pb2,
+    credits_service_pb2,
+    entitlement_service_pb2,
+    subscription_service_pb2,
+    usage_service_pb2,
+)
+HEALTH = ("/grpc.health.v1.Health/Check",)
+
+ANNA = {"user_id": "anna"}
+EVENT: dict[str, Any] = {
+    "subject": ANNA,
+    "product": "talk",
+    "meter": "voice_minutes",
+    "quantity": 1,
+    "event_time": at(START_US),
+    "metadata": {"room": "blue"},
+    "idempotency_key": "usage",
+}
+RANGE: dict[str, Any] = {"start_time": at(START_US - DAY_US), "end_time": at(START_US + DAY_US)}
+
+# What must be said for a request to be accepted, and every field whose form is checked.
+ACCEPTED: dict[str, dict[str, Any]] = {
+    "RecordUsage": EVENT,
+    "BatchRecordUsage": {"items": [EVENT], "atomic": True},
+    "ListUsageEvents": {"subject": ANNA, "meter": "voice_minutes", "product": "talk", **RANGE},
+    "GetOperation": {"idempotency_key": "known"},
+    "GetEntitlement": {"subject": ANNA, "product": "talk"},
+    "BatchGetEntitlements": {"subjects": [ANNA], "product": "talk"},
+    "CheckFeature": {"subject": ANNA, "feature": "talk.access"},
+    "CheckUsage": {key: EVENT[key] for key in ("subject", "product", "meter", "quantity", "event_time")},
+    "GetBalance": {"subject": ANNA},
+    "GrantCredits": {
+        "subject": ANNA,
+        "amount_nanos": 1,
+        "currency": "usd",
+        "category": credits_service_pb2.GRANT_CATEGORY_PAID,
+        "effective_time": at(START_US),
+        "expire_time": at(START_US + DAY_US),
+        "meters": ["voice_minutes"],
+        "reason": "a test",
+        "idempotency_key": "grant",
+    },
+    "AdjustCredits": {
+        "subject": ANNA,
+        "amount_nanos": 1,
+        "currency": "usd",
+        "reason": "a test",
+        "idempotency_key": "adjust",
+    },
+    "ListGrants": {"subject": ANNA},
+    "ListLedgerEntries": {"subject": ANNA, **RANGE},
+    "UpsertUser": {"user_id": "bert", "email": "bert@example.test", "zone": "UTC", "idempotency_key": "user"},
+    "UpsertOrganization": {"org_id": "acme", "zone": "UTC", "idempotency_key": "organization"},
+    "GetAccount": {"subject": ANNA},
+    "AssignPlan": {"subject": ANNA, "plan": "pro", **RANGE, "idempotency_key": "assign"},
+    "UnassignPlan": {"subject": ANNA, "subscription_id": "known", "idempotency_key": "unassign"},
+    "SetOverride": {
+        "subject": ANNA,
+        "meter": "voice_minutes",
+        "included": 1,
+        "rate": {"price_nanos": 1, "per_units": 1},
+        **RANGE,
+        "idempotency_key": "set",
+    },
+    "RemoveOverride": {"subject": ANNA, "override_id": "known", "idempotency_key": "remove"},
+    "ListPlans": {},
+}
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method: its path on the wire, and its accepted request."""
+
+    path: str
+    request: Message
+
+    def __str__(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+def _method(descriptor: MethodDescriptor) -> Method:
+    request = GetMessageClass(descriptor.input_type)(**ACCEPTED[descriptor.name])
+    return Method(f"/{descriptor.containing_service.full_name}/{descriptor.name}", request)
+
+
+METHODS = [
+    _method(method)
+    for file in FILES
+    for service in file.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A field somewhere in a request: its path as refusals name it, the message that holds it, its descriptor."""
+
+    path: str
+    holder: Message
+    field: Any
+
+    def put(self, value: Any) -> None:
+        """Sets the field, or the only entry of a repeated one."""
+        if isinstance(value, Message):
+            getattr(self.holder, self.field.name).CopyFrom(value)
+        elif self.field.is_repeated:
+            getattr(self.holder, self.field.name)[:] = [value]
+        else:
+            setattr(self.holder, self.field.name, value)
+
+
+def places(message: Message, prefix: str = "") -> Iterator[Place]:
+    """Every field of a message and of the messages in it, but maps."""
+    for field in message.DESCRIPTOR.fields:
+        path = f"{prefix}{field.name}"
+        if field.message_type is None:
+            yield Place(f"{path}[0]" if field.is_repeated else path, message, field)
+        elif field.message_type.full_name == Timestamp.DESCRIPTOR.full_name:
+            yield Place(path, message, field)
+        elif field.is_repeated and not field.message_type.GetOptions().map_entry:
+            for index, below in enumerate(getattr(message, field.name)):
+                yield from places(below, f"{path}[{index}].")
+        elif not field.is_repeated and message.HasField(field.name):
+            yield from places(getattr(message, field.name), f"{path}.")

@@ -1,0 +1,147 @@
+"""Accounts and who they are found by, through the door."""
+
+from typing import Any
+
+from tollhouse.v1 import account_service_pb2 as pb
+from tollhouse.v1 import common_pb2 as common
+from tollhouse.v1 import subscription_service_pb2 as subscription_pb
+from tollhouse.v1 import usage_service_pb2 as usage_pb
+
+from tests.support.door import TIMEOUT_SECONDS, Door, at, micros, refusal
+from tests.support.house import DAY_US, START_US, Clock
+
+
+def _user(door: Door, key: str, **fields: Any) -> pb.UpsertUserResponse:
+    request = pb.UpsertUserRequest(idempotency_key=key, **fields)
+    return door.accounts.UpsertUser(request, timeout=TIMEOUT_SECONDS)
+
+
+def _organization(door: Door, key: str, **fields: Any) -> pb.UpsertOrganizationResponse:
+    request = pb.UpsertOrganizationRequest(idempotency_key=key, **fields)
+    return door.accounts.UpsertOrganization(request, timeout=TIMEOUT_SECONDS)
+
+
+def _account(door: Door, **subject: str) -> pb.GetAccountResponse:
+    request = pb.GetAccountRequest(subject=common.Subject(**subject))
+    return door.accounts.GetAccount(request, timeout=TIMEOUT_SECONDS)
+
+
+def test_a_user_gets_an_account_of_their_own(door: Door) -> None:
+    made = _user(door, "1", user_id="anna", email=" Anna@Example.test", zone="Europe/Berlin")
+
+    assert made.created
+    assert (made.account.kind, made.account.currency) == (pb.ACCOUNT_KIND_PERSONAL, "usd")
+    assert (made.account.zone, micros(made.account.anchor_time)) == ("Europe/Berlin", START_US)
+    assert made.identity == pb.Identity(user_id="anna", email="anna@example.test")
+
+
+def test_an_organization_gets_an_account_of_its_own(door: Door) -> None:
+    made = _organization(door, "1", org_id="acme")
+    found = _organization(door, "2", org_id="acme", zone="Europe/Berlin")
+
+    assert (made.created, found.created) == (True, False)
+    assert made.account == found.account
+    assert (made.account.kind, made.account.zone) == (pb.ACCOUNT_KIND_ORGANIZATION, "UTC")
+    assert _account(door, org_id="acme").matched_by == common.MATCHED_BY_ORG_ID
+
+
+def test_a_person_who_is_known_by_email_is_completed(door: Door) -> None:
+    made = _user(door, "1", email="anna@example.test")
+    completed = _user(door, "2", user_id="anna", email="anna@example.test")
+
+    assert (completed.created, completed.account) == (False, made.account)
+    assert list(_account(door, user_id="anna").identities) == [pb.Identity(user_id="anna", email="anna@example.test")]
+
+
+def test_a_repeated_upsert_gets_its_first_answer(door: Door) -> None:
+    first = _user(door, "1", user_id="anna")
+    _user(door, "2", user_id="anna", email="anna@example.test")
+
+    again = _user(door, "1", user_id="anna")
+
+    assert again.replayed
+    assert (again.created, again.identity) == (True, first.identity)
+    other = refusal(door.accounts.UpsertUser, pb.UpsertUserRequest(user_id="bert", idempotency_key="1"))
+    assert (other.code, other.metadata) == ("ALREADY_EXISTS", {"field": "user_id"})
+
+
+def test_an_upsert_that_is_only_validated_makes_nobody(door: Door) -> None:
+    assert _user(door, "1", user_id="anna", validate_only=True).created
+    assert _organization(door, "2", org_id="acme", validate_only=True).created
+
+    for subject in (common.Subject(user_id="anna"), common.Subject(org_id="acme")):
+        assert refusal(door.accounts.GetAccount, pb.GetAccountRequest(subject=subject)).reason == "SUBJECT_NOT_FOUND"
+
+
+def test_a_user_who_is_badly_described_is_refused_naming_the_field(sqlite_door: Door) -> None:
+    bad: list[tuple[str, dict[str, Any]]] = [
+        ("user_id", {}),
+        ("user_id", {"user_id": "x" * 256}),
+        ("user_id", {"user_id": "a\0b"}),
+        ("email", {"email": "not an address"}),
+        ("email", {"email": f"{'x' * 320}@example.test"}),
+        ("zone", {"user_id": "anna", "zone": "Mars/Olympus"}),
+        ("zone", {"user_id": "anna", "zone": "../../etc/passwd"}),
+        ("idempotency_key", {"user_id": "anna", "idempotency_key": ""}),
+    ]
+    for named, fields in bad:
+        request = pb.UpsertUserRequest(**{"idempotency_key": "1", **fields})
+        found = refusal(sqlite_door.accounts.UpsertUser, request)
+        assert (found.code, found.reason, list(found.violations)) == ("INVALID_ARGUMENT", "INVALID_FIELD", [named])
+
+
+def test_an_account_shows_its_subscriptions_newest_first_and_the_overrides_that_count(door: Door, clock: Clock) -> None:
+    door.make_user("anna")
+    anna = common.Subject(user_id="anna")
+    made = []
+    for number, plan in enumerate(["pro", "team", "early_adopter"]):
+        clock.now_us += DAY_US
+        request = subscription_pb.AssignPlanRequest(subject=anna, plan=plan, idempotency_key=f"plan-{number}")
+        made.append(door.subscriptions.AssignPlan(request, timeout=TIMEOUT_SECONDS).subscription)
+    ended = subscription_pb.UnassignPlanRequest(
+        subject=anna, subscription_id=made[0].subscription_id, idempotency_key="end"
+    )
+    door.subscriptions.UnassignPlan(ended, timeout=TIMEOUT_SECONDS)
+    removed = _override(door, "removed", start_time=at(clock.now_us + 9 * DAY_US))
+    coming = _override(door, "coming", start_time=at(clock.now_us + 5 * DAY_US))
+    current = _override(door, "current")
+    gone = subscription_pb.RemoveOverrideRequest(subject=anna, override_id=removed, idempotency_key="gone")
+    door.subscriptions.RemoveOverride(gone, timeout=TIMEOUT_SECONDS)
+
+    found = _account(door, user_id="anna")
+
+    assert [(item.plan, item.counts) for item in found.subscriptions] == [
+        ("early_adopter", False),
+        ("team", True),
+        ("pro", False),
+    ]
+    assert micros(found.subscriptions[2].end_time) == clock.now_us
+    assert [item.override_id for item in found.overrides] == [current, coming]
+    assert found.account.account_id
+
+
+def _override(door: Door, key: str, **more: Any) -> str:
+    request = subscription_pb.SetOverrideRequest(
+        subject=common.Subject(user_id="anna"),
+        meter="voice_minutes",
+        included=5,
+        idempotency_key=key,
+        **more,
+    )
+    return door.subscriptions.SetOverride(request, timeout=TIMEOUT_SECONDS).override.override_id
+
+
+def test_operations_of_accounts_can_be_looked_up(door: Door) -> None:
+    user = _user(door, "user", user_id="anna")
+    organization = _organization(door, "organization", org_id="acme")
+
+    found = [
+        door.usage.GetOperation(usage_pb.GetOperationRequest(idempotency_key=key), timeout=TIMEOUT_SECONDS).operation
+        for key in ("user", "organization")
+    ]
+
+    assert (found[0].upsert_user, found[1].upsert_organization) == (user, organization)
+    assert [operation.kind for operation in found] == [
+        usage_pb.OPERATION_KIND_UPSERT_USER,
+        usage_pb.OPERATION_KIND_UPSERT_ORGANIZATION,
+    ]

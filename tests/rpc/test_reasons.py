@@ -1,0 +1,336 @@
+"""Every reason for which a call can fail is declared once, documented, and seen on the wire as documented."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import pytest
+from tollhouse.v1 import common_pb2 as common
+from tollhouse.v1.account_service_pb2 import UpsertOrganizationRequest, UpsertUserRequest
+from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRequest
+from tollhouse.v1.error_reason_pb2 import ErrorReason
+from tollhouse.v1.subscription_service_pb2 import RemoveOverrideRequest, SetOverrideRequest, UnassignPlanRequest
+from tollhouse.v1.usage_service_pb2 import GetOperationRequest
+
+from tests.support.door import TIMEOUT_SECONDS, Door, Refusal, ServerMaker, at, refusal, until, usage
+from tests.support.house import DAY_US, HUB, SECOND_US, START_US, CoreMaker
+from tests.support.protoc import PROTOS
+from tollhoused import errors
+from tollhoused.errors import TollhouseError
+from tollhoused.journal.journal import Limits
+from tollhoused.rpc.guard import Deadlines
+from tollhoused.rpc.status import code_of
+from tollhoused.store.faults import Fault, StoreFault
+from tollhoused.usecases.core import Core
+
+PREFIX = "ERROR_REASON_"
+ANNA = common.Subject(user_id="anna")
+WITH_FAXES = """
+[meters.faxes]
+kind = "counter"
+unit = "fax"
+max_quantity = 10
+on_unavailable = "deny"
+"""
+
+
+def _leaves(kind: type[TollhouseError] = TollhouseError) -> Iterator[type[TollhouseError]]:
+    for below in kind.__subclasses__():
+        yield from _leaves(below) if "reason" not in vars(below) else [below]
+
+
+@dataclass(frozen=True)
+class Documented:
+    """What the comment above a reason says: its status, and the keys of its metadata."""
+
+    code: str
+    keys: set[str]
+
+
+def _documented() -> dict[str, Documented]:
+    text = (PROTOS / "tollhouse/v1/error_reason.proto").read_text(encoding="utf-8")
+    found = {}
+    for comment, name in re.findall(rf"((?: +//.*\n)+) +{PREFIX}(\w+) = [1-9]", text):
+        words = " ".join(line.strip(" /") for line in comment.splitlines())
+        about, _, metadata = words.partition("Metadata:")
+        found[name] = Documented(about.partition(":")[0], set(re.findall(r"`(\w+)`", metadata)))
+    return found
+
+
+DOCUMENTED = _documented()
+
+
+def test_every_reason_of_the_contract_has_its_error_and_every_error_its_reason() -> None:
+    declared = {name.removeprefix(PREFIX) for name, number in ErrorReason.items() if number}
+    leaves = [leaf.reason for leaf in _leaves()]
+
+    assert sorted(leaves) == sorted(declared)
+    assert {leaf for leaf in vars(errors).values() if isinstance(leaf, type) and "reason" in vars(leaf)} == set(
+        _leaves()
+    )
+
+
+def test_every_error_has_the_status_that_the_contract_documents() -> None:
+    assert set(DOCUMENTED) == {leaf.reason for leaf in _leaves()}
+    for leaf in _leaves():
+        error = leaf("field", "text") if leaf is errors.InvalidField else leaf("text")
+        assert code_of(error).name == DOCUMENTED[leaf.reason].code, leaf
+
+
+def _anna(door: Door) -> None:
+    door.make_user("anna")
+
+
+def _bad_quantity(door: Door) -> Refusal:
+    return refusal(door.usage.RecordUsage, usage("anna", "k", 0))
+
+
+def _nobody(door: Door) -> Refusal:
+    return refusal(door.usage.RecordUsage, usage("nobody", "k"))
+
+
+def _no_operation(door: Door) -> Refusal:
+    return refusal(door.usage.GetOperation, GetOperationRequest(idempotency_key="k"))
+
+
+def _no_subscription(door: Door) -> Refusal:
+    request = UnassignPlanRequest(subject=ANNA, subscription_id="sub_1", idempotency_key="k")
+    return refusal(door.subscriptions.UnassignPlan, request)
+
+
+def _no_override(door: Door) -> Refusal:
+    request = RemoveOverrideRequest(subject=ANNA, override_id="ovr_1", idempotency_key="k")
+    return refusal(door.subscriptions.RemoveOverride, request)
+
+
+def _no_member(door: Door) -> Refusal:
+    organization = UpsertOrganizationRequest(org_id="acme", idempotency_key="acme")
+    door.accounts.UpsertOrganization(organization, timeout=TIMEOUT_SECONDS)
+    return refusal(door.usage.RecordUsage, usage("anna", "k", subject=common.Subject(user_id="anna", org_id="acme")))
+
+
+def _reused_key(door: Door) -> Refusal:
+    door.record(usage("anna", "reused", 1))
+    return refusal(door.usage.RecordUsage, usage("anna", "reused", 2))
+
+
+def _conflicting_subject(door: Door) -> Refusal:
+    door.make_user("bert", "bert@example.test")
+    request = UpsertUserRequest(user_id="anna", email="bert@example.test", idempotency_key="k")
+    return refusal(door.accounts.UpsertUser, request)
+
+
+def _poor(door: Door) -> Refusal:
+    return refusal(door.usage.RecordUsage, usage("anna", "k", 99))
+
+
+def _other_product(door: Door) -> Refusal:
+    return refusal(door.usage.RecordUsage, usage("anna", "k", product="doc"))
+
+
+def _meter_outside_the_plan(door: Door) -> Refusal:
+    return refusal(door.usage.RecordUsage, usage("anna", "k", meter="faxes"))
+
+
+def _too_old(door: Door) -> Refusal:
+    return refusal(door.usage.RecordUsage, usage("anna", "k", event_time=at(START_US - 36 * DAY_US)))
+
+
+def _too_early(door: Door) -> Refusal:
+    return refusal(door.usage.RecordUsage, usage("anna", "k", event_time=at(START_US + 301 * SECOND_US)))
+
+
+def _too_much(door: Door) -> Refusal:
+    door.make_user("rich")
+    requests = [
+        GrantCreditsRequest(
+            subject=common.Subject(user_id="rich"),
+            amount_nanos=2**62,
+            currency="usd",
+            category=GRANT_CATEGORY_PAID,
+            idempotency_key=f"rich-{number}",
+        )
+        for number in range(2)
+    ]
+    door.credits.GrantCredits(requests[0], timeout=TIMEOUT_SECONDS)
+    return refusal(door.credits.GrantCredits, requests[1])
+
+
+def _over_quota(door: Door) -> Refusal:
+    override = SetOverrideRequest(
+        subject=ANNA, meter="api_calls", policy=common.POLICY_HARD_LIMIT, idempotency_key="limit"
+    )
+    door.subscriptions.SetOverride(override, timeout=TIMEOUT_SECONDS)
+    return refusal(door.usage.RecordUsage, usage("anna", "k", 1_001, meter="api_calls"))
+
+
+BY_STATE: dict[str, Callable[[Door], Refusal]] = {
+    "INVALID_FIELD": _bad_quantity,
+    "SUBJECT_NOT_FOUND": _nobody,
+    "OPERATION_NOT_FOUND": _no_operation,
+    "SUBSCRIPTION_NOT_FOUND": _no_subscription,
+    "OVERRIDE_NOT_FOUND": _no_override,
+    "NOT_A_MEMBER": _no_member,
+    "IDEMPOTENCY_KEY_REUSED": _reused_key,
+    "SUBJECT_CONFLICT": _conflicting_subject,
+    "INSUFFICIENT_CREDITS": _poor,
+    "SUBSCRIPTION_REQUIRED": _other_product,
+    "METER_NOT_IN_PLAN": _meter_outside_the_plan,
+    "EVENT_TOO_OLD": _too_old,
+    "EVENT_IN_FUTURE": _too_early,
+    "AMOUNT_OUT_OF_RANGE": _too_much,
+    "QUOTA_EXCEEDED": _over_quota,
+}
+
+
+def test_what_the_state_forbids_is_refused_as_documented(core: Core, door: Door) -> None:
+    core.shelf.apply(HUB + WITH_FAXES, START_US)
+    _anna(door)
+    for reason, provoke in BY_STATE.items():
+        found = provoke(door)
+        assert (found.reason, found.domain, found.code) == (reason, "tollhouse", DOCUMENTED[reason].code)
+        assert set(found.metadata) <= DOCUMENTED[reason].keys, reason
+        assert found.metadata or not DOCUMENTED[reason].keys, reason
+        assert (bool(found.violations), bool(found.quotas)) == (reason == "INVALID_FIELD", reason == "QUOTA_EXCEEDED")
+        assert found.retry_seconds is None
+
+
+def test_a_refusal_tells_programs_what_they_need(sqlite_door: Door) -> None:
+    _anna(sqlite_door)
+
+    assert _poor(sqlite_door).metadata == {
+        "balance_nanos": "0",
+        "required_nanos": "3560000000",
+        "missing_nanos": "3560000000",
+        "currency": "usd",
+    }
+    assert _over_quota(sqlite_door).metadata == {
+        "meter": "api_calls",
+        "limit": "1000",
+        "used": "0",
+        "requested": "1001",
+        "reset_time": "2027-02-15T08:00:00Z",
+    }
+    bad = _bad_quantity(sqlite_door)
+    assert bad.violations == {"quantity": "must be from 1 to 100000 for voice_minutes"}
+    assert bad.metadata == {"field": "quantity"}
+
+
+@dataclass
+class Stage:
+    """What a failure is provoked on: a Core on SQLite, and a way to open a door over it."""
+
+    url: str
+    make_core: CoreMaker
+    serve: ServerMaker
+    monkeypatch: pytest.MonkeyPatch
+
+    def open(self, *, limits: Limits | None = None, deadlines: Deadlines | None = None) -> tuple[Core, Door]:
+        """A Core, and its door, with a customer."""
+        core = self.make_core(self.url, limits=limits)
+        _, door = self.serve(core, deadlines=deadlines)
+        _anna(door)
+        return core, door
+
+    @contextmanager
+    def stalled(self, core: Core) -> Iterator[threading.Event]:
+        """The journal's next transaction begins only after this; the event says that one wants to."""
+        wanted, allowed, batch = threading.Event(), threading.Event(), core.store.batch
+
+        def stall() -> Any:
+            wanted.set()
+            allowed.wait(TIMEOUT_SECONDS)
+            return batch()
+
+        self.monkeypatch.setattr(core.store, "batch", stall)
+        try:
+            yield wanted
+        finally:
+            allowed.set()
+
+
+@pytest.fixture
+def stage(sqlite_url: str, make_core: CoreMaker, serve: ServerMaker, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    return Stage(sqlite_url, make_core, serve, monkeypatch)
+
+
+def _undecodable(stage: Stage) -> Refusal:
+    _, door = stage.open()
+    return refusal(door.raw("/tollhouse.v1.UsageService/RecordUsage"), b"\xff")
+
+
+def _overloaded(stage: Stage) -> Refusal:
+    core, door = stage.open(limits=Limits(queue_max=1, batch_max=1))
+    with stage.stalled(core) as wanted:
+        first = door.usage.RecordUsage.future(usage("anna", "written"), timeout=TIMEOUT_SECONDS)
+        assert wanted.wait(TIMEOUT_SECONDS)
+        others = [
+            door.usage.RecordUsage.future(usage("anna", f"other-{number}"), timeout=TIMEOUT_SECONDS)
+            for number in range(2)
+        ]
+        until(lambda: any(other.done() for other in others), "one of two is refused")
+        (refused,) = [other for other in others if other.done()]
+        found = refusal(lambda *_, **__: refused.result(), b"")
+    assert first.result().new_usage == 1
+    return found
+
+
+def _away(stage: Stage) -> Refusal:
+    core, door = stage.open()
+    stage.monkeypatch.setattr(core.store, "batch", lambda: _raise(StoreFault(Fault.AWAY, "gone")))
+    return refusal(door.usage.RecordUsage, usage("anna", "k"))
+
+
+def _closing(stage: Stage) -> Refusal:
+    core, door = stage.open()
+    core.journal.close()
+    return refusal(door.usage.RecordUsage, usage("anna", "k"))
+
+
+def _contended(stage: Stage) -> Refusal:
+    core, door = stage.open()
+    stage.monkeypatch.setattr(core.store, "batch", lambda: _raise(StoreFault(Fault.COLLISION, "again")))
+    return refusal(door.usage.RecordUsage, usage("anna", "k"))
+
+
+def _late(stage: Stage) -> Refusal:
+    core, door = stage.open(deadlines=Deadlines(default_seconds=0.2))
+    with stage.stalled(core):
+        return refusal(door.usage.RecordUsage, usage("anna", "k"), timeout=None)
+
+
+def _defect(stage: Stage) -> Refusal:
+    core, door = stage.open()
+    stage.monkeypatch.setattr(core.store, "directory", lambda _: _raise(RuntimeError("a secret")))
+    return refusal(door.usage.RecordUsage, usage("nobody", "k"))
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
+
+
+BY_FAILURE: dict[str, Callable[[Stage], Refusal]] = {
+    "UNDECODABLE_REQUEST": _undecodable,
+    "OVERLOADED": _overloaded,
+    "STORE_UNAVAILABLE": _away,
+    "SHUTTING_DOWN": _closing,
+    "CONTENTION": _contended,
+    "DEADLINE_EXCEEDED": _late,
+    "INTERNAL": _defect,
+}
+
+
+@pytest.mark.parametrize("reason", BY_FAILURE)
+def test_what_goes_wrong_is_answered_as_documented(stage: Stage, reason: str) -> None:
+    found = BY_FAILURE[reason](stage)
+
+    assert (found.reason, found.domain, found.code) == (reason, "tollhouse", DOCUMENTED[reason].code)
+    assert set(found.metadata) == DOCUMENTED[reason].keys
+    assert (found.retry_seconds is not None) == (found.code == "UNAVAILABLE")
+
+
+def test_every_reason_is_seen_here() -> None:
+    assert BY_STATE.keys() | BY_FAILURE.keys() == DOCUMENTED.keys()
