@@ -32,13 +32,12 @@ class LoadError(Exception):
 class Load:
     """What came of one run.
 
-    Rates and latencies are of answers in the window; errors and `stored` of the whole run. `cpu_share` is how much of
+    Rates are of the window, latencies of answers in it; errors and `stored` of the whole run. `cpu_share` is how much of
     one core the generator needed: near 1, or the number of its workers, the generator was the limit.
     """
 
     calls: int
     errors: dict[str, int]
-    items: int
     item_errors: dict[str, int]
     seconds: float
     rate: float

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.books import broken_rules, keys, query
-from tests.support.house import CoreMaker, call, give_credits, make_user, usage_answer, usage_report
-from tests.support.watched import WatchedEngine
+from tests.support.house import CoreMaker, call, make_user, usage_answer, usage_report
+from tests.support.watched import BEGIN, COMMIT, COMMITTED, WatchedEngine
 from tollhoused.domain.books import Settled
 from tollhoused.domain.commands import RecordUsage
 from tollhoused.domain.identity import Subject
@@ -120,7 +120,7 @@ def test_what_is_stored_stays_told_when_the_rest_of_the_call_fails(
         _command(watched_core, _report("moves", email=SHARED)),
     ]
     _hand_over(watched_core)
-    watch.once("after COMMIT", lambda: watch.fail_once("before COMMIT", LookupError("no driver's error")))
+    watch.once(COMMITTED, lambda: watch.fail_once(COMMIT, LookupError("no driver's error")))
 
     outcomes = _settle(watched_core, commands)
 
@@ -191,11 +191,10 @@ def test_two_processes_that_make_the_same_user_make_one(
 ) -> None:
     """The second learns from the database that the user is there, and completes what the first has made."""
     first, second = make_core(database_url), make_core(store=Store(watch))
-    watch.once("before BEGIN", lambda: make_user(first, "ann", email="ann@example.org"))
+    watch.once(BEGIN, lambda: make_user(first, "ann", email="ann@example.org"))
 
     answer = make_user(second, "ann", key="the other process's")
 
     assert not answer.created
     assert answer.email == "ann@example.org"
     assert query(database_url, "SELECT count(*) FROM accounts") == [(1,)]
-    give_credits(second, "ann", 5)

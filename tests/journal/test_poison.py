@@ -17,30 +17,30 @@ from tollhoused.store.store import open_store
 from tollhoused.usecases.core import Core
 
 POISON = 13
-POISONED_SQLITE = f"""
-    CREATE TRIGGER poison BEFORE INSERT ON operations WHEN NEW.quantity = {POISON}
-    BEGIN SELECT RAISE(ABORT, 'poison'); END
-"""
-POISONED_POSTGRESQL = f"ALTER TABLE operations ADD CONSTRAINT poison CHECK (quantity <> {POISON})"
+POISON_ON_SQLITE = (
+    f"CREATE TRIGGER poison BEFORE INSERT ON operations WHEN NEW.quantity = {POISON} BEGIN SELECT RAISE(ABORT, ''); END",
+    "DROP TRIGGER poison",
+)
+POISON_ON_POSTGRESQL = (
+    f"ALTER TABLE operations ADD CONSTRAINT poison CHECK (quantity <> {POISON})",
+    "ALTER TABLE operations DROP CONSTRAINT poison",
+)
 PEOPLE = [f"user-{number}" for number in range(8)]
 
 
 @pytest.fixture
 def poison(database_url: str) -> Iterator[Callable[[], None]]:
     """Makes the database refuse what we would decide on, usage of one quantity; ends when it is called."""
-    on_sqlite = database_url.startswith("sqlite")
-    execute(database_url, POISONED_SQLITE if on_sqlite else POISONED_POSTGRESQL)
-    active = [True]
+    begin, end = POISON_ON_SQLITE if database_url.startswith("sqlite") else POISON_ON_POSTGRESQL
+    execute(database_url, begin)
+    remaining = [end]
 
-    def end() -> None:
-        if active:
-            execute(
-                database_url, "DROP TRIGGER poison" if on_sqlite else "ALTER TABLE operations DROP CONSTRAINT poison"
-            )
-            active.clear()
+    def cure() -> None:
+        if remaining:
+            execute(database_url, remaining.pop())
 
-    yield end
-    end()
+    yield cure
+    cure()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from tollhoused.store.dialect import Dialect, Rows, Write
+from tollhoused.store.faults import DRIVER_ERRORS, translated
 from tollhoused.store.session import Ask, Engine, Session, Streams
 
 BEGIN = "before BEGIN"
@@ -13,7 +14,7 @@ LOADED = "after the set was loaded"
 COMMIT = "before COMMIT"
 COMMITTED = "after COMMIT"
 
-Hook = Callable[[], None]
+Hook = Callable[[], object]
 
 
 class Gate:
@@ -84,8 +85,11 @@ class WatchedEngine:
 
     @contextmanager
     def writing(self) -> Iterator[WatchedSession]:
-        with self._engine.writing() as session:
+        try:
             self.pass_point(BEGIN)
+        except DRIVER_ERRORS as error:
+            raise translated(error) from error
+        with self._engine.writing() as session:
             yield WatchedSession(session, self)
 
     def reading(self) -> AbstractContextManager[Session]:

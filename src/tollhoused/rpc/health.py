@@ -34,6 +34,11 @@ class HealthKeeper:
         self._watchers: dict[Send, bool] = {}
         self._teller = ThreadPoolExecutor(1, thread_name_prefix="health-teller")
 
+    @property
+    def watchers(self) -> int:
+        """How many streams are open."""
+        return len(self._watchers)
+
     def add(self, service: str) -> None:
         """Makes a service known under its full name, such as "tollhouse.v1.UsageService"."""
         self._services.add(service)

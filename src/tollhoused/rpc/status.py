@@ -47,8 +47,8 @@ CODES: Mapping[type[TollhouseError], grpc.StatusCode] = {
     Internal: grpc.StatusCode.INTERNAL,
 }
 
-MESSAGE_LENGTH_MAX = 1_000
-"""In characters. Clients accept 8 KiB of trailers, and in a status its message may stand three times."""
+MESSAGE_BYTES_MAX = 1_000
+"""Clients accept 8 KiB of trailers, in which a message stands three times and each byte takes up to three."""
 
 RETRY_DELAY_MS = 1_000
 """When to come back to a server that is away or full, unless the error knows better."""
@@ -129,4 +129,5 @@ def _packed(message: Message) -> Any:
 
 
 def _clipped(text: str) -> str:
-    return text if len(text) <= MESSAGE_LENGTH_MAX else text[: MESSAGE_LENGTH_MAX - 3] + "..."
+    data = text.encode()
+    return text if len(data) <= MESSAGE_BYTES_MAX else data[: MESSAGE_BYTES_MAX - 3].decode(errors="ignore") + "..."

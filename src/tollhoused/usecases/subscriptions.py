@@ -34,7 +34,7 @@ def assign_plan(
         account_id=match.account_id,
         matched_by=match.matched_by,
         new_id=core.new_id("sub"),
-        changes=forms.text("subscription_id", subscription_id, forms.ID_LENGTH_MAX, required=False),
+        changes=forms.text("subscription_id", subscription_id, forms.NAME_LENGTH_MAX, required=False),
         plan=forms.text("plan", plan, forms.NAME_LENGTH_MAX),
         plan_version=_version(core, plan_version) if plan_version else None,
         start_us=start_us,
@@ -55,7 +55,7 @@ def unassign_plan(
         subject=subject,
         account_id=match.account_id,
         matched_by=match.matched_by,
-        subscription_id=forms.text("subscription_id", subscription_id, forms.ID_LENGTH_MAX),
+        subscription_id=forms.text("subscription_id", subscription_id, forms.NAME_LENGTH_MAX),
     )
     return core.run(call, command, validate_only)
 
@@ -110,7 +110,7 @@ def remove_override(
         subject=subject,
         account_id=match.account_id,
         matched_by=match.matched_by,
-        override_id=forms.text("override_id", override_id, forms.ID_LENGTH_MAX),
+        override_id=forms.text("override_id", override_id, forms.NAME_LENGTH_MAX),
     )
     return core.run(call, command, validate_only)
 

@@ -49,7 +49,6 @@ type Plan struct {
 type Report struct {
 	Calls      int            `json:"calls"`
 	Errors     map[string]int `json:"errors"`
-	Items      int            `json:"items"`
 	ItemErrors map[string]int `json:"item_errors"`
 	Seconds    float64        `json:"seconds"`
 	Rate       float64        `json:"rate"`
@@ -66,7 +65,8 @@ type caller struct {
 	client     *http.Client
 	url        string
 	latencies  []time.Duration
-	items      int
+	calls      float64
+	items      float64
 	stored     int
 	errors     map[string]int
 	itemErrors map[string]int
@@ -233,11 +233,29 @@ func (c *caller) count(items int, err error, sent, windowStart, windowEnd time.T
 		return
 	}
 	c.stored += items
-	if now.Before(windowStart) || now.After(windowEnd) {
-		return
+	if !now.Before(windowStart) && !now.After(windowEnd) {
+		c.latencies = append(c.latencies, now.Sub(sent))
 	}
-	c.items += items
-	c.latencies = append(c.latencies, now.Sub(sent))
+	// A call counts by the share of its time that lies in the window, so that a few long calls do not make it ragged.
+	from, to := later(sent, windowStart), earlier(now, windowEnd)
+	if share := float64(to.Sub(from)) / float64(now.Sub(sent)); share > 0 {
+		c.calls += share
+		c.items += share * float64(items)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 type statusError string
@@ -266,7 +284,8 @@ func merge(all []*caller, length time.Duration) Report {
 	var latencies []time.Duration
 	for _, c := range all {
 		latencies = append(latencies, c.latencies...)
-		report.Items += c.items
+		report.Rate += c.calls / report.Seconds
+		report.ItemRate += c.items / report.Seconds
 		report.Stored += c.stored
 		for name, count := range c.errors {
 			report.Errors[name] += count
@@ -276,8 +295,6 @@ func merge(all []*caller, length time.Duration) Report {
 		}
 	}
 	report.Calls = len(latencies)
-	report.Rate = float64(report.Calls) / report.Seconds
-	report.ItemRate = float64(report.Items) / report.Seconds
 	if len(latencies) > 0 {
 		slices.Sort(latencies)
 		report.P50Ms = float64(latencies[len(latencies)/2].Microseconds()) / 1000

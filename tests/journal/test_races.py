@@ -1,0 +1,195 @@
+"""Many callers, two processes, one database: one effect for each key, and nothing is lost."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import psycopg
+import pytest
+
+from tests.support.books import broken_rules, execute, keys, query
+from tests.support.house import (
+    CoreMaker,
+    call,
+    give_credits,
+    make_user,
+    person,
+    record,
+    usage_answer,
+    usage_command,
+    usage_report,
+)
+from tollhoused.domain.books import Settled
+from tollhoused.domain.identity import Subject
+from tollhoused.errors import IdempotencyKeyReused, TollhouseError
+from tollhoused.store import store as store_module
+from tollhoused.store.postgres import PostgresEngine
+from tollhoused.store.store import Store, open_store
+from tollhoused.usecases import usage
+from tollhoused.usecases.core import Core
+
+T = TypeVar("T")
+
+
+def _at_once(tasks: Sequence[Callable[[], T]]) -> list[T]:
+    """The results of all tasks, each in a thread of its own, begun together. A failure of one fails the test."""
+    barrier = threading.Barrier(len(tasks))
+    results: list[T | BaseException] = [AssertionError("never finished")] * len(tasks)
+
+    def run(index: int) -> None:
+        barrier.wait(30)
+        try:
+            results[index] = tasks[index]()
+        except BaseException as error:
+            results[index] = error
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(tasks))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    done: list[T] = []
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+        done.append(result)
+    return done
+
+
+@pytest.fixture(params=["one process", "two processes"])
+def cores(request: pytest.FixtureRequest, database_url: str, make_core: CoreMaker) -> list[Core]:
+    """One Core, or two with their own journals and connections, on one database; ann is a user with credits."""
+    made = [make_core(database_url) for _ in range(1 if request.param == "one process" else 2)]
+    make_user(made[0], "ann")
+    give_credits(made[0], "ann", 100)
+    return made
+
+
+def test_thirty_two_callers_with_one_key_have_one_effect_and_one_answer(cores: list[Core], database_url: str) -> None:
+    for race in range(5):
+        report = usage_report("ann", f"race-{race}", 12)
+        tasks = [lambda index=index: record(cores[index % len(cores)], report) for index in range(32)]  # type: ignore[misc]
+
+        settled = _at_once(tasks)
+
+        assert {usage_answer(outcome) for outcome in settled} == {usage_answer(settled[0])}
+        assert sum(not outcome.replayed for outcome in settled) == 1
+    assert len(keys(database_url)) == 5
+    assert broken_rules(database_url) == {}
+
+
+def test_no_update_of_a_hot_account_is_lost(cores: list[Core], database_url: str) -> None:
+    def caller(number: int) -> list[int]:
+        core = cores[number % len(cores)]
+        return [
+            usage_answer(record(core, usage_report("ann", f"{number}-{event}", 7))).new_usage for event in range(12)
+        ]
+
+    seen = _at_once([lambda number=number: caller(number) for number in range(16)])  # type: ignore[misc]
+
+    assert sorted(usage for own in seen for usage in own) == [7 * count for count in range(1, 16 * 12 + 1)]
+    assert all(own == sorted(own) for own in seen)
+    assert broken_rules(database_url) == {}
+
+
+def test_opposite_orders_of_accounts_deadlock_nobody(database_url: str, make_core: CoreMaker) -> None:
+    cores = [make_core(database_url), make_core(database_url)]
+    people = [f"user-{number}" for number in range(6)]
+    for user_id in people:
+        make_user(cores[0], user_id)
+
+    def caller(number: int) -> list[object]:
+        core, order = cores[number % 2], people if number % 2 else people[::-1]
+        found: list[object] = []
+        for round_ in range(8):
+            reports = [usage_report(user, f"{number}-{round_}-{user}", meter="api_calls") for user in order]
+            found += usage.record_batch(core, call(), reports, atomic=False, validate_only=False)
+        return found
+
+    outcomes = _at_once([lambda number=number: caller(number) for number in range(8)])  # type: ignore[misc]
+
+    assert all(isinstance(outcome, Settled) for own in outcomes for outcome in own)
+    assert query(database_url, "SELECT DISTINCT used FROM counters") == [(64,)]
+    assert broken_rules(database_url) == {}
+    if database_url.startswith("postgresql"):
+        deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        assert query(database_url, deadlocks) == [(0,)]
+
+
+def _wait_for_a_waiter(url: str) -> None:
+    """Until a session of the database waits for another one's transaction."""
+    with psycopg.connect(url, autocommit=True) as watcher:
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        deadline = time.monotonic() + 30
+        while watcher.execute(waiting).fetchone() == (0,):
+            assert time.monotonic() < deadline, "nobody waits"
+            time.sleep(0.01)  # the other session is about to wait, and tells nobody
+
+
+@pytest.mark.parametrize("rival_commits", [True, False])
+def test_a_key_that_another_process_is_storing_for_another_account(
+    postgres_url: str, make_core: CoreMaker, rival_commits: bool
+) -> None:
+    """The unique key makes the second wait; then it is refused, or carried out if the first came to nothing."""
+    core = make_core(postgres_url)
+    make_user(core, "ann")
+    make_user(core, "bob")
+    record(core, usage_report("bob", "pattern"))
+    copied = "account, kind, slice, stored_at_us, event_at_us, product, meter, segment_start_us, quantity, overage,"
+    copied += " charged_nanos, metadata, sent, answer"
+    with psycopg.connect(postgres_url) as rival:
+        rival.execute(
+            f"INSERT INTO operations (idempotency_key, client, {copied})"
+            f" SELECT 'contested', client, {copied} FROM operations WHERE idempotency_key = 'pattern'"
+        )
+        report = usage_report("ann", "contested")
+        ticket = core.journal.submit([usage_command(core, report)], time.monotonic() + 30)
+        _wait_for_a_waiter(postgres_url)
+        if rival_commits:
+            rival.commit()
+        else:
+            rival.rollback()
+    (outcome,) = ticket.wait()
+
+    if rival_commits:
+        assert isinstance(outcome, IdempotencyKeyReused)
+        assert outcome.metadata["field"] == "subject"
+    else:
+        assert isinstance(outcome, Settled)
+        assert not outcome.replayed
+
+
+def test_one_key_for_two_accounts_is_stored_for_one_of_them(cores: list[Core], database_url: str) -> None:
+    make_user(cores[0], "bob")
+
+    def attempt(core: Core, user_id: str, key: str) -> object:
+        try:
+            return record(core, usage_report(user_id, key, meter="api_calls")).replayed
+        except TollhouseError as refusal:
+            return (type(refusal), refusal.metadata["field"])
+
+    for race in range(10):
+        tasks = [
+            lambda core=core, user_id=user_id: attempt(core, user_id, f"race-{race}")  # type: ignore[misc] # noqa: B023
+            for core, user_id in [(cores[0], "ann"), (cores[-1], "bob")]
+        ]
+        assert sorted(map(str, _at_once(tasks))) == sorted(map(str, [False, (IdempotencyKeyReused, "subject")]))
+
+    assert len(keys(database_url)) == 10
+    assert broken_rules(database_url) == {}
+
+
+class SerializableEngine(PostgresEngine):
+    """PostgreSQL at the strictest isolation, where collisions are errors and not waits."""
+
+
+@pytest.fixture
+def serializable_cores(postgres_url: str, make_core: CoreMaker, monkeypatch: pytest.MonkeyPatch) -> list[Core]:
+    """Two processes whose every transaction is SERIALIZABLE, as on a distributed database."""
+    monkeypatch.setattr("tollhoused.store.postgres.BEGIN_WRITING", "BEGIN ISOLATION LEVEL SERIALIZABLE")
+    execute(postgres_url, "ALTER DATABASE " + postgres_url.rsplit("/", 1)[1].partition("?")[0] + " RESET ALL")
+    del store_module
+    return [make_core(postgres_url), make_core(postgres_url)]

@@ -1,0 +1,135 @@
+"""The server itself: where it listens, how it ends, what it refuses before any method."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from tests.rpc.methods import METHODS
+from tests.support.door import TIMEOUT_SECONDS, Door, ServerMaker, refusal, usage
+from tests.support.house import CoreMaker
+from tollhoused.rpc.server import AddressError, GrpcServer, check_loopback
+from tollhoused.settings import SettingsError
+from tollhoused.usecases import usage as usage_cases
+from tollhoused.usecases.core import Core
+
+
+@pytest.fixture
+def core(sqlite_url: str, make_core: CoreMaker) -> Core:
+    return make_core(sqlite_url)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:50051", "127.0.0.7:1", "[::1]:50051", "localhost:0"])
+def test_addresses_of_this_machine_alone_are_accepted(address: str) -> None:
+    check_loopback(address)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:50051", "[::]:50051", "192.0.2.1:50051", "example.test:50051", "[::2]:1"])
+def test_an_address_that_others_can_reach_is_refused(core: Core, address: str) -> None:
+    server = GrpcServer(core)
+    with pytest.raises(AddressError, match="other machines"):
+        server.start(address)
+
+
+@pytest.mark.parametrize("address", ["", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "::1:50051", "unix:/tmp/x"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(SettingsError, match="listen"):
+        check_loopback(address)
+
+
+def test_a_port_has_one_owner(core: Core, door: Door) -> None:
+    with pytest.raises(AddressError, match=f"cannot listen on {door.address}"):
+        GrpcServer(core).start(door.address)
+
+    door.make_user("anna")
+
+
+def test_a_method_that_does_not_exist_is_unimplemented(door: Door) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        door.raw("/tollhouse.v1.UsageService/Nothing")(b"", timeout=TIMEOUT_SECONDS)
+
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_message_of_more_than_four_mebibytes_is_refused(door: Door) -> None:
+    found = refusal(door.raw("/tollhouse.v1.UsageService/RecordUsage"), b"\0" * (4 * 1024 * 1024 + 1))
+
+    assert found.code == "RESOURCE_EXHAUSTED"
+
+
+def test_reflection_shows_the_contract_when_it_is_wanted(core: Core, serve: ServerMaker) -> None:
+    _, door = serve(core, reflection=True)
+
+    shown = ProtoReflectionDescriptorDatabase(door.channel)
+
+    ours = {method.path.split("/")[1] for method in METHODS}
+    assert set(shown.get_services()) == ours | {
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
+
+
+def test_reflection_is_not_there_by_default(door: Door) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        ProtoReflectionDescriptorDatabase(door.channel).get_services()
+
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_drain_tells_health_first_and_finishes_what_is_under_way(
+    core: Core, serve: ServerMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, door = serve(core)
+    door.make_user("anna")
+    arrived, allowed = threading.Event(), threading.Event()
+    record = usage_cases.record
+
+    def stall(*arguments: object) -> object:
+        arrived.set()
+        allowed.wait(TIMEOUT_SECONDS)
+        return record(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(usage_cases, "record", stall)
+    watch = door.watch()
+    assert next(watch).status == HealthCheckResponse.SERVING
+    under_way = door.usage.RecordUsage.future(usage("anna", "call-1"), timeout=TIMEOUT_SECONDS)
+    assert arrived.wait(TIMEOUT_SECONDS)
+
+    with ThreadPoolExecutor(1) as drainer:
+        drained = drainer.submit(server.drain, TIMEOUT_SECONDS, notice_seconds=1.0)
+        assert next(watch).status == HealthCheckResponse.NOT_SERVING
+        late = door.make_user("bert")
+        assert list(watch) == []  # its end: from here on the server takes no more
+        server.health.report(True)
+        allowed.set()
+        drained.result(TIMEOUT_SECONDS)
+
+    assert late.created
+    assert under_way.result().new_usage == 1
+    assert refusal(door.usage.RecordUsage, usage("anna", "call-2"), timeout=1).code == "UNAVAILABLE"
+
+
+def test_a_drain_cancels_what_does_not_end_in_time(
+    core: Core, serve: ServerMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, door = serve(core)
+    arrived, allowed = threading.Event(), threading.Event()
+
+    def stall(*_: object) -> None:
+        arrived.set()
+        allowed.wait(TIMEOUT_SECONDS)
+
+    monkeypatch.setattr(usage_cases, "record", stall)
+    under_way = door.usage.RecordUsage.future(usage("anna", "call-1"), timeout=TIMEOUT_SECONDS)
+    assert arrived.wait(TIMEOUT_SECONDS)
+    begun = time.monotonic()
+
+    server.drain(grace_seconds=0.2, notice_seconds=0)
+
+    assert time.monotonic() - begun < 5
+    assert under_way.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
+    allowed.set()
