@@ -30,6 +30,10 @@ class InvalidArgument(TollhouseError):
     """The request is malformed whatever the state: correct it before sending it again."""
 
 
+class Unauthenticated(TollhouseError):
+    """Who calls is not known."""
+
+
 class PermissionDenied(TollhouseError):
     """The caller is known and may not do this."""
 
@@ -87,6 +91,48 @@ class UndecodableRequest(InvalidArgument):
     reason = "UNDECODABLE_REQUEST"
 
 
+class KeyMissing(Unauthenticated):
+    """The call carries no API key."""
+
+    reason = "KEY_MISSING"
+
+
+class KeyInvalid(Unauthenticated):
+    """The API key is malformed, unknown, or its secret is wrong: one answer for all."""
+
+    reason = "KEY_INVALID"
+
+
+class KeyExpired(Unauthenticated):
+    """The API key's time is over."""
+
+    reason = "KEY_EXPIRED"
+
+
+class KeyRevoked(Unauthenticated):
+    """The API key was revoked."""
+
+    reason = "KEY_REVOKED"
+
+
+class KeyOfOtherEnvironment(Unauthenticated):
+    """A key of the live environment at a test deployment, or the other way round."""
+
+    reason = "KEY_OF_OTHER_ENVIRONMENT"
+
+
+class ScopeMissing(PermissionDenied):
+    """The key lacks the scope that the call takes."""
+
+    reason = "SCOPE_MISSING"
+
+
+class ProductNotAllowed(PermissionDenied):
+    """The key does not speak for the product."""
+
+    reason = "PRODUCT_NOT_ALLOWED"
+
+
 class NotAMember(PermissionDenied):
     """The user named is no member of the organization named."""
 
@@ -115,6 +161,18 @@ class OverrideNotFound(NotFound):
     """The account has no override of this id in force or to come."""
 
     reason = "OVERRIDE_NOT_FOUND"
+
+
+class ClientNotFound(NotFound):
+    """No client has this id."""
+
+    reason = "CLIENT_NOT_FOUND"
+
+
+class KeyNotFound(NotFound):
+    """No API key has this id, or it is not live any more where a live one is needed."""
+
+    reason = "KEY_NOT_FOUND"
 
 
 class IdempotencyKeyReused(AlreadyExists):
@@ -165,10 +223,22 @@ class AmountOutOfRange(FailedPrecondition):
     reason = "AMOUNT_OUT_OF_RANGE"
 
 
+class TooManyKeys(FailedPrecondition):
+    """The client has as many live keys as it may have at once."""
+
+    reason = "TOO_MANY_KEYS"
+
+
 class QuotaExceeded(ResourceExhausted):
     """The allowance of a hard-limited meter does not suffice."""
 
     reason = "QUOTA_EXCEEDED"
+
+
+class RateLimited(ResourceExhausted):
+    """The client sends more than its rate; nothing was recorded. Metadata `retry_after_ms` says when to try again."""
+
+    reason = "RATE_LIMITED"
 
 
 class Overloaded(Unavailable):

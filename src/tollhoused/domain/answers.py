@@ -128,6 +128,32 @@ class AccountAnswer(NamedTuple):
     created: bool
 
 
+class ClientAnswer(NamedTuple):
+    """A client that was made."""
+
+    client_id: str
+    name: str
+    created_us: int
+    account_id: str = ""
+    matched_by: str = ""
+
+
+class KeyAnswer(NamedTuple):
+    """An API key as it stood when the answer was made, without its secret, which is stored nowhere."""
+
+    key_id: str
+    client_id: str
+    scopes: tuple[str, ...]
+    products: tuple[str, ...]
+    environment: str
+    may_create: bool
+    created_us: int
+    expires_us: int | None
+    revoked_us: int | None
+    account_id: str = ""
+    matched_by: str = ""
+
+
 class TickAnswer(NamedTuple):
     """The account was brought up to date; nobody asked for it, and it is stored nowhere."""
 
@@ -135,7 +161,16 @@ class TickAnswer(NamedTuple):
     matched_by: str = ""
 
 
-Answer = UsageAnswer | CreditsAnswer | SubscriptionAnswer | OverrideAnswer | AccountAnswer | TickAnswer
+Answer = (
+    UsageAnswer
+    | CreditsAnswer
+    | SubscriptionAnswer
+    | OverrideAnswer
+    | AccountAnswer
+    | ClientAnswer
+    | KeyAnswer
+    | TickAnswer
+)
 
 
 def answer_to_json(answer: Answer) -> str:
@@ -161,6 +196,8 @@ def _grant(values: list[Any]) -> GrantFacts:
 _NESTED: dict[str, Callable[[Any], object]] = {
     "debits": lambda items: tuple(Debit(*item) for item in items),
     "lifted": tuple,
+    "scopes": tuple,
+    "products": tuple,
     "grant": _grant,
     "balance": lambda values: BalanceFacts(*values),
 }
@@ -174,4 +211,8 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "remove_override": OverrideAnswer,
     "upsert_user": AccountAnswer,
     "upsert_organization": AccountAnswer,
+    "create_client": ClientAnswer,
+    "create_key": KeyAnswer,
+    "rotate_key": KeyAnswer,
+    "revoke_key": KeyAnswer,
 }

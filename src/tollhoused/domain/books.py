@@ -26,6 +26,7 @@ from tollhoused.domain.commands import (
     Command,
     GrantCredits,
     RecordUsage,
+    RegistryCommand,
     RemoveOverride,
     SetOverride,
     Tick,
@@ -38,6 +39,7 @@ from tollhoused.domain.commands import (
 from tollhoused.domain.decision import Decision, Rules, apply
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import MatchedBy
+from tollhoused.domain.registry import Registry
 from tollhoused.domain.usage import decide_usage
 from tollhoused.errors import IdempotencyKeyReused, TollhouseError
 
@@ -70,6 +72,20 @@ class Operation(NamedTuple):
         return self.stored_us // HOUR_US
 
 
+class AuditEntry(NamedTuple):
+    """An administrative act: who did what, when, to which account (empty for clients, keys and the catalogue).
+
+    `detail` is JSON of what was sent, personal data only as fingerprints, never a secret.
+    """
+
+    at_us: int
+    client: str
+    idempotency_key: str
+    action: str
+    account_id: str
+    detail: str
+
+
 class Settled(NamedTuple):
     """A command's answer; `replayed` says that it was given before."""
 
@@ -97,7 +113,9 @@ class Books:
     accounts: dict[str, Account]
     operations: dict[tuple[str, str], Operation]
     directory: Directory
+    registry: Registry = field(default_factory=Registry)
     added: list[Operation] = field(default_factory=list)
+    audit: list[AuditEntry] = field(default_factory=list)
 
     def settle(self, command: Command, history: CatalogueHistory, rules: Rules) -> Settled:
         """Settles one command.
@@ -109,6 +127,10 @@ class Books:
             return replayed
         if isinstance(command, (UpsertUser, UpsertOrganization)):
             return self._upsert(command, history)
+        if isinstance(command, RegistryCommand):
+            answer = self.registry.carry_out(command, self.clock_us)
+            self._store(command, command.account_id, answer, self.clock_us)
+            return Settled(answer)
         if isinstance(command, Tick):
             account = self.accounts[command.account_id]
             advance(account, max(self.clock_us, account.as_of_us), history)
@@ -273,6 +295,10 @@ class Books:
         )
         self.operations[command.idempotency_key, command.client] = operation
         self.added.append(operation)
+        if command.audited:
+            self.audit.append(
+                AuditEntry(now_us, command.client, command.idempotency_key, command.kind, account_id, operation.sent)
+            )
 
 
 def decide(account: Account, command: Command, now_us: int, history: CatalogueHistory, rules: Rules) -> Decision:

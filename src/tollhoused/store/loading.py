@@ -6,15 +6,20 @@ from tollhoused.domain.account import NEVER_US, Account, Segment
 from tollhoused.domain.books import Books
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Subject
+from tollhoused.domain.registry import Registry
 from tollhoused.store.dialect import Query, Rows, Write
 from tollhoused.store.rows import (
     Row,
     account_from_row,
+    client_from_row,
+    client_row,
     counter_from_row,
     counter_row,
     entry_row,
     grant_from_row,
     grant_row,
+    key_from_row,
+    key_row,
     moving_columns,
     new_account_row,
     operation_from_row,
@@ -49,6 +54,7 @@ def load(session: Session, statements: Statements, wanted: Wanted, clock: Callab
         ("grants", statements.grants, since),
         ("operations", statements.operations, list(wanted.keys)),
         *_directory_plan(statements, wanted, lock),
+        *_registry_plan(statements, wanted),
         *_whole_plan(statements, [(id_, wanted.accounts[id_]) for id_ in sorted(wanted.whole)]),
     ]
     everything = not lock and wanted.accounts.keys() <= wanted.whole
@@ -62,7 +68,7 @@ def load(session: Session, statements: Statements, wanted: Wanted, clock: Callab
         for id_ in due:
             accounts[id_].whole = True
     operations = {(row[0], row[1]): operation_from_row(row) for row in found.get("operations", ())}
-    return Books(clock_us, accounts, operations, _directory(found))
+    return Books(clock_us, accounts, operations, _directory(found), _registry(found))
 
 
 def load_directory(session: Session, statements: Statements, subjects: set[Subject]) -> Directory:
@@ -76,10 +82,13 @@ def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
     new = [account for account in dirty if account.version == 0]
     known = [account for account in dirty if account.version > 0]
     directory = books.directory
-    plan: list[tuple[Write, list[Row]]] = [
+    plan: list[tuple[Write, Rows]] = [
         (statements.insert_accounts, [new_account_row(account) for account in new]),
         (statements.upsert_users, [user_row(user) for user in directory.changed_users.values()]),
         (statements.insert_organizations, [(item.org_id, item.account_id) for item in directory.new_organizations]),
+        (statements.insert_clients, [client_row(client) for client in books.registry.new_clients]),
+        (statements.upsert_keys, [key_row(key) for key in books.registry.changed_keys.values()]),
+        (statements.insert_audit, books.audit),
         (statements.insert_operations, [operation_row(operation) for operation in books.added]),
         (statements.insert_entries, [entry_row(a.id, entry) for a in dirty for entry in a.changes.entries]),
         (statements.upsert_counters, [counter_row(a.id, a.counters[key]) for a in dirty for key in a.changes.counters]),
@@ -122,6 +131,17 @@ def _directory_plan(statements: Statements, wanted: Wanted, lock: bool) -> list[
         ("users_by_email", by_email, _names(wanted, "email")),
         ("organizations", statements.organizations, _names(wanted, "org_id")),
     ]
+
+
+def _registry_plan(statements: Statements, wanted: Wanted) -> list[tuple[str, Query, Rows]]:
+    names = [(name,) for name in sorted(wanted.registry)]
+    return [("clients", statements.clients, names), ("keys", statements.keys, names)]
+
+
+def _registry(found: dict[str, list[Row]]) -> Registry:
+    keys = [key_from_row(row) for row in found.get("keys", ())]
+    clients = [client_from_row(row) for row in found.get("clients", ())]
+    return Registry({client.id: client for client in clients}, {key.id: key for key in keys})
 
 
 def _names(wanted: Wanted, part: str) -> Rows:

@@ -43,6 +43,11 @@ class Questions:
         self.due_accounts = dialect.query(
             select(t.accounts.c.id).where(due).order_by(t.accounts.c.due_us).limit(_number("size"))
         )
+        self.clients = dialect.query(select(t.clients).order_by(t.clients.c.id))
+        self.keys = dialect.query(select(t.api_keys).order_by(t.api_keys.c.id))
+        self.audit = dialect.query(self._audit())
+        self.deployment = dialect.query(select(t.deployment.c.value).where(t.deployment.c.name == _text("name")))
+        self.add_deployment = dialect.insert(t.deployment)
         self.alive = dialect.query(select(func.count()).select_from(t.catalog_versions))
 
     def _of_account(self, table: Table) -> Select[Any]:
@@ -54,6 +59,24 @@ class Questions:
         still_open = or_(_number("include_closed") == literal_column("1"), row.remaining_nanos > literal_column("0"))
         page = self._of_account(t.grants).where(row.id < _text("before"), still_open)
         return page.order_by(row.id.desc()).limit(_number("size"))
+
+    def _audit(self) -> Select[Any]:
+        """Newest first, in [from_us, to_us), after the cursor (before_us, after_client, after_key)."""
+        row = t.audit_log.c
+        later = or_(
+            row.client > _text("after_client"),
+            and_(row.client == _text("after_client"), row.idempotency_key > _text("after_key")),
+        )
+        return (
+            select(t.audit_log)
+            .where(
+                row.at_us >= _number("from_us"),
+                row.at_us < _number("to_us"),
+                or_(row.at_us < _number("before_us"), and_(row.at_us == _number("before_us"), later)),
+            )
+            .order_by(row.at_us.desc(), row.client, row.idempotency_key)
+            .limit(_number("size"))
+        )
 
     def _usage_events(self, dialect: Dialect) -> Query:
         """Newest first, in the given slices and [from_us, to_us), after the cursor (before_us, after_key,

@@ -37,6 +37,11 @@ class Statements:
         self.organizations = self._named(dialect, t.organizations, "org_id")
         self.users_by_id_locked = self._named(dialect, t.users, "user_id", lock=True)
         self.users_by_email_locked = self._named(dialect, t.users, "email", lock=True)
+        self.clients = self._registry(dialect, t.clients, t.clients.c.id)
+        self.keys = self._registry(dialect, t.api_keys, t.api_keys.c.client)
+        self.insert_clients = dialect.insert(t.clients)
+        self.upsert_keys = dialect.upsert(t.api_keys)
+        self.insert_audit = dialect.insert(t.audit_log)
         self.insert_accounts = dialect.insert(t.accounts)
         self.insert_operations = dialect.insert(t.operations)
         self.insert_entries = dialect.insert(t.ledger_entries)
@@ -100,6 +105,14 @@ class Statements:
             t.operations.c.idempotency_key == wanted.c.idempotency_key, t.operations.c.client == wanted.c.client
         )
         return dialect.query(select(t.operations).select_from(wanted).join(t.operations, same_key), KEYS)
+
+    def _registry(self, dialect: Dialect, table: Table, client: ColumnElement[str]) -> Query:
+        """Rows of the clients that are named by their own ids or by one of their keys' ids; locked, since they change."""
+        wanted = dialect.relation(NAMES)
+        named = t.api_keys.alias("named")
+        owners = select(named.c.client).join(wanted, named.c.id == wanted.c.name)
+        statement = select(table).where(or_(client.in_(select(wanted.c.name)), client.in_(owners))).order_by(table.c.id)
+        return dialect.query(statement.with_for_update(of=table) if dialect.locks_rows else statement, NAMES)
 
     def _named(self, dialect: Dialect, table: Table, column: str, lock: bool = False) -> Query:
         """Directory entries by one of their names; locked where the batch may change them."""

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from tollhoused.domain.account import HOUR_US, Account, Grant, LedgerEntry, Subscription
-from tollhoused.domain.books import Books, Operation
+from tollhoused.domain.books import AuditEntry, Books, Operation
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Organization, Subject, User
+from tollhoused.domain.keys import Client, Key
 from tollhoused.domain.terms import Override
 from tollhoused.store import rows
 from tollhoused.store.dialect import Query, Rows
@@ -23,6 +24,7 @@ from tollhoused.store.statements import Statements
 from tollhoused.store.wanted import Wanted
 
 SQLITE_PREFIX = "sqlite:///"
+ENVIRONMENT = "environment"
 
 T = TypeVar("T")
 
@@ -150,6 +152,38 @@ class Store:
         """Stores a version; raises StoreFault COLLISION when the number is taken."""
         with self.engine.writing() as session:
             session.commit([(self._questions.add_catalogue, [(version, now_us, toml, sha256)])])
+
+    def clients(self) -> list[Client]:
+        """Every client, by id."""
+        return [rows.client_from_row(row) for row in self._ask(self._questions.clients)]
+
+    def api_keys(self) -> list[Key]:
+        """Every API key that was ever made, by id."""
+        return [rows.key_from_row(row) for row in self._ask(self._questions.keys)]
+
+    def audit(self, from_us: int, to_us: int, before: tuple[int, str, str] | None, size: int) -> list[AuditEntry]:
+        """A page of administrative acts in [from_us, to_us), newest first, after the cursor `before`."""
+        before_us, after_client, after_key = before or (to_us, "", "")
+        found = self._ask(
+            self._questions.audit,
+            from_us=from_us,
+            to_us=to_us,
+            before_us=before_us,
+            after_client=after_client,
+            after_key=after_key,
+            size=size,
+        )
+        return [AuditEntry(*row) for row in found]
+
+    def environment(self) -> str | None:
+        """The environment that this database serves, once it is known."""
+        found = self._ask(self._questions.deployment, name=ENVIRONMENT)
+        return found[0][0] if found else None
+
+    def set_environment(self, environment: str) -> None:
+        """Settles the environment for ever; raises StoreFault COLLISION when another process was quicker."""
+        with self.engine.writing() as session:
+            session.commit([(self._questions.add_deployment, [(ENVIRONMENT, environment)])])
 
     def durability_problems(self) -> list[str]:
         """What could lose committed rows, and how to mend it; none when all is well."""

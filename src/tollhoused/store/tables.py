@@ -252,3 +252,53 @@ ledger_entries = Table(
     check("seq", "seq >= 1"),
     check("amount", "amount_nanos <> 0"),
 )
+
+clients = Table(
+    "clients",
+    metadata,
+    text("id"),
+    text("name"),
+    number("created_us"),
+    PrimaryKeyConstraint("id"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    text("client"),
+    text("id"),
+    text("secret_sha256"),
+    text("scopes"),
+    text("products"),
+    text("environment"),
+    number("may_create"),
+    number("created_us"),
+    maybe_number("expires_us"),
+    maybe_number("revoked_us"),
+    maybe_number("last_used_us"),
+    PrimaryKeyConstraint("id"),
+    ForeignKeyConstraint(["client"], ["clients.id"]),
+    check("environment", "environment IN ('test', 'live')"),
+    check("may_create", "may_create IN (0, 1)"),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    number("at_us"),
+    text("client"),
+    text("idempotency_key"),
+    text("action"),
+    text("account"),
+    text("detail"),
+    PrimaryKeyConstraint("at_us", "client", "idempotency_key"),
+)
+
+deployment = Table(
+    "deployment",
+    metadata,
+    text("name"),
+    text("value"),
+    PrimaryKeyConstraint("name"),
+)
+"""What holds for the whole database, such as the environment that it serves."""

@@ -4,7 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tollhoused.domain.account import NEVER_US
-from tollhoused.domain.commands import Command, RecordUsage, Tick, UpsertOrganization, UpsertUser
+from tollhoused.domain.commands import (
+    Command,
+    RecordUsage,
+    RegistryCommand,
+    Tick,
+    UpsertOrganization,
+    UpsertUser,
+)
 from tollhoused.domain.identity import Subject
 
 
@@ -13,7 +20,8 @@ class Wanted:
     """Accounts with the earliest event time asked of each, counters by (account, meter), operations by (key, client).
 
     `whole` accounts are loaded with every counter of their open segment, every subscription and every override.
-    `upserts` says that directory entries will change and must be locked.
+    `registry` names clients and keys
+    by their ids. `upserts` says that directory entries will change and must be locked.
     """
 
     accounts: dict[str, int] = field(default_factory=dict)
@@ -21,6 +29,7 @@ class Wanted:
     whole: set[str] = field(default_factory=set)
     keys: set[tuple[str, str]] = field(default_factory=set)
     subjects: set[Subject] = field(default_factory=set)
+    registry: set[str] = field(default_factory=set)
     upserts: bool = False
 
 
@@ -30,6 +39,9 @@ def wanted_by(commands: Iterable[Command]) -> Wanted:
     for command in commands:
         if command.idempotency_key:
             wanted.keys.add((command.idempotency_key, command.client))
+        if isinstance(command, RegistryCommand):
+            wanted.registry.update(command.names())
+            continue
         if isinstance(command, UpsertUser | UpsertOrganization):
             wanted.upserts = True
             wanted.subjects.add(command.subject)

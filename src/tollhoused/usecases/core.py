@@ -16,6 +16,7 @@ from tollhoused.domain.decision import Rules
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Match, Subject
 from tollhoused.domain.instants import DAY_US
+from tollhoused.domain.keys import Environment
 from tollhoused.errors import Contention, StoreUnavailable, TollhouseError
 from tollhoused.journal.journal import Journal
 from tollhoused.journal.preview import preview
@@ -36,10 +37,15 @@ ATTEMPTS_MAX = 4
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who calls, and until when the answer is of use (in the seconds of `time.monotonic`)."""
+    """Who calls, and until when the answer is of use (in the seconds of `time.monotonic`).
+
+    `products` are those that the caller may speak for, none for any; `may_create` lets it ask for accounts to be made.
+    """
 
     client: str
     deadline: float
+    products: frozenset[str] = frozenset()
+    may_create: bool = True
 
 
 class Matches:
@@ -86,6 +92,8 @@ class Core:
     journal: Journal
     clock: Callable[[], int]
     new_id: Callable[[str], str]
+    new_secret: Callable[[], bytes]
+    environment: Environment
     rules: Rules
     matches: Matches = field(default_factory=Matches)
 

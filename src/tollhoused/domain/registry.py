@@ -1,0 +1,124 @@
+"""Clients and their keys, as far as a batch touches them: who is made, what is rotated, what is revoked."""
+
+from dataclasses import dataclass, field, replace
+
+from tollhoused.domain.answers import Answer, ClientAnswer, KeyAnswer, TickAnswer
+from tollhoused.domain.commands import CreateClient, CreateKey, RegistryCommand, RevokeKey, RotateKey, TouchKeys
+from tollhoused.domain.keys import Client, Key
+from tollhoused.errors import ClientNotFound, InvalidField, KeyNotFound, TooManyKeys
+
+LIVE_KEYS_MAX = 2
+"""At once per client: the old one and the new one of a rotation."""
+
+
+@dataclass(slots=True)
+class Registry:
+    """Clients by id, keys by id: complete for the clients that the batch names."""
+
+    clients: dict[str, Client] = field(default_factory=dict)
+    keys: dict[str, Key] = field(default_factory=dict)
+    new_clients: list[Client] = field(default_factory=list)
+    changed_keys: dict[str, Key] = field(default_factory=dict)
+
+    def carry_out(self, command: RegistryCommand, now_us: int) -> Answer:
+        """Carries out one command. Raises its refusal before anything has changed."""
+        match command:
+            case CreateClient():
+                return self._create_client(command, now_us)
+            case CreateKey():
+                return self._create_key(command, now_us)
+            case RotateKey():
+                return self._rotate(command, now_us)
+            case RevokeKey():
+                return self._revoke(command, now_us)
+            case TouchKeys():
+                return self._touch(command)
+        raise AssertionError(command.kind)
+
+    def _create_client(self, command: CreateClient, now_us: int) -> ClientAnswer:
+        if command.owner in self.clients:
+            raise InvalidField("client_id", f"{command.owner!r} exists already")
+        client = Client(command.owner, command.name, now_us)
+        self.clients[client.id] = client
+        self.new_clients.append(client)
+        return ClientAnswer(client_id=client.id, name=client.name, created_us=now_us)
+
+    def _create_key(self, command: CreateKey, now_us: int) -> KeyAnswer:
+        if command.owner not in self.clients:
+            raise ClientNotFound("no client has this id", client_id=command.owner)
+        if command.expires_us is not None and command.expires_us <= now_us:
+            raise InvalidField("expire_time", "must be later than now")
+        self._check_room(command.owner, now_us)
+        key = Key(
+            id=command.key_id,
+            client=command.owner,
+            secret_sha256=command.secret_sha256,
+            scopes=command.scopes,
+            products=command.products,
+            environment=command.environment,
+            may_create=command.may_create,
+            created_us=now_us,
+            expires_us=command.expires_us,
+            revoked_us=None,
+        )
+        return self._put(key)
+
+    def _rotate(self, command: RotateKey, now_us: int) -> KeyAnswer:
+        """A second key with the same rights; the old one goes on for the overlap."""
+        old = self._live(command.key_id, now_us)
+        self._check_room(old.client, now_us)
+        ends_us = now_us + command.overlap_us
+        self._put(replace(old, expires_us=ends_us if old.expires_us is None else min(old.expires_us, ends_us)))
+        return self._put(
+            replace(
+                old,
+                id=command.new_key_id,
+                secret_sha256=command.secret_sha256,
+                created_us=now_us,
+                last_used_us=None,
+            )
+        )
+
+    def _revoke(self, command: RevokeKey, now_us: int) -> KeyAnswer:
+        key = self.keys.get(command.key_id)
+        if key is None:
+            raise KeyNotFound("no key has this id", key_id=command.key_id)
+        return self._put(key if key.revoked_us is not None else replace(key, revoked_us=now_us))
+
+    def _touch(self, command: TouchKeys) -> TickAnswer:
+        for key_id, used_us in command.used_us.items():
+            key = self.keys.get(key_id)
+            if key and (key.last_used_us or 0) < used_us:
+                self._put(replace(key, last_used_us=used_us))
+        return TickAnswer("")
+
+    def _live(self, key_id: str, now_us: int) -> Key:
+        key = self.keys.get(key_id)
+        if key is None or not key.live(now_us):
+            raise KeyNotFound("no live key has this id", key_id=key_id)
+        return key
+
+    def _check_room(self, client: str, now_us: int) -> None:
+        live = sum(key.client == client and key.live(now_us) for key in self.keys.values())
+        if live >= LIVE_KEYS_MAX:
+            raise TooManyKeys(f"the client has {live} live keys; revoke one first", client_id=client)
+
+    def _put(self, key: Key) -> KeyAnswer:
+        self.keys[key.id] = key
+        self.changed_keys[key.id] = key
+        return key_answer(key)
+
+
+def key_answer(key: Key) -> KeyAnswer:
+    """A key as answers show it: everything but the secret."""
+    return KeyAnswer(
+        key_id=key.id,
+        client_id=key.client,
+        scopes=tuple(sorted(key.scopes)),
+        products=tuple(sorted(key.products)),
+        environment=key.environment.value,
+        may_create=key.may_create,
+        created_us=key.created_us,
+        expires_us=key.expires_us,
+        revoked_us=key.revoked_us,
+    )
