@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from tollhouse.v1 import account_service_pb2 as _account_service_pb2
+from tollhouse.v1 import admin_service_pb2 as _admin_service_pb2
 from tollhouse.v1 import common_pb2 as _common_pb2
 from tollhouse.v1 import credits_service_pb2 as _credits_service_pb2
 from tollhouse.v1 import error_reason_pb2 as _error_reason_pb2
@@ -27,6 +28,10 @@ class OperationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OPERATION_KIND_UNASSIGN_PLAN: _ClassVar[OperationKind]
     OPERATION_KIND_SET_OVERRIDE: _ClassVar[OperationKind]
     OPERATION_KIND_REMOVE_OVERRIDE: _ClassVar[OperationKind]
+    OPERATION_KIND_CREATE_CLIENT: _ClassVar[OperationKind]
+    OPERATION_KIND_CREATE_KEY: _ClassVar[OperationKind]
+    OPERATION_KIND_ROTATE_KEY: _ClassVar[OperationKind]
+    OPERATION_KIND_REVOKE_KEY: _ClassVar[OperationKind]
 OPERATION_KIND_UNSPECIFIED: OperationKind
 OPERATION_KIND_RECORD_USAGE: OperationKind
 OPERATION_KIND_GRANT_CREDITS: OperationKind
@@ -37,6 +42,10 @@ OPERATION_KIND_ASSIGN_PLAN: OperationKind
 OPERATION_KIND_UNASSIGN_PLAN: OperationKind
 OPERATION_KIND_SET_OVERRIDE: OperationKind
 OPERATION_KIND_REMOVE_OVERRIDE: OperationKind
+OPERATION_KIND_CREATE_CLIENT: OperationKind
+OPERATION_KIND_CREATE_KEY: OperationKind
+OPERATION_KIND_ROTATE_KEY: OperationKind
+OPERATION_KIND_REVOKE_KEY: OperationKind
 
 class RecordUsageRequest(_message.Message):
     __slots__ = ("subject", "product", "meter", "quantity", "event_time", "enforcement", "metadata", "idempotency_key", "validate_only")
@@ -236,7 +245,7 @@ class GetOperationResponse(_message.Message):
     def __init__(self, operation: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
 
 class Operation(_message.Message):
-    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override")
+    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override", "create_client", "create_key", "rotate_key", "revoke_key")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -257,6 +266,10 @@ class Operation(_message.Message):
     UNASSIGN_PLAN_FIELD_NUMBER: _ClassVar[int]
     SET_OVERRIDE_FIELD_NUMBER: _ClassVar[int]
     REMOVE_OVERRIDE_FIELD_NUMBER: _ClassVar[int]
+    CREATE_CLIENT_FIELD_NUMBER: _ClassVar[int]
+    CREATE_KEY_FIELD_NUMBER: _ClassVar[int]
+    ROTATE_KEY_FIELD_NUMBER: _ClassVar[int]
+    REVOKE_KEY_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     kind: OperationKind
     account_id: str
@@ -277,4 +290,8 @@ class Operation(_message.Message):
     unassign_plan: _subscription_service_pb2.UnassignPlanResponse
     set_override: _subscription_service_pb2.SetOverrideResponse
     remove_override: _subscription_service_pb2.RemoveOverrideResponse
-    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ...) -> None: ...
+    create_client: _admin_service_pb2.CreateClientResponse
+    create_key: _admin_service_pb2.CreateKeyResponse
+    rotate_key: _admin_service_pb2.RotateKeyResponse
+    revoke_key: _admin_service_pb2.RevokeKeyResponse
+    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ..., create_client: _Optional[_Union[_admin_service_pb2.CreateClientResponse, _Mapping]] = ..., create_key: _Optional[_Union[_admin_service_pb2.CreateKeyResponse, _Mapping]] = ..., rotate_key: _Optional[_Union[_admin_service_pb2.RotateKeyResponse, _Mapping]] = ..., revoke_key: _Optional[_Union[_admin_service_pb2.RevokeKeyResponse, _Mapping]] = ...) -> None: ...

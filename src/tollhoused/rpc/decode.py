@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from tollhouse.v1 import admin_service_pb2 as admin_pb
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import credits_service_pb2 as credits_pb
 from tollhouse.v1 import entitlement_service_pb2 as entitlement_pb
@@ -67,7 +68,8 @@ def given_instant(request: Message, field: str) -> int | None:
 
 
 def time_range(
-    request: usage_pb.ListUsageEventsRequest | credits_pb.ListLedgerEntriesRequest, now_us: int
+    request: usage_pb.ListUsageEventsRequest | credits_pb.ListLedgerEntriesRequest | admin_pb.ListAuditEntriesRequest,
+    now_us: int,
 ) -> pages.TimeRange:
     """The stretch of time that a list is about."""
     return pages.time_range(given_instant(request, "start_time"), given_instant(request, "end_time"), now_us)

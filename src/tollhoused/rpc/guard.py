@@ -12,7 +12,9 @@ from typing import NoReturn, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import DecodeError, Message
 
+from tollhoused.domain.keys import Scope
 from tollhoused.errors import UndecodableRequest
+from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.status import Faults, status_of
 from tollhoused.usecases.core import Call
 
@@ -21,9 +23,6 @@ Context = grpc.ServicerContext
 # In quotes: gRPC's own class is generic in its type stubs only.
 Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 Send = Callable[[Message | None], None]
-
-LOCAL_CLIENT = "local"
-"""The owner of every idempotency key while the door is open to this machine only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +45,25 @@ NO_DEADLINE_SECONDS = 1e12
 class Guard:
     """Makes handlers for the server out of methods that know messages and declared errors only."""
 
-    def __init__(self, faults: Faults, deadlines: Deadlines) -> None:
+    def __init__(self, faults: Faults, deadlines: Deadlines, doorkeeper: Doorkeeper) -> None:
         self._faults = faults
         self._deadlines = deadlines
+        self._doorkeeper = doorkeeper
 
-    def call(self, request_type: type[Q], method: Callable[[Q, Call], Message]) -> Handler:
-        """A method of ours: who calls and until when stands in its Call."""
-        deadlines = self._deadlines
+    def call(self, request_type: type[Q], scope: Scope, method: Callable[[Q, Call], Message]) -> Handler:
+        """A method of ours: who calls and until when stands in its Call. Who may not call is not even read."""
+        deadlines, admit, decode = self._deadlines, self._doorkeeper.admit, request_type.FromString
 
-        def run(request: Q, context: Context) -> Message:
-            return method(request, Call(LOCAL_CLIENT, time.monotonic() + deadlines.seconds(context.time_remaining())))
+        def guarded(data: bytes, context: Context) -> bytes:
+            try:
+                caller = admit(context.invocation_metadata(), scope)
+                deadline = time.monotonic() + deadlines.seconds(context.time_remaining())
+                call = Call(caller.client, deadline, caller.products, caller.may_create)
+                return method(_decoded(decode, data), call).SerializeToString()
+            except Exception as error:
+                self._end(context, error)
 
-        return self.answering(request_type, run)
+        return grpc.unary_unary_rpc_method_handler(guarded)
 
     def answering(
         self, request_type: type[Q], method: Callable[[Q, Context], Message], pool: ThreadPoolExecutor | None = None

@@ -11,13 +11,17 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION_SERVICE
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 from tollhouse.v1 import account_service_pb2 as account_pb
+from tollhouse.v1 import admin_service_pb2 as admin_pb
 from tollhouse.v1 import credits_service_pb2 as credits_pb
 from tollhouse.v1 import entitlement_service_pb2 as entitlement_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
+from tollhoused.rpc.access import SCOPES
 from tollhoused.rpc.accounts import AccountServicer
+from tollhoused.rpc.admin import AdminServicer
 from tollhoused.rpc.credits import CreditsServicer
+from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.entitlements import EntitlementServicer
 from tollhoused.rpc.guard import Deadlines, Guard
 from tollhoused.rpc.health import HEALTH_SERVICE, HealthKeeper
@@ -26,6 +30,7 @@ from tollhoused.rpc.subscriptions import SubscriptionServicer
 from tollhoused.rpc.usage import UsageServicer
 from tollhoused.settings import parse_address
 from tollhoused.usecases.core import Core
+from tollhoused.usecases.keyring import Keyring
 
 CALL_THREADS_MAX = 256
 """Calls under way at once. Most of them only wait for the journal, and waiting is cheap."""
@@ -55,13 +60,15 @@ class AddressError(Exception):
 class GrpcServer:
     """The door over one Core. Health says NOT_SERVING until somebody reports otherwise."""
 
-    def __init__(self, core: Core, *, reflection: bool = False, deadlines: Deadlines | None = None) -> None:
+    def __init__(
+        self, core: Core, keyring: Keyring | None, *, reflection: bool = False, deadlines: Deadlines | None = None
+    ) -> None:
         self.health = HealthKeeper()
         self._calls = ThreadPoolExecutor(CALL_THREADS_MAX, thread_name_prefix="call")
         self._small = ThreadPoolExecutor(SMALL_THREADS, thread_name_prefix="small")
         self._server = grpc.server(self._calls, options=OPTIONS)
         faults = Faults(core.new_id)
-        guard = Guard(faults, deadlines or Deadlines())
+        guard = Guard(faults, deadlines or Deadlines(), Doorkeeper(keyring))
         services = [
             self._add(guard, usage_pb.DESCRIPTOR.services_by_name["UsageService"], UsageServicer(core, faults)),
             self._add(
@@ -76,6 +83,7 @@ class GrpcServer:
                 subscription_pb.DESCRIPTOR.services_by_name["SubscriptionService"],
                 SubscriptionServicer(core),
             ),
+            self._add(guard, admin_pb.DESCRIPTOR.services_by_name["AdminService"], AdminServicer(core)),
         ]
         self._server.add_generic_rpc_handlers([self.health.handler(guard, self._small)])
         if reflection:
@@ -109,7 +117,11 @@ class GrpcServer:
     def _add(self, guard: Guard, service: ServiceDescriptor, servicer: object) -> str:
         """Registers a service; its servicer has methods by the same names. Returns the service's full name."""
         methods = {
-            method.name: guard.call(GetMessageClass(method.input_type), getattr(servicer, method.name))
+            method.name: guard.call(
+                GetMessageClass(method.input_type),
+                SCOPES[f"{service.full_name}/{method.name}"],
+                getattr(servicer, method.name),
+            )
             for method in service.methods
         }
         self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service.full_name, methods)])

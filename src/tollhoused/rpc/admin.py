@@ -1,0 +1,104 @@
+"""AdminService: clients, their keys, and the log of administrative acts."""
+
+from collections.abc import Mapping
+
+from tollhouse.v1 import admin_service_pb2 as pb
+
+from tollhoused.domain.keys import Scope
+from tollhoused.rpc import answers, decode, encode
+from tollhoused.usecases import pages, registry
+from tollhoused.usecases.core import Call, Core
+
+SCOPES: Mapping[int, Scope] = {
+    pb.SCOPE_ENTITLEMENTS_READ: Scope.ENTITLEMENTS_READ,
+    pb.SCOPE_USAGE_WRITE: Scope.USAGE_WRITE,
+    pb.SCOPE_CREDITS_WRITE: Scope.CREDITS_WRITE,
+    pb.SCOPE_ADMIN: Scope.ADMIN,
+}
+
+
+class AdminServicer:
+    """The methods of the service."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def CreateClient(self, request: pb.CreateClientRequest, call: Call) -> pb.CreateClientResponse:
+        settled = registry.create_client(
+            self._core,
+            call,
+            client_id=request.client_id,
+            name=request.name,
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        return answers.create_client(settled.answer, settled.replayed)
+
+    def ListClients(self, request: pb.ListClientsRequest, call: Call) -> pb.ListClientsResponse:
+        found = registry.list_clients(self._core)
+        return pb.ListClientsResponse(clients=[answers.client(item.id, item.name, item.created_us) for item in found])
+
+    def CreateKey(self, request: pb.CreateKeyRequest, call: Call) -> pb.CreateKeyResponse:
+        made = registry.create_key(
+            self._core,
+            call,
+            client_id=request.client_id,
+            scopes=[decode.known(f"scopes[{index}]", SCOPES, scope) for index, scope in enumerate(request.scopes)],
+            products=list(request.products),
+            may_create=request.may_create,
+            expires_us=decode.given_instant(request, "expire_time"),
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        response = answers.create_key(made.answer, made.replayed)
+        response.text = made.text
+        return response
+
+    def ListKeys(self, request: pb.ListKeysRequest, call: Call) -> pb.ListKeysResponse:
+        found = registry.list_keys(self._core, request.client_id)
+        return pb.ListKeysResponse(keys=[answers.listed_key(key) for key in found])
+
+    def RotateKey(self, request: pb.RotateKeyRequest, call: Call) -> pb.RotateKeyResponse:
+        made = registry.rotate_key(
+            self._core,
+            call,
+            key_id=request.key_id,
+            overlap_seconds=request.overlap.seconds if request.HasField("overlap") else None,
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        response = answers.rotate_key(made.answer, made.replayed)
+        response.text = made.text
+        return response
+
+    def RevokeKey(self, request: pb.RevokeKeyRequest, call: Call) -> pb.RevokeKeyResponse:
+        settled = registry.revoke_key(
+            self._core,
+            call,
+            key_id=request.key_id,
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        return answers.revoke_key(settled.answer, settled.replayed)
+
+    def ListAuditEntries(self, request: pb.ListAuditEntriesRequest, call: Call) -> pb.ListAuditEntriesResponse:
+        entries, token = registry.list_audit(
+            self._core,
+            decode.time_range(request, self._core.clock()),
+            pages.page_size(request.page_size),
+            request.page_token,
+        )
+        return pb.ListAuditEntriesResponse(
+            entries=[
+                pb.AuditEntry(
+                    record_time=encode.timestamp(entry.at_us),
+                    client_id=entry.client,
+                    idempotency_key=entry.idempotency_key,
+                    action=entry.action,
+                    account_id=entry.account_id,
+                    detail=entry.detail,
+                )
+                for entry in entries
+            ],
+            next_page_token=token,
+        )

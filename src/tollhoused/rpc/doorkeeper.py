@@ -1,0 +1,50 @@
+"""Who calls, and whether this call is theirs to make: answered from memory, before the request is read."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from tollhoused.domain.keys import Scope
+from tollhoused.errors import ScopeMissing
+from tollhoused.usecases.keyring import Keyring
+
+LOCAL_CLIENT = "local"
+"""The owner of every idempotency key while the door is open to this machine without keys."""
+
+BEARER = "bearer "
+
+
+class Caller(NamedTuple):
+    """A client at the door. No products: any product."""
+
+    client: str
+    products: frozenset[str] = frozenset()
+    may_create: bool = True
+
+
+ANYBODY = Caller(LOCAL_CLIENT)
+
+
+class Doorkeeper:
+    """Asks for keys, or lets anybody in where there is no keyring."""
+
+    def __init__(self, keyring: Keyring | None) -> None:
+        self._keyring = keyring
+
+    def admit(self, metadata: Iterable[tuple[str, str | bytes]], scope: Scope) -> Caller:
+        """The caller. Raises the refusals of `Keyring.who`, and ScopeMissing."""
+        if self._keyring is None:
+            return ANYBODY
+        key = self._keyring.who(_key_text(metadata))
+        if not key.allows(scope):
+            raise ScopeMissing(f"this call takes a key with the scope {scope.value}", scope=scope.value)
+        return Caller(key.client, key.products, key.may_create)
+
+
+def _key_text(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    """The key that a call carries, as `authorization: Bearer` or as `x-api-key`; empty where there is none."""
+    for name, value in metadata:
+        if name == "authorization" and isinstance(value, str) and value[: len(BEARER)].lower() == BEARER:
+            return value[len(BEARER) :].strip()
+        if name == "x-api-key" and isinstance(value, str):
+            return value.strip()
+    return ""
