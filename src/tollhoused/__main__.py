@@ -7,6 +7,7 @@ import time
 
 from tollhoused.cli.app import run
 from tollhoused.cli.program import Program
+from tollhoused.domain.keys import SECRET_BYTES
 
 DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 """Base 32 in ascending order, so that text sorts as the numbers do."""
@@ -42,9 +43,14 @@ def _digits(number: int) -> str:
     return "".join(DIGITS[number >> shift & 31] for shift in range(5 * (ID_LENGTH - 1), -1, -5))
 
 
+def new_secret() -> bytes:
+    """256 bits for an API key."""
+    return secrets.token_bytes(SECRET_BYTES)
+
+
 def main() -> None:
     """The command `tollhouse`."""
-    run(sys.argv[1:], Program(clock=wall_clock, new_id=Ids()))
+    run(sys.argv[1:], Program(clock=wall_clock, new_id=Ids(), new_secret=new_secret))
 
 
 if __name__ == "__main__":

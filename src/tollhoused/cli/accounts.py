@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tollhoused.cli.opening import opened_core
+from tollhoused.cli.opening import cli_call, opened_core
 from tollhoused.cli.options import AsJson, DatabaseUrl, Email, OrgId, UserId, settings_from
 from tollhoused.cli.output import instant, instant_json, money, print_facts, print_json, print_line, print_table
 from tollhoused.cli.program import Program
@@ -56,7 +56,7 @@ def show(
     with opened_core(Program.of(context), settings_from(database_url=database_url)) as core:
         subject = forms.subject(user_id, email, org_id)
         view = accounts.get_account(core, subject)
-        meters = entitlements.get_entitlement(core, subject, "").meters
+        meters = entitlements.get_entitlement(core, cli_call(), subject, "").meters
     if as_json:
         print_json(_view_json(view, meters))
     else:

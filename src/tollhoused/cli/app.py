@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tollhoused.cli import accounts, catalog, credits, healthcheck, migrate, provision, serve, usage, verify
+from tollhoused.cli import accounts, catalog, clients, credits, healthcheck, migrate, provision, serve, usage, verify
 from tollhoused.cli.output import complain, print_line
 from tollhoused.cli.program import CommandFailed, Program
 from tollhoused.domain.catalogue import CatalogueError
@@ -43,6 +43,21 @@ GROUPS: list[tuple[str, str, dict[str, Callable[..., None]]]] = [
         "accounts",
         "Find accounts, look at one, make some to try with.",
         {"list": accounts.list_, "show": accounts.show, "provision": provision.provision},
+    ),
+    (
+        "clients",
+        "Programs that call: the owners of API keys.",
+        {"create": clients.create_client, "list": clients.list_clients},
+    ),
+    (
+        "keys",
+        "API keys: make, list, rotate, revoke.",
+        {
+            "create": clients.create_key,
+            "list": clients.list_keys,
+            "rotate": clients.rotate_key,
+            "revoke": clients.revoke_key,
+        },
     ),
     ("credits", "Give credits.", {"grant": credits.grant}),
     ("usage", "Record usage from files.", {"load": usage.load}),

@@ -3,13 +3,16 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from tollhoused.cli.program import CommandFailed, Program
 from tollhoused.domain.decision import Rules
 from tollhoused.domain.instants import DAY_US, SECOND_US
+from tollhoused.domain.keys import Environment
 from tollhoused.journal.journal import Journal, Limits
 from tollhoused.settings import Settings
 from tollhoused.store import schema
+from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store, open_store
 from tollhoused.usecases.core import Call, Core
@@ -45,7 +48,7 @@ def opened_core(program: Program, settings: Settings, *, writes: bool = False) -
             raise CommandFailed("the database has no catalogue: run `tollhouse catalog apply hub`, or another file")
         if writes:
             check_durability(store)
-        core = compose(program, settings, store, shelf)
+        core = compose(program, replace(settings, environment=environment_of(store, settings)), store, shelf)
         if writes:
             core.journal.start()
         try:
@@ -62,7 +65,35 @@ def compose(program: Program, settings: Settings, store: Store, shelf: Catalogue
     )
     limits = Limits(queue_max=settings.queue_max, batch_max=settings.batch_max, linger_seconds=settings.linger_seconds)
     journal = Journal(store, shelf, program.clock, rules, limits)
-    return Core(store, shelf, journal, program.clock, program.new_id, rules)
+    return Core(
+        store,
+        shelf,
+        journal,
+        program.clock,
+        program.new_id,
+        program.new_secret,
+        Environment(settings.environment),
+        rules,
+    )
+
+
+def environment_of(store: Store, settings: Settings) -> str:
+    """The environment that the database serves; one that was never served takes the settings'."""
+    return store.environment() or settings.environment
+
+
+def settle_environment(store: Store, settings: Settings) -> None:
+    """Gives a new database its environment. Raises CommandFailed where it serves the other one."""
+    known = store.environment()
+    if known is None:
+        try:
+            store.set_environment(settings.environment)
+        except StoreFault as failure:
+            if failure.fault is not Fault.COLLISION:
+                raise
+        known = store.environment()  # another server may have been quicker
+    if known != settings.environment:
+        raise CommandFailed(f"this database serves the environment {known}, not {settings.environment}")
 
 
 def cli_call() -> Call:

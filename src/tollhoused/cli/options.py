@@ -25,3 +25,4 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs in
 UserId = Annotated[str, typer.Option("--user-id", help="The account of the user with this id.", show_default=False)]
 Email = Annotated[str, typer.Option("--email", help="The account of the user with this e-mail.", show_default=False)]
 OrgId = Annotated[str, typer.Option("--org-id", help="The account of this organization.", show_default=False)]
+Environment = Annotated[str | None, setting("environment", metavar="test|live")]

@@ -8,10 +8,11 @@ import typer
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The clock (microseconds since the epoch) and the maker of ids (from a prefix)."""
+    """The clock (microseconds since the epoch), the maker of ids (from a prefix), the maker of secrets (32 bytes)."""
 
     clock: Callable[[], int]
     new_id: Callable[[str], str]
+    new_secret: Callable[[], bytes]
 
     @staticmethod
     def of(context: typer.Context) -> "Program":

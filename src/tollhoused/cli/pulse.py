@@ -3,19 +3,22 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from tollhoused.domain.catalogue import CatalogueError
+from tollhoused.domain.commands import Command
 from tollhoused.errors import TollhouseError
 from tollhoused.journal.journal import Ticket
 from tollhoused.store.faults import StoreFault
 from tollhoused.usecases.core import Core
+from tollhoused.usecases.keyring import Keyring
 from tollhoused.usecases.sweeping import sweep
 
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
 SWEEP_SECONDS = 5.0
+TOUCH_SECONDS = 60.0
 SWEEP_DEADLINE_SECONDS = 60.0
 SWEEP_ACCOUNTS_MAX = 500
 """At each sweep; what is left waits for the next, and is right without it."""
@@ -24,9 +27,17 @@ SWEEP_ACCOUNTS_MAX = 500
 class Pulse:
     """A thread that lives as long as the server, whatever the database does."""
 
-    def __init__(self, core: Core, report: Callable[[bool], None], beat_seconds: float = BEAT_SECONDS) -> None:
-        """`report` hears at every beat whether calls can be answered."""
+    def __init__(
+        self,
+        core: Core,
+        keyring: Keyring | None,
+        report: Callable[[bool], None],
+        beat_seconds: float = BEAT_SECONDS,
+    ) -> None:
+        """`report` hears at every beat whether calls can be answered; the keyring is kept fresh where there is one."""
         self._core = core
+        self._keyring = keyring
+        self._touch_at = 0.0
         self._report = report
         self._beat_seconds = beat_seconds
         self._serving: bool | None = None
@@ -54,6 +65,7 @@ class Pulse:
         self._report(serving)
         if serving:
             self._refresh()
+            self._refresh_keys()
             self._sweep()
 
     def _run(self) -> None:
@@ -86,6 +98,25 @@ class Pulse:
         after = self._core.shelf.history.newest_version
         if after != before:
             log.info("catalogue version %d is in force", after)
+
+    def _refresh_keys(self) -> None:
+        """Takes in keys that were made or ended anywhere, and once a minute notes which were used."""
+        if self._keyring is None:
+            return
+        try:
+            self._keyring.refresh()
+        except StoreFault as failure:
+            log.warning("the API keys could not be refreshed: %s", failure)
+        now = time.monotonic()
+        if now >= self._touch_at and (used := self._keyring.take_used()):
+            self._touch_at = now + TOUCH_SECONDS
+            self._submit([used], now + SWEEP_DEADLINE_SECONDS)
+
+    def _submit(self, commands: Sequence[Command], deadline: float) -> None:
+        try:
+            self._core.journal.submit(commands, deadline)
+        except TollhouseError as refusal:
+            log.warning("an act of the server's own has to wait: %s", refusal)
 
     def _sweep(self) -> None:
         now = time.monotonic()

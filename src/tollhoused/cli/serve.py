@@ -10,7 +10,7 @@ import typer
 
 from tollhoused.cli.files import read_catalogue
 from tollhoused.cli.logs import start_logging
-from tollhoused.cli.opening import check_durability, compose, opened_store
+from tollhoused.cli.opening import check_durability, compose, opened_store, settle_environment
 from tollhoused.cli.options import DatabaseUrl, setting, settings_from
 from tollhoused.cli.output import print_line
 from tollhoused.cli.program import CommandFailed, Program
@@ -20,6 +20,8 @@ from tollhoused.settings import Address, Settings, shown_url
 from tollhoused.store import schema
 from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.shelf import CatalogueShelf
+from tollhoused.usecases.core import Core
+from tollhoused.usecases.keyring import Keyring
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,14 @@ def serve(
     batch_max: Annotated[int | None, setting("batch_max")] = None,
     linger_seconds: Annotated[float | None, setting("linger_seconds")] = None,
     drain_seconds: Annotated[float | None, setting("drain_seconds")] = None,
+    environment: Annotated[str | None, setting("environment", metavar="test|live")] = None,
+    insecure_no_auth: Annotated[bool | None, setting("insecure_no_auth", "--insecure-no-auth")] = None,
+    tls_cert: Annotated[str | None, setting("tls_cert", metavar="FILE")] = None,
+    tls_key: Annotated[str | None, setting("tls_key", metavar="FILE")] = None,
+    tls_client_ca: Annotated[str | None, setting("tls_client_ca", metavar="FILE")] = None,
+    calls_max: Annotated[int | None, setting("calls_max")] = None,
+    client_items_per_minute: Annotated[int | None, setting("client_items_per_minute")] = None,
+    replicas: Annotated[int | None, setting("replicas")] = None,
     reflection: Annotated[bool | None, setting("reflection", "--reflection/--no-reflection")] = None,
     log_level: Annotated[str | None, setting("log_level", metavar="LEVEL")] = None,
 ) -> None:
@@ -55,6 +65,14 @@ def serve(
         batch_max=batch_max,
         linger_seconds=linger_seconds,
         drain_seconds=drain_seconds,
+        environment=environment,
+        insecure_no_auth=insecure_no_auth,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        tls_client_ca=tls_client_ca,
+        calls_max=calls_max,
+        client_items_per_minute=client_items_per_minute,
+        replicas=replicas,
         reflection=reflection,
         log_level=log_level,
     )
@@ -94,12 +112,14 @@ def _serve(program: Program, settings: Settings, stop: threading.Event) -> None:
         check_durability(store)
         shelf = CatalogueShelf(store)
         _stock(shelf, settings.catalogue, program)
+        settle_environment(store, settings)
         core = compose(program, settings, store, shelf)
-        server = GrpcServer(core, reflection=settings.reflection)
+        keyring = _keyring(core, settings)
+        server = GrpcServer(core, keyring, reflection=settings.reflection)
         core.journal.start()
         try:
             port = server.start(settings.listen)
-            pulse = Pulse(core, server.health.report)
+            pulse = Pulse(core, keyring, server.health.report)
             pulse.start()
             log.info(
                 "tollhouse %s, database %s, catalogue %s version %d",
@@ -116,6 +136,18 @@ def _serve(program: Program, settings: Settings, stop: threading.Event) -> None:
         finally:
             core.journal.close()
     log.info("stopped")
+
+
+def _keyring(core: Core, settings: Settings) -> Keyring | None:
+    """The keys that open the doors; none where everybody on this machine may come in."""
+    if settings.insecure_no_auth:
+        log.warning("NO API KEYS: everybody on this machine may do everything (--insecure-no-auth)")
+        return None
+    keyring = Keyring(core.store, core.environment, core.clock)
+    keyring.refresh()
+    if keyring.empty:
+        log.warning("no API key is live: make one with `tollhouse clients create` and `tollhouse keys create`")
+    return keyring
 
 
 def _stock(shelf: CatalogueShelf, catalogue: str, program: Program) -> None:

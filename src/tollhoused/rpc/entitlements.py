@@ -23,14 +23,14 @@ class EntitlementServicer:
         self._faults = faults
 
     def GetEntitlement(self, request: pb.GetEntitlementRequest, call: Call) -> pb.GetEntitlementResponse:
-        found = entitlements.get_entitlement(self._core, decode.subject(request.subject), request.product)
+        found = entitlements.get_entitlement(self._core, call, decode.subject(request.subject), request.product)
         return pb.GetEntitlementResponse(entitlement=_entitlement(found, self._core.catalogue))
 
     def BatchGetEntitlements(
         self, request: pb.BatchGetEntitlementsRequest, call: Call
     ) -> pb.BatchGetEntitlementsResponse:
         subjects = decode.subjects(request.subjects)
-        found = entitlements.batch_get_entitlements(self._core, subjects, request.product)
+        found = entitlements.batch_get_entitlements(self._core, call, subjects, request.product)
         catalogue = self._core.catalogue
         return pb.BatchGetEntitlementsResponse(results=[self._result(item, catalogue) for item in found])
 

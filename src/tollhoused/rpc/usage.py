@@ -39,6 +39,7 @@ class UsageServicer:
         core = self._core
         account_id, events, token = usage.list_events(
             core,
+            call,
             decode.subject(request.subject),
             decode.time_range(request, core.clock()),
             request.meter,

@@ -17,7 +17,7 @@ from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Match, Subject
 from tollhoused.domain.instants import DAY_US
 from tollhoused.domain.keys import Environment
-from tollhoused.errors import Contention, StoreUnavailable, TollhouseError
+from tollhoused.errors import Contention, ProductNotAllowed, StoreUnavailable, TollhouseError
 from tollhoused.journal.journal import Journal
 from tollhoused.journal.preview import preview
 from tollhoused.journal.settling import Outcome
@@ -25,6 +25,7 @@ from tollhoused.store.faults import StoreFault
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store
 from tollhoused.store.wanted import whole_accounts
+from tollhoused.usecases import forms
 
 T = TypeVar("T")
 
@@ -46,6 +47,18 @@ class Call:
     deadline: float
     products: frozenset[str] = frozenset()
     may_create: bool = True
+
+    def product(self, catalogue: Catalogue, value: str, field: str = "product", *, required: bool = True) -> str:
+        """The product that the caller speaks for; one that speaks for exactly one need not name it.
+
+        Raises InvalidField for one that the catalogue does not have, ProductNotAllowed for somebody else's.
+        """
+        if not value and len(self.products) == 1:
+            return next(iter(self.products))
+        forms.product(catalogue, value, field, required=required)
+        if value and self.products and value not in self.products:
+            raise ProductNotAllowed(f"the API key does not speak for product {value}", product=value)
+        return value
 
 
 class Matches:

@@ -73,19 +73,19 @@ class UsageCheck:
     plans_that_allow: list[str]
 
 
-def get_entitlement(core: Core, subject: Subject, product: str) -> Entitlement:
+def get_entitlement(core: Core, call: Call, subject: Subject, product: str) -> Entitlement:
     """Everything that an account may do, has used and has left."""
-    forms.product(core.catalogue, product, required=False)
+    product = call.product(core.catalogue, product, required=False)
     return _entitlement(core, core.view(subject), product)
 
 
 def batch_get_entitlements(
-    core: Core, subjects: Sequence[Subject | TollhouseError], product: str
+    core: Core, call: Call, subjects: Sequence[Subject | TollhouseError], product: str
 ) -> list[Entitlement | TollhouseError]:
     """Entitlements in the order of the subjects; a subject that cannot be resolved has its refusal."""
     if not 1 <= len(subjects) <= BATCH_SUBJECTS_MAX:
         raise InvalidField("subjects", f"must have from 1 to {BATCH_SUBJECTS_MAX} entries")
-    forms.product(core.catalogue, product, required=False)
+    product = call.product(core.catalogue, product, required=False)
     views = core.view_all([subject for subject in subjects if isinstance(subject, Subject)])
     results: list[Entitlement | TollhouseError] = []
     for subject in subjects:

@@ -26,6 +26,12 @@ class Keyring:
         self._used: dict[str, int] = {}
         self._lock = threading.Lock()
 
+    @property
+    def empty(self) -> bool:
+        """Whether no key opens the doors now."""
+        now_us = self._clock()
+        return not any(key.live(now_us) for key in self._keys.values())
+
     def refresh(self) -> None:
         """Takes in what has been made, rotated or revoked. Raises StoreFault."""
         self._keys = {key.id: key for key in self._store.api_keys()}

@@ -69,6 +69,7 @@ def record_batch(
 
 def list_events(
     core: Core,
+    call: Call,
     subject: Subject,
     period: TimeRange,
     meter: str,
@@ -78,7 +79,7 @@ def list_events(
 ) -> tuple[str, list[Operation], str]:
     """A page of an account's usage, newest first: account id, events, the next page's token."""
     code = forms.meter(core.catalogue, meter).code if meter else None
-    forms.product(core.catalogue, product, required=False)
+    product = call.product(core.catalogue, product, required=bool(call.products))
     match = core.resolve(subject)
     before = _cursor(page_token)
     with reading():
@@ -96,7 +97,7 @@ def get_operation(core: Core, call: Call, idempotency_key: str) -> Operation:
     forms.idempotency_key(idempotency_key)
     with reading():
         operation = core.store.operation(idempotency_key, call.client)
-    if operation is None:
+    if operation is None or (operation.product and call.products and operation.product not in call.products):
         raise OperationNotFound("nothing was stored under this key")
     return operation
 
@@ -111,7 +112,7 @@ def usage_command(
     catalogue = core.catalogue
     if keyed:
         forms.idempotency_key(report.idempotency_key)
-    forms.product(catalogue, report.product)
+    product = call.product(catalogue, report.product)
     meter = forms.counter_meter(catalogue, report.meter)
     forms.quantity(meter, report.quantity)
     metadata = forms.metadata(report.metadata)
@@ -122,7 +123,7 @@ def usage_command(
         subject=subject,
         account_id=match.account_id,
         matched_by=match.matched_by,
-        product=report.product,
+        product=product,
         meter=meter.code,
         quantity=report.quantity,
         event_us=report.event_us,
