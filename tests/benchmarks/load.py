@@ -32,8 +32,8 @@ class LoadError(Exception):
 class Load:
     """What came of one run.
 
-    Rates are of the window, latencies of answers in it; errors and `stored` of the whole run. `cpu_share` is how much of
-    one core the generator needed: near 1, or the number of its workers, the generator was the limit.
+    Rates are of the window, latencies of answers in it; errors and `stored` of the whole run. `cpu_share` is how much
+    of one core the generator needed: near 1, or the number of its workers, the generator was the limit.
     """
 
     calls: int

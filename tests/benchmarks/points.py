@@ -152,7 +152,7 @@ class _Maker:
 
     def _calls(self, server: Server, plan: Plan, callers: int, seconds: float) -> Load:
         load = self._generator.run(server.address, plan, callers=callers, seconds=seconds)
-        if load.calls == 0:
+        if load.rate == 0:
             raise RuntimeError(f"{plan.method}: nothing was answered: {load.failures}")
         self._made.shares.append(load.cpu_share)
         return load

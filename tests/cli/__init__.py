@@ -1,1 +1,1 @@
-"""The commands, run as processes the way people and containers run them."""
+"""The commands as people and programs meet them: what they write, where, and how they end."""

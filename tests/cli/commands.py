@@ -1,4 +1,4 @@
-"""Runs `tollhouse` as a process: commands to their end, servers until they are told to stop."""
+"""Runs `tollhouse`: commands to their end, servers as processes until they are told to stop."""
 
 import json
 import os
@@ -6,9 +6,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from tollhoused.__main__ import Ids, wall_clock
+from tollhoused.cli.app import run
+from tollhoused.cli.program import Program
 
 START_SECONDS_MAX = 30.0
 COMMAND = [sys.executable, "-m", "tollhoused"]
@@ -20,11 +29,32 @@ def environment(**variables: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("TOLLHOUSE_")} | variables
 
 
-def tollhouse(
-    *arguments: str, cwd: Path | None = None, command: list[str] = COMMAND, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """A command, run to its end; variables are settings of its environment."""
-    return subprocess.run(
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def tollhouse(*arguments: str, **variables: str) -> Ended:
+    """A command, run to its end in this process: what `__main__` does. Variables are settings of its environment."""
+    out, err = StringIO(), StringIO()
+    with (
+        patch.dict(os.environ, environment(**variables), clear=True),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        run(list(arguments), Program(clock=wall_clock, new_id=Ids()))
+    assert isinstance(ended.value.code, int)
+    return Ended(ended.value.code, out.getvalue(), err.getvalue())
+
+
+def process(*arguments: str, cwd: Path | None = None, command: list[str] = COMMAND, **variables: str) -> Ended:
+    """A command, run to its end in a process of its own."""
+    ended = subprocess.run(
         [*command, *arguments],
         cwd=cwd,
         env=environment(**variables),
@@ -34,13 +64,14 @@ def tollhouse(
         timeout=60,
         check=False,
     )
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
 def done(*arguments: str, **variables: str) -> str:
     """What a command writes that must succeed."""
     ended = tollhouse(*arguments, **variables)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    assert ended.code == 0, ended.out + ended.err
+    return ended.out
 
 
 def done_json(*arguments: str) -> Any:
@@ -49,11 +80,18 @@ def done_json(*arguments: str) -> Any:
 
 
 def failed(*arguments: str, code: int = 1, **variables: str) -> str:
-    """The complaint of a command that must fail: one line or more, but no traceback."""
+    """The complaint of a command that must fail."""
     ended = tollhouse(*arguments, **variables)
-    assert ended.returncode == code, ended.stdout + ended.stderr
-    assert "Traceback" not in ended.stderr
-    return ended.stderr
+    assert ended.code == code, ended.out + ended.err
+    return ended.err
+
+
+def not_serving(*arguments: str, cwd: Path | None = None, code: int = 1) -> str:
+    """The last line of a `serve` that must refuse to; nothing but the log stands before it, and no traceback."""
+    ended = process("serve", "--listen", "127.0.0.1:0", *arguments, cwd=cwd)
+    assert (ended.code, ended.out) == (code, ""), ended.err
+    assert "Traceback" not in ended.err
+    return ended.err.splitlines()[-1]
 
 
 class Server:

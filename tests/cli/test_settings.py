@@ -132,9 +132,8 @@ def test_help_says_what_a_setting_means_its_default_and_its_variable() -> None:
 
 
 def test_a_command_refuses_a_misspelt_variable_before_it_does_anything() -> None:
-    complaint = failed("serve", code=2, TOLLHOUSE_DATABSE_URL="sqlite:///other")
+    complaint = failed("migrate", code=2, TOLLHOUSE_DATABSE_URL="sqlite:///other")
 
-    assert (
-        complaint
-        == "tollhouse: TOLLHOUSE_DATABSE_URL: there is no such setting; did you mean TOLLHOUSE_DATABASE_URL?\n"
+    assert complaint == (
+        "tollhouse: TOLLHOUSE_DATABSE_URL: there is no such setting; did you mean TOLLHOUSE_DATABASE_URL?\n"
     )

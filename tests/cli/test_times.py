@@ -1,4 +1,4 @@
-"""Instants are read exactly to the microsecond, whatever the number of decimals, and are UTC unless they say otherwise."""
+"""Instants are read exactly to the microsecond, and are UTC unless they say otherwise."""
 
 import pytest
 

@@ -18,7 +18,7 @@ from tollhoused.usecases.core import Core
 
 POISON = 13
 POISON_ON_SQLITE = (
-    f"CREATE TRIGGER poison BEFORE INSERT ON operations WHEN NEW.quantity = {POISON} BEGIN SELECT RAISE(ABORT, ''); END",
+    f"CREATE TRIGGER poison BEFORE INSERT ON operations WHEN NEW.quantity={POISON} BEGIN SELECT RAISE(ABORT, ''); END",
     "DROP TRIGGER poison",
 )
 POISON_ON_POSTGRESQL = (

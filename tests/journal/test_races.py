@@ -1,8 +1,10 @@
 """Many callers, two processes, one database: one effect for each key, and nothing is lost."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import psycopg
@@ -14,18 +16,15 @@ from tests.support.house import (
     call,
     give_credits,
     make_user,
-    person,
     record,
     usage_answer,
     usage_command,
     usage_report,
 )
+from tests.support.postgres import Cluster
 from tollhoused.domain.books import Settled
-from tollhoused.domain.identity import Subject
 from tollhoused.errors import IdempotencyKeyReused, TollhouseError
-from tollhoused.store import store as store_module
-from tollhoused.store.postgres import PostgresEngine
-from tollhoused.store.store import Store, open_store
+from tollhoused.store import postgres
 from tollhoused.usecases import usage
 from tollhoused.usecases.core import Core
 
@@ -69,9 +68,8 @@ def cores(request: pytest.FixtureRequest, database_url: str, make_core: CoreMake
 def test_thirty_two_callers_with_one_key_have_one_effect_and_one_answer(cores: list[Core], database_url: str) -> None:
     for race in range(5):
         report = usage_report("ann", f"race-{race}", 12)
-        tasks = [lambda index=index: record(cores[index % len(cores)], report) for index in range(32)]  # type: ignore[misc]
 
-        settled = _at_once(tasks)
+        settled = _at_once([partial(record, cores[index % len(cores)], report) for index in range(32)])
 
         assert {usage_answer(outcome) for outcome in settled} == {usage_answer(settled[0])}
         assert sum(not outcome.replayed for outcome in settled) == 1
@@ -86,7 +84,7 @@ def test_no_update_of_a_hot_account_is_lost(cores: list[Core], database_url: str
             usage_answer(record(core, usage_report("ann", f"{number}-{event}", 7))).new_usage for event in range(12)
         ]
 
-    seen = _at_once([lambda number=number: caller(number) for number in range(16)])  # type: ignore[misc]
+    seen = _at_once([partial(caller, number) for number in range(16)])
 
     assert sorted(usage for own in seen for usage in own) == [7 * count for count in range(1, 16 * 12 + 1)]
     assert all(own == sorted(own) for own in seen)
@@ -107,7 +105,7 @@ def test_opposite_orders_of_accounts_deadlock_nobody(database_url: str, make_cor
             found += usage.record_batch(core, call(), reports, atomic=False, validate_only=False)
         return found
 
-    outcomes = _at_once([lambda number=number: caller(number) for number in range(8)])  # type: ignore[misc]
+    outcomes = _at_once([partial(caller, number) for number in range(8)])
 
     assert all(isinstance(outcome, Settled) for own in outcomes for outcome in own)
     assert query(database_url, "SELECT DISTINCT used FROM counters") == [(64,)]
@@ -172,24 +170,64 @@ def test_one_key_for_two_accounts_is_stored_for_one_of_them(cores: list[Core], d
             return (type(refusal), refusal.metadata["field"])
 
     for race in range(10):
-        tasks = [
-            lambda core=core, user_id=user_id: attempt(core, user_id, f"race-{race}")  # type: ignore[misc] # noqa: B023
-            for core, user_id in [(cores[0], "ann"), (cores[-1], "bob")]
-        ]
-        assert sorted(map(str, _at_once(tasks))) == sorted(map(str, [False, (IdempotencyKeyReused, "subject")]))
+        key = f"race-{race}"
+        found = _at_once([partial(attempt, cores[0], "ann", key), partial(attempt, cores[-1], "bob", key)])
+        assert sorted(map(str, found)) == sorted(map(str, [False, (IdempotencyKeyReused, "subject")]))
 
     assert len(keys(database_url)) == 10
     assert broken_rules(database_url) == {}
 
 
-class SerializableEngine(PostgresEngine):
-    """PostgreSQL at the strictest isolation, where collisions are errors and not waits."""
-
-
 @pytest.fixture
-def serializable_cores(postgres_url: str, make_core: CoreMaker, monkeypatch: pytest.MonkeyPatch) -> list[Core]:
-    """Two processes whose every transaction is SERIALIZABLE, as on a distributed database."""
-    monkeypatch.setattr("tollhoused.store.postgres.BEGIN_WRITING", "BEGIN ISOLATION LEVEL SERIALIZABLE")
-    execute(postgres_url, "ALTER DATABASE " + postgres_url.rsplit("/", 1)[1].partition("?")[0] + " RESET ALL")
-    del store_module
-    return [make_core(postgres_url), make_core(postgres_url)]
+def strict_cores(postgres_url: str, make_core: CoreMaker, monkeypatch: pytest.MonkeyPatch) -> list[Core]:
+    """Two processes whose transactions are all SERIALIZABLE, as on a distributed database: collisions are errors."""
+    monkeypatch.setattr(postgres, "BEGIN_WRITING", "BEGIN ISOLATION LEVEL SERIALIZABLE")
+    monkeypatch.setattr(postgres, "BEGIN_READING", "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY")
+    cores = [make_core(postgres_url), make_core(postgres_url)]
+    for number in range(4):
+        make_user(cores[0], f"user-{number}")
+        give_credits(cores[0], f"user-{number}", 100)
+    return cores
+
+
+def test_a_storm_of_serialization_failures_reaches_no_caller(
+    strict_cores: list[Core], postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "tollhoused.journal.journal")
+
+    def caller(number: int) -> list[bool]:
+        core = strict_cores[number % 2]
+        reports = [usage_report(f"user-{(number + event) % 4}", f"{number}-{event}", 7) for event in range(16)]
+        return [record(core, report).replayed for report in reports]
+
+    replayed = _at_once([partial(caller, number) for number in range(8)])
+
+    assert not any(any(own) for own in replayed)
+    assert len(keys(postgres_url)) == 8 * 16
+    assert broken_rules(postgres_url) == {}
+    assert any("could not serialize access" in message for message in caplog.messages), "no storm, no proof"
+
+
+def test_one_key_is_one_effect_under_serializable_isolation_too(strict_cores: list[Core], postgres_url: str) -> None:
+    for race in range(5):
+        report = usage_report("user-0", f"race-{race}", 12)
+        settled = _at_once([partial(record, strict_cores[index % 2], report) for index in range(8)])
+
+        assert {usage_answer(outcome) for outcome in settled} == {usage_answer(settled[0])}
+        assert sum(not outcome.replayed for outcome in settled) == 1
+    assert broken_rules(postgres_url) == {}
+
+
+def test_a_database_that_is_serializable_by_default_is_served_as_any_other(
+    postgres_cluster: Cluster, postgres_template: str, make_core: CoreMaker
+) -> None:
+    url = postgres_cluster.create_database("serializable_by_default", postgres_template)
+    execute(url, "ALTER DATABASE serializable_by_default SET default_transaction_isolation = 'serializable'")
+    cores = [make_core(url), make_core(url)]
+    make_user(cores[0], "ann")
+    reports = [usage_report("ann", f"key-{number}", meter="api_calls") for number in range(24)]
+
+    settled = _at_once([partial(record, cores[number % 2], report) for number, report in enumerate(reports)])
+
+    assert sorted(usage_answer(outcome).new_usage for outcome in settled) == list(range(1, 25))
+    assert broken_rules(url) == {}

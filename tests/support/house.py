@@ -88,7 +88,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def make_core(clock: Clock) -> Iterator[CoreMaker]:
-    """Makes Cores on databases of the test's choice: `make_core(url, store=..., limits=..., start=...)`. Closes them.
+    """Makes Cores on databases of the test's choice, and closes them.
+
+    `make_core(url, store=..., limits=..., start=..., own_clock=...)`.
 
     Two on one PostgreSQL are two replicas; a second one after `close_core` of the first is a restart.
     """

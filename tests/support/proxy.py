@@ -44,8 +44,10 @@ class Proxy:
         return self._cut
 
     def cut_after(self, text: str) -> Cut:
-        """The next connection whose client sends the text as a statement is cut when the server has carried it out."""
-        self._cut = Cut(text.encode(), answered=b"C" + (len(text) + 5).to_bytes(4, "big") + text.encode() + b"\0")
+        """The next connection whose client sends this statement is cut when the server has carried it out."""
+        self._cut = Cut(
+            text.encode() + b"\0", answered=b"C" + (len(text) + 5).to_bytes(4, "big") + text.encode() + b"\0"
+        )
         return self._cut
 
     def refuse(self, refusing: bool = True) -> None:
@@ -99,7 +101,7 @@ class Proxy:
                     self._carry_out(cut)
                     break
                 due.set()
-            tail = (tail + chunk)[-64:]
+            tail = (tail + chunk)[-64:] if cut else b""
             _send(server, chunk)
         _close(client)
         _close(server)

@@ -9,11 +9,13 @@ import secrets
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
-from tests.support.postgres import Cluster
+from tests.torture.database import Database
 from tests.torture.faults import FAULTS, NAMED_POINTS
 from tests.torture.figures import Figures
+from tests.torture.nursery import Nursery
 from tests.torture.plan import Plan
 from tests.torture.run import NoVerdict, Run
 
@@ -73,13 +75,14 @@ def _plan(options: argparse.Namespace, engine: str, seed: int) -> Plan:
 
 
 def _run(plan: Plan) -> Figures:
-    cluster = Cluster() if plan.engine == "postgresql" else None
-    try:
-        with tempfile.TemporaryDirectory(prefix="tollhouse-torture-") as scratch:
-            return Run(plan, Path(scratch), cluster, lambda: time.time_ns() // 1_000).verdict()
-    finally:
-        if cluster is not None:
-            cluster.close()
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tollhouse-torture-")))
+        database = Database() if plan.engine == "postgresql" else None
+        if database is not None:
+            stack.callback(database.close)
+        nursery = Nursery()
+        stack.callback(nursery.close)
+        return Run(plan, nursery, scratch, database, lambda: time.time_ns() // 1_000).verdict()
 
 
 def _print(figures: Figures) -> None:

@@ -3,9 +3,7 @@
 Most are known from published defects of billing and ledger systems. Each is planted by replacing a function or two.
 """
 
-import os
 import re
-import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from unittest.mock import patch
 
 import psycopg
 
-from tests.torture.server import KILL_VARIABLE
+from tests.torture.switch import KillSwitch
 from tollhoused.domain import usage as domain_usage
 from tollhoused.domain.account import Account, Posting, burn
 from tollhoused.domain.books import Books, Moved, Operation, Settled
@@ -37,7 +35,7 @@ ACKNOWLEDGED = "acknowledged before commit"
 NAMED_POINTS = (BEFORE_COMMIT, AFTER_COMMIT)
 """Where the correct server can be told to kill itself."""
 
-REACH_CLIENT_SECONDS = 0.03
+REACH_CLIENT_SECONDS = 0.05
 """Long enough for an answer to leave the process."""
 
 LOOK_SECONDS = 0.01
@@ -52,23 +50,8 @@ class Fault:
     points: tuple[str, ...] = ()
 
 
-class KillSwitch:
-    """Kills this process at the given pass of the named point."""
-
-    def __init__(self, order: str) -> None:
-        point, _, passes = order.rpartition(":")
-        self._point = point
-        self._passes_left = int(passes or 0)
-
-    def passing(self, point: str) -> None:
-        """The process passes a point."""
-        if point == self._point:
-            self._passes_left -= 1
-            if self._passes_left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-
-SWITCH = KillSwitch(os.environ.get(KILL_VARIABLE, ""))
+SWITCH = KillSwitch()
+"""Armed by the server that plants a fault."""
 
 
 def replace(owner: object, name: str, new: object) -> None:

@@ -3,12 +3,23 @@
 For tests only. It is put together by the same `main`, after the fault was planted in its parts.
 """
 
+import os
 import sys
 
-from tests.torture.faults import FAULTS, watch_commits
+from tests.torture.faults import FAULTS, SWITCH, watch_commits
+from tests.torture.switch import KILL_VARIABLE
 from tollhoused.__main__ import main
 
-if __name__ == "__main__":
-    FAULTS[sys.argv.pop(1)].plant()
-    watch_commits()
+
+def run(fault: str) -> None:
+    """Plants the fault, sets the switch as the environment says, and runs the command of `sys.argv`."""
+    order = os.environ.get(KILL_VARIABLE, "")
+    if fault or order:
+        FAULTS[fault or "none"].plant()
+        watch_commits()
+        SWITCH.arm(order)
     main()
+
+
+if __name__ == "__main__":
+    run(sys.argv.pop(1))

@@ -63,7 +63,6 @@ def figures_of(
     evidence: Evidence,
     found: Sequence[Violation],
     deeds: Deeds,
-    exits: int,
     recovery_seconds: float,
     seconds: float,
 ) -> Figures:
@@ -96,7 +95,7 @@ def figures_of(
         kills_at_points=deeds.kills_at_points,
         kills_while_starting=deeds.kills_while_starting,
         restarts=deeds.starts,
-        other_exits=exits,
+        other_exits=deeds.other_exits,
         database_restarts=deeds.database_restarts,
         recovery_seconds=round(recovery_seconds, 2),
         lost=sum(violations[name] for name in LOST),

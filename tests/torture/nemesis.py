@@ -13,7 +13,7 @@ PAUSE_SECONDS = (0.1, 1.2)
 START_SHARE = 0.15
 """Of the kills, how many hit a server that is still starting."""
 
-START_SECONDS = 1.0
+START_SECONDS = 0.3
 POINT_SHARE = 0.5
 """Of the starts, how many are told to kill themselves at a named point, where there are any."""
 
@@ -30,6 +30,7 @@ class Deeds:
     kills_while_starting: int = 0
     database_restarts: int = 0
     starts: int = 0
+    other_exits: int = 0
 
 
 class Nemesis:
@@ -44,24 +45,29 @@ class Nemesis:
         self._armed = False
 
     def rage(self) -> None:
-        """Runs for the plan's seconds."""
+        """Runs for as long as the plan says."""
         begin = time.monotonic()
-        end = begin + self._plan.seconds
         restarts = self._restart_instants(begin)
-        while (now := time.monotonic()) < end:
+        while self._has_time(now := time.monotonic(), begin):
             if restarts and restarts[0] <= now:
                 restarts.pop(0)
                 self._restart_database()
-            self._strike(self._chance.choice(self._servers), min([end, *restarts[:1]]))
+            self._strike(self._chance.choice(self._servers), restarts[0] if restarts else float("inf"))
 
     def calm(self) -> None:
         """The last fault is over: every server runs, without a place to kill itself at."""
         for server in self._servers:
-            if server.ended_with() is not None or self._plan.points:
+            if not server.alive or self._plan.points:
                 server.kill()
                 self._start(server, point="")
         for server in self._servers:
             self._serving(server)
+
+    def _has_time(self, now: float, begin: float) -> bool:
+        plan = self._plan
+        if self.deeds.kills_at_points < plan.point_kills_min and now - begin < plan.seconds_max:
+            return True
+        return now - begin < plan.seconds
 
     def _restart_instants(self, begin: float) -> list[float]:
         """Spread over the middle of the run."""
@@ -88,10 +94,10 @@ class Nemesis:
 
     def _bury(self, server: Server) -> None:
         """Starts a server again that ended by itself."""
-        if server.ended_with() == SELF_KILLED:
+        if server.exit_code == SELF_KILLED:
             self.deeds.kills_at_points += 1
         else:
-            server.exits += 1
+            self.deeds.other_exits += 1
         self._start(server, self._point())
         self._serving(server)
 
@@ -111,7 +117,7 @@ class Nemesis:
         return ""
 
     def _start(self, server: Server, point: str) -> None:
-        server.start(kill=point)
+        server.start(point)
         self.deeds.starts += 1
 
     def _serving(self, server: Server) -> None:

@@ -9,7 +9,8 @@ class Plan:
     """One run on one engine.
 
     `fault` names a planted fault of `faults.py`, empty for the server as it is. `points` are the named places at which
-    a server may be told to kill itself; `blind_kills` says whether it is also killed at moments that nobody chose.
+    a server may be told to kill itself; `blind_kills` says whether it is also killed at moments that nobody chose. The
+    run goes on beyond `seconds`, but not beyond `seconds_max`, until `point_kills_min` servers have killed themselves.
     """
 
     engine: str
@@ -20,9 +21,11 @@ class Plan:
     fault: str = ""
     points: tuple[str, ...] = ()
     blind_kills: bool = True
+    point_kills_min: int = 0
+    seconds_max: float = 60.0
     database_restarts: int = 0
     liveness_seconds: float = 10.0
-    drain_max: int = 1_000
+    drain_max: int = 500
 
     def chance(self, purpose: str) -> random.Random:
         """A source of chance for one purpose, the same for the same seed."""

@@ -14,6 +14,7 @@ from tests.torture.door import Door
 from tests.torture.figures import Figures, figures_of
 from tests.torture.history import History, Result, Sent
 from tests.torture.nemesis import Nemesis
+from tests.torture.nursery import Nursery
 from tests.torture.plan import Plan
 from tests.torture.rows import read_stored, rows_of
 from tests.torture.server import Server
@@ -32,7 +33,9 @@ class NoVerdict(Exception):
 class Run:
     """The parts of one run. `scratch` is an empty folder of its own; PostgreSQL needs a cluster."""
 
-    def __init__(self, plan: Plan, scratch: Path, cluster: Cluster | None, clock_us: Callable[[], int]) -> None:
+    def __init__(
+        self, plan: Plan, nursery: Nursery, scratch: Path, cluster: Cluster | None, clock_us: Callable[[], int]
+    ) -> None:
         self._plan = plan
         self._clock_us = clock_us
         self._log = scratch / "servers.log"
@@ -41,7 +44,7 @@ class Run:
             self._url = cluster.create_database(f"torture_{plan.seed}_{plan.fault.replace('-', '_')}")
         else:
             self._url = f"sqlite:///{scratch / 'books.sqlite3'}"
-        self._servers = [Server(self._url, plan.fault, self._log) for _ in range(plan.servers)]
+        self._servers = [Server(nursery, self._url, plan.fault, self._log) for _ in range(plan.servers)]
         self._nemesis = Nemesis(plan, self._servers, cluster)
         self._history = History()
         self._found: list[Violation] = []
@@ -57,23 +60,22 @@ class Run:
             raise NoVerdict(f"seed {self._plan.seed}: {error!r}\n{log}") from error
         finally:
             for server in self._servers:
-                server.close()
+                server.kill()
 
     def _verdict(self, begin: float) -> Figures:
-        for server in self._servers:
-            server.start()
-            if not server.wait_until_serving():
-                raise RuntimeError("a server did not start")
+        self._start_all()
         stage = Stage(self._servers[0].address, self._plan.seconds)
         before = rows_of(self._url, stage.bystander_ids)
         self._work()
-        self._restart_cleanly()
+        self._stop_all()
+        stored = read_stored(self._url)
+        self._start_all()
         self._drain()
-        for server in self._servers:
-            self._stop(server)
+        if read_stored(self._url) != stored:
+            self._found.append(Violation("V8", "sending acknowledged commands once more has changed what is stored"))
         evidence = Evidence(
             sends=self._history.sends,
-            stored=read_stored(self._url),
+            stored=stored,
             account_ids=stage.account_ids,
             stage_keys=stage.keys,
             bystanders_before=before,
@@ -81,9 +83,8 @@ class Run:
         )
         self._found += check(evidence)
         self._found += verify(self._url)
-        deeds, exits = self._nemesis.deeds, sum(server.exits for server in self._servers)
         seconds = time.monotonic() - begin
-        return figures_of(self._plan, evidence, self._found, deeds, exits, self._recovery_seconds, seconds)
+        return figures_of(self._plan, evidence, self._found, self._nemesis.deeds, self._recovery_seconds, seconds)
 
     def _work(self) -> None:
         """Clients against the nemesis; then the last fault is over, and everything must finish soon."""
@@ -126,19 +127,19 @@ class Run:
         self._recovery_seconds = time.monotonic() - calm_at
         door.close()
 
-    def _restart_cleanly(self) -> None:
-        for server in self._servers:
-            self._stop(server)
+    def _start_all(self) -> None:
         for server in self._servers:
             server.start()
-        for server in self._servers:
             if not server.wait_until_serving():
-                raise RuntimeError("a server did not start again after a clean stop")
+                raise RuntimeError("a server did not start")
 
-    def _stop(self, server: Server) -> None:
-        code = server.stop()
-        if code != 0:
-            self._found.append(Violation("stop", f"a server that was asked to stop ended with {code}"))
+    def _stop_all(self) -> None:
+        for server in self._servers:
+            server.ask_to_stop()
+        for server in self._servers:
+            code = server.wait_until_stopped()
+            if code != 0:
+                self._found.append(Violation("stop", f"a server that was asked to stop ended with {code}"))
 
     def _drain(self) -> None:
         """Sends acknowledged commands once more: nothing fails any more, and each gets its first answer."""

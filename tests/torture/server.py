@@ -4,36 +4,32 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-HOST = "127.0.0.1"
-KILL_VARIABLE = "TOLLHOUSE_TEST_KILL"
-"""Tells the test-only server where to kill itself: `point:passes`."""
+from tests.torture.nursery import Nursery
+from tests.torture.switch import KILL_VARIABLE
 
+HOST = "127.0.0.1"
 SELF_KILLED = -signal.SIGKILL
-ROOT = Path(__file__).parents[2]
+DEATH_SECONDS = 10.0
+STOP_SECONDS = 25.0
 
 
 class Server:
-    """One server on one database and one port, again and again.
+    """One server on one database and one port, again and again."""
 
-    With a fault, or with named points, it is the test-only one.
-    """
-
-    def __init__(self, database_url: str, fault: str, log: Path) -> None:
+    def __init__(self, nursery: Nursery, database_url: str, fault: str, log: Path) -> None:
         self.port = _free_port()
-        self.exits = 0
-        self._migrated = False
+        self.pid = 0
+        self._nursery = nursery
         self._database_url = database_url
         self._fault = fault
         self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
+        self._migrated = False
 
     @property
     def address(self) -> str:
@@ -41,27 +37,22 @@ class Server:
         return f"{HOST}:{self.port}"
 
     @property
+    def exit_code(self) -> int | None:
+        """How its process ended; None while it runs."""
+        return self._nursery.exit_code(self.pid)
+
+    @property
     def alive(self) -> bool:
         """Whether its process runs."""
-        return self._process is not None and self._process.poll() is None
+        return self.exit_code is None
 
-    def start(self, kill: str = "") -> None:
-        """Starts the process; with `kill` it will kill itself there."""
-        test_only = bool(self._fault or kill)
-        program = ["tests.torture.faulty_server", self._fault or "none"] if test_only else ["tollhoused"]
+    def start(self, point: str = "") -> None:
+        """Starts the process; with a `point` (`name:passes`) it will kill itself there."""
         options = ["--database-url", self._database_url, "--listen", self.address, "--log-level", "warning"]
         options += [] if self._migrated else ["--migrate"]
-        environment = {**os.environ, KILL_VARIABLE: kill}
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", *program, "serve", *options],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self.pid = self._nursery.start(
+            ["serve", *options], fault=self._fault, variables={KILL_VARIABLE: point}, log=self._log
+        )
 
     def wait_until_serving(self, timeout_seconds: float = 30.0) -> bool:
         """Whether it serves before the time is over; False also when its process has ended."""
@@ -75,30 +66,23 @@ class Server:
 
     def kill(self) -> bool:
         """Kills the process without warning; False when it had ended by itself."""
-        assert self._process is not None
         killed = self.alive
-        self._process.kill()
-        self._process.wait()
+        if killed:
+            os.kill(self.pid, signal.SIGKILL)
+            self._nursery.wait(self.pid, DEATH_SECONDS)
         return killed
 
-    def stop(self, timeout_seconds: float = 20.0) -> int | None:
-        """Asks the process to end (SIGTERM); gives its exit code, None when it had to be killed."""
-        assert self._process is not None
-        self._process.terminate()
-        try:
-            return self._process.wait(timeout_seconds)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return None
+    def ask_to_stop(self) -> None:
+        """Asks the process to end in order (SIGTERM)."""
+        if self.alive:
+            os.kill(self.pid, signal.SIGTERM)
 
-    def ended_with(self) -> int | None:
-        """The exit code of a process that ended; None while it runs."""
-        return None if self._process is None else self._process.poll()
-
-    def close(self) -> None:
-        """Leaves no process behind."""
-        if self._process is not None:
+    def wait_until_stopped(self) -> int | None:
+        """The exit code of a process that was asked to stop; None when it had to be killed."""
+        code = self._nursery.wait(self.pid, STOP_SECONDS)
+        if code is None:
             self.kill()
+        return code
 
     def _listens(self) -> bool:
         try:

@@ -2,34 +2,36 @@
 
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import NullPool, create_engine
 
 from tests.support.busy import ADA, BOB, CYD, DAN, EVE, ORG, keep_busy_books
-from tests.support.engines import ENGINES, NUMBERS
-from tests.support.house import Clock, Ids, build_core, close_core
+from tests.support.engines import ENGINES
+from tests.support.house import Clock, Ids, build_core, close_core, give_credits, make_user, use
 from tests.support.postgres import Cluster
-from tollhoused.domain.proof import INVARIANTS, Finding
+from tollhoused.domain.proof import INVARIANTS, Evidence, Finding
+from tollhoused.errors import StoreUnavailable
 from tollhoused.store import triggers
+from tollhoused.store.audit import auditing
 from tollhoused.store.store import open_store
-from tollhoused.usecases.verify import verify
+from tollhoused.store.tables import metadata
+from tollhoused.usecases.core import Core
+from tollhoused.usecases.verify import FINDINGS_OF_AN_ACCOUNT_MAX, Summary, verify
 
-UNGUARDED = {
-    "sqlite": [
-        "PRAGMA ignore_check_constraints = ON",
-        *(f"DROP TRIGGER {trigger.name}" for trigger in triggers.SQLITE),
-    ],
-    "postgresql": [
-        "SET session_replication_role = replica",
-        """DO $$ DECLARE rule record; BEGIN
-            FOR rule IN SELECT conrelid::regclass AS place, conname FROM pg_constraint WHERE contype = 'c'
-            LOOP EXECUTE 'ALTER TABLE ' || rule.place || ' DROP CONSTRAINT ' || rule.conname; END LOOP;
-        END $$""",
-    ],
-}
-"""What takes the database's own guards away: checks, foreign keys and triggers."""
+# What takes the database's own guards away: checks, foreign keys and triggers.
+UNGUARDED_SQLITE = [
+    "PRAGMA ignore_check_constraints = ON",
+    *(f"DROP TRIGGER {trigger.name}" for trigger in triggers.SQLITE),
+]
+UNGUARDED_SESSION = "SET session_replication_role = replica"
+UNCHECKED = """DO $$ DECLARE rule record; BEGIN
+    FOR rule IN SELECT conrelid::regclass AS place, conname FROM pg_constraint WHERE contype = 'c' AND conrelid > 0
+    LOOP EXECUTE 'ALTER TABLE ' || rule.place || ' DROP CONSTRAINT ' || rule.conname; END LOOP;
+END $$"""
+TABLES = sorted(metadata.tables)
 
 # Which rows a corruption touches.
 DEBIT = "idempotency_key = 'ada/3'"  # paid by two grants
@@ -49,7 +51,7 @@ OPERATION = (
 )
 PLAN = "INSERT INTO subscriptions VALUES"
 
-# The invariant that breaks, the account that breaks it, and what was done: UPDATE where it says nothing else.
+# The invariant that breaks, the account that breaks it, and what was done: UPDATE where a statement begins otherwise.
 CORRUPTIONS = [
     ("V6", EVE, f"accounts SET kind = 'organization' WHERE id = '{EVE}'"),
     ("V6", ORG, f"accounts SET kind = 'personal' WHERE id = '{ORG}'"),
@@ -98,6 +100,9 @@ CORRUPTIONS = [
     ("V4", CYD, f"segments SET start_us = start_us + 1 WHERE {OF_CYD} AND start_us = 1800694804000000"),
     ("V4", CYD, f"segments SET end_us = end_us + 1 WHERE {MIDDLE}"),
     ("V4", CYD, f"segments SET end_us = NULL WHERE {MIDDLE}"),
+    ("V4", DAN, f"segments SET end_us = end_us + 1 WHERE {OF_DAN} AND start_us = 1802509204000000"),
+    ("V4", DAN, f"segments SET period_start_us = start_us WHERE {OF_DAN} AND start_us = 1802509204000000"),
+    ("V4", EVE, f"segments SET start_us = start_us + 1 WHERE {OF_EVE}"),
     ("V4", EVE, f"segments SET end_us = start_us + 5 WHERE {OF_EVE}"),
     ("V4", CYD, f"segments SET period_start_us = start_us WHERE {MIDDLE}"),
     ("V4", CYD, f"segments SET period_end_us = period_end_us + 1 WHERE {MIDDLE}"),
@@ -121,6 +126,7 @@ CORRUPTIONS = [
     ("V6", CYD, f"counters SET charged_nanos = charged_nanos + 1 WHERE {CARRYING}"),
     ("V4", ORG, f"counters SET meter = 'api_calls' WHERE {OF_ORG}"),
     ("V4", ORG, f"counters SET segment_start_us = 5 WHERE {OF_ORG}"),
+    ("V4", EVE, f"INSERT INTO counters VALUES ('{EVE}', 5, 'api_calls', 0, 0, 0, 0)"),
     ("V4", EVE, f"counters SET account = '{EVE}' WHERE {OF_ORG}"),
     ("V4", DAN, f"DELETE FROM counters WHERE {OF_DAN} AND meter = 'api_calls'"),
     ("V4", CYD, f"DELETE FROM counters WHERE {OF_CYD} AND used = 0"),
@@ -151,7 +157,12 @@ CORRUPTIONS = [
     ("V6", ADA, f"operations SET idempotency_key = 'x' WHERE {DEBIT}"),
     ("V6", ADA, f"operations SET client = 'x' WHERE {DEBIT}"),
     ("V7", BOB, """operations SET sent = replace(sent, '"record"', '"enforce"') WHERE idempotency_key = 'bob/debt'"""),
-    ("V7", DAN, f"""operations SET sent = replace(sent, '"record"', '"enforce"') WHERE {OF_DAN}"""),
+    (
+        "V7",
+        DAN,
+        f"""operations SET sent = replace(sent, '"record"', '"enforce"') WHERE {OF_DAN} AND product = 'talk'""",
+    ),
+    ("V7", DAN, f"""operations SET sent = replace(sent, '"record"', '"enforce"') WHERE {OF_DAN} AND product = 'doc'"""),
     ("V6", ORG, f"operations SET sent = 'x' WHERE {MAIL}"),
     ("V6", ADA, """operations SET sent = replace(sent, '"priority":10,', '"priority":11,')"""),
     ("V6", ADA, "operations SET sent = replace(sent, ':-125', ':-135') WHERE kind = 'adjust_credits'"),
@@ -184,6 +195,11 @@ CORRUPTIONS = [
     ("V5", CYD, f"ledger_entries SET amount_nanos = amount_nanos + 1 WHERE {OF_CYD} AND cause_kind = 'grant'"),
     ("V5", ADA, f"ledger_entries SET balance_after_nanos = balance_after_nanos - 1 WHERE {BOOKED}"),
     ("V5", ADA, f"ledger_entries SET seq = seq + 1000 WHERE {BOOKED}"),
+    (
+        "V5",
+        CYD,
+        f"accounts SET ledger_seq = 9 WHERE id = '{CYD}'; ledger_entries SET seq = 9 WHERE {OF_CYD} AND seq = 8",
+    ),
     ("V5", ADA, f"ledger_entries SET slice = slice - 1 WHERE {BOOKED}"),
     ("V6", ADA, f"ledger_entries SET booked_us = booked_us + 1 WHERE {BOOKED}"),
     ("V5", ADA, f"ledger_entries SET booked_us = 1 WHERE {OF_ADA} AND cause_kind = 'expiry'"),
@@ -191,8 +207,10 @@ CORRUPTIONS = [
     ("V6", ADA, f"ledger_entries SET effective_us = effective_us - 1 WHERE {OF_ADA} AND cause_kind = 'expiry'"),
     ("V6", BOB, f"ledger_entries SET effective_us = 1 WHERE {OF_BOB} AND cause_kind = 'settlement'"),
     ("V7", ADA, f"ledger_entries SET grant_id = NULL WHERE {BOOKED}"),
+    ("V5", CYD, f"ledger_entries SET grant_id = NULL WHERE {OF_CYD} AND cause_kind = 'grant'"),
     ("V6", ADA, f"ledger_entries SET grant_id = 'x' WHERE {BOOKED}"),
     ("V2", ADA, f"ledger_entries SET cause = 'ada/2' WHERE {BOOKED}"),
+    ("V2", ADA, "ledger_entries SET cause = 'ada/batch 1' WHERE cause = 'ada/batch 3'"),
     ("V6", ADA, f"ledger_entries SET cause = 'x' WHERE {BOOKED}"),
     ("V6", ADA, f"ledger_entries SET cause = 'x' WHERE {OF_ADA} AND cause_kind = 'expiry'"),
     ("V6", ADA, f"ledger_entries SET cause_client = 'x' WHERE {BOOKED}"),
@@ -220,19 +238,25 @@ def sqlite_books(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def postgres_books(postgres_cluster: Cluster, postgres_template: str) -> str:
-    """Busy books in a database that nobody is connected to."""
-    _keep(postgres_cluster.create_database("busy", postgres_template))
-    return "busy"
+    """The URL of busy books without checks, with a copy of every table in the schema `kept`."""
+    url = postgres_cluster.create_database("busy", postgres_template)
+    _keep(url)
+    copies = (f"CREATE TABLE kept.{name} AS TABLE {name}" for name in TABLES)
+    _execute(url, UNCHECKED, "CREATE SCHEMA kept", *copies)
+    return url
 
 
 @pytest.fixture(params=ENGINES)
-def books(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of busy books, a fresh copy on each engine in turn."""
+def books(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of busy books on each engine in turn: as they were kept, whatever other tests did to them."""
     if request.param == "sqlite":
         shutil.copyfile(request.getfixturevalue("sqlite_books"), tmp_path / "books.sqlite3")
-        return f"sqlite:///{tmp_path}/books.sqlite3"
-    cluster: Cluster = request.getfixturevalue("postgres_cluster")
-    return cluster.create_database(f"busy{next(NUMBERS)}", request.getfixturevalue("postgres_books"))
+        yield f"sqlite:///{tmp_path}/books.sqlite3"
+    else:
+        url: str = request.getfixturevalue("postgres_books")
+        yield url
+        restored = (f"INSERT INTO {name} TABLE kept.{name}" for name in TABLES)
+        _execute(url, UNGUARDED_SESSION, f"TRUNCATE {', '.join(TABLES)}", *restored)
 
 
 def _keep(url: str) -> None:
@@ -244,43 +268,81 @@ def _keep(url: str) -> None:
         close_core(core)
 
 
-def _proved(url: str) -> list[Finding]:
+def _execute(url: str, *statements: str) -> int:
+    """Runs statements in one transaction; returns how many rows the last one touched."""
+    with create_engine(url, poolclass=NullPool).begin() as connection:
+        return [connection.exec_driver_sql(statement).rowcount for statement in statements][-1]
+
+
+def _corrupt(url: str, what: str) -> int:
+    """Changes rows behind every guard; returns how many the last statement did."""
+    guards = UNGUARDED_SQLITE if url.startswith("sqlite") else [UNGUARDED_SESSION]
+    statements = [part if part.startswith(("DELETE", "INSERT")) else f"UPDATE {part}" for part in what.split("; ")]
+    return _execute(url, *guards, *statements)
+
+
+def _proved(url: str) -> tuple[Summary, list[Finding]]:
     found: list[Finding] = []
     store = open_store(url)
     try:
-        verify(store, found.append)
+        return verify(store, found.append), found
     finally:
         store.close()
-    return found
-
-
-def _corrupt(url: str, statement: str) -> int:
-    """Changes rows behind every guard; returns how many."""
-    with create_engine(url, poolclass=NullPool).begin() as connection:
-        for guard in UNGUARDED[connection.dialect.name]:
-            connection.exec_driver_sql(guard)
-        return connection.exec_driver_sql(statement).rowcount
 
 
 def test_books_that_were_kept_are_right(books: str) -> None:
-    found: list[Finding] = []
-    store = open_store(books)
-    try:
-        summary = verify(store, found.append)
-    finally:
-        store.close()
+    summary, found = _proved(books)
 
     assert found == []
-    assert (summary.accounts, summary.findings, summary.invariants) == (6, 0, INVARIANTS)
-    assert (summary.operations, summary.entries) == (61, 41)
+    assert summary == Summary(accounts=6, operations=61, entries=41, findings=0, invariants=INVARIANTS)
+
+
+def test_empty_books_are_right(core: Core) -> None:
+    found: list[Finding] = []
+
+    assert verify(core.store, found.append) == Summary(0, 0, 0, 0, INVARIANTS)
+    assert found == []
+
+
+def test_a_proof_sees_one_instant_whoever_writes_meanwhile(core: Core) -> None:
+    make_user(core, "ada")
+    give_credits(core, "ada", 10)
+
+    with auditing(core.store) as audit:
+        before = audit.sizes()
+        use(core, "ada", "meanwhile", 12)
+        entries = [
+            entry for evidence in audit.accounts() if isinstance(evidence, Evidence) for entry in evidence.entries
+        ]
+
+        assert (audit.sizes(), len(entries)) == (before, 1)
+    with auditing(core.store) as audit:
+        assert audit.sizes() == (1, before[1] + 1, 2)
+
+
+def test_an_account_full_of_differences_does_not_fill_the_screen(core: Core, database_url: str) -> None:
+    make_user(core, "ada")
+    for number in range(FINDINGS_OF_AN_ACCOUNT_MAX + 5):
+        use(core, "ada", f"{number}", meter="api_calls")
+    _execute(database_url, "UPDATE operations SET slice = 1")
+
+    _, found = _proved(database_url)
+
+    assert len(found) == FINDINGS_OF_AN_ACCOUNT_MAX
+
+
+def test_books_that_cannot_be_read_to_the_end_are_not_called_right(core: Core, database_url: str) -> None:
+    _execute(database_url, "ALTER TABLE ledger_entries RENAME TO elsewhere")
+
+    with pytest.raises(StoreUnavailable):
+        verify(core.store, lambda _: None)
 
 
 @pytest.mark.parametrize(("invariant", "account_id", "what"), CORRUPTIONS, ids=[item[2] for item in CORRUPTIONS])
 def test_a_corruption_is_named(books: str, invariant: str, account_id: str, what: str) -> None:
-    statement = what if what.startswith(("DELETE", "INSERT")) else f"UPDATE {what}"
-    assert _corrupt(books, statement) > 0
+    assert _corrupt(books, what) > 0
 
-    found = _proved(books)
+    _, found = _proved(books)
 
     assert (invariant, account_id) in {(finding.invariant, finding.account_id) for finding in found}, found
     if "catalog_versions" not in what:

@@ -40,7 +40,11 @@ def read_catalogue(name_or_path: str) -> CatalogueFile:
     except UnicodeDecodeError as error:
         raise CommandFailed(f"{name_or_path}: is not UTF-8 text") from error
     except OSError as error:
-        hint = f" (shipped catalogues are {' and '.join(SHIPPED)})" if path.suffix == "" else ""
+        hint = (
+            f" (shipped catalogues are {' and '.join(SHIPPED)})"
+            if isinstance(error, FileNotFoundError) and not path.suffix
+            else ""
+        )
         raise CommandFailed(f"{name_or_path}: {error.strerror}{hint}") from error
 
 

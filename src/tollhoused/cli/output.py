@@ -55,8 +55,8 @@ def print_line(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """One line on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """One line on standard error, whatever a driver put into its message."""
+    print(" ".join(text.split()), file=sys.stderr, flush=True)
 
 
 def money(nanos: int, currency: str) -> str:

@@ -48,30 +48,45 @@ ENVIRONMENTS: Mapping[str, admin_pb.Environment] = {
 
 def record_usage(answer: Answer, replayed: bool) -> usage_pb.RecordUsageResponse:
     """What became of one usage event."""
+    response = usage_pb.RecordUsageResponse()
+    fill_usage(response, answer, replayed)
+    return response
+
+
+def fill_usage(response: usage_pb.RecordUsageResponse, answer: Answer, replayed: bool) -> None:
+    """The same into an empty response, which may be part of another message.
+
+    Setting fields in place takes a third of the time that making parts and copying them into each other takes.
+    """
     assert isinstance(answer, UsageAnswer)
-    return usage_pb.RecordUsageResponse(
-        account_id=answer.account_id,
-        meter=answer.meter,
-        quantity=answer.quantity,
-        new_usage=answer.new_usage,
-        limit=answer.limit,
-        remaining=answer.remaining,
-        is_overage=answer.overage_quantity > 0,
-        overage_quantity=answer.overage_quantity,
-        charged_nanos=answer.charged_nanos,
-        currency=answer.currency,
-        balance_after_nanos=answer.balance_after_nanos,
-        debits=encode.debits(answer.debits) if answer.debits else (),
-        debt_nanos=answer.debt_nanos,
-        replayed=replayed,
-        lifted=sorted([REASONS[reason] for reason in answer.lifted]) if answer.lifted else (),
-        plan=answer.plan,
-        plan_version=answer.plan_version,
-        matched_by=MATCHED_BY[answer.matched_by],
-        event_time=encode.timestamp(answer.event_us),
-        record_time=encode.timestamp(answer.recorded_us),
-        usage_period=encode.usage_period(answer.period_start_us, answer.period_end_us),
-    )
+    response.account_id = answer.account_id
+    response.meter = answer.meter
+    response.quantity = answer.quantity
+    response.new_usage = answer.new_usage
+    if answer.limit is not None:
+        response.limit = answer.limit
+    if answer.remaining is not None:
+        response.remaining = answer.remaining
+    if answer.overage_quantity:
+        response.is_overage = True
+        response.overage_quantity = answer.overage_quantity
+    if answer.charged_nanos:
+        response.charged_nanos = answer.charged_nanos
+        response.debt_nanos = answer.debt_nanos
+        for grant_id, amount_nanos in answer.debits:
+            response.debits.add(grant_id=grant_id, amount_nanos=amount_nanos)
+    response.currency = answer.currency
+    response.balance_after_nanos = answer.balance_after_nanos
+    response.replayed = replayed
+    if answer.lifted:
+        response.lifted.extend(sorted([REASONS[reason] for reason in answer.lifted]))
+    response.plan = answer.plan
+    response.plan_version = answer.plan_version
+    response.matched_by = MATCHED_BY[answer.matched_by]
+    encode.put_instant(response.event_time, answer.event_us)
+    encode.put_instant(response.record_time, answer.recorded_us)
+    encode.put_instant(response.usage_period.start_time, answer.period_start_us)
+    encode.put_instant(response.usage_period.end_time, answer.period_end_us)
 
 
 def grant_credits(answer: Answer, replayed: bool) -> credits_pb.GrantCreditsResponse:

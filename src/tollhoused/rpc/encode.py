@@ -54,6 +54,12 @@ def timestamp(instant_us: int) -> Timestamp:
     return Timestamp(seconds=instant_us // 1_000_000, nanos=instant_us % 1_000_000 * 1_000)
 
 
+def put_instant(target: Timestamp, instant_us: int) -> None:
+    """The same into a message that is part of another one."""
+    target.seconds = instant_us // 1_000_000
+    target.nanos = instant_us % 1_000_000 * 1_000
+
+
 def optional_timestamp(instant_us: int | None) -> Timestamp | None:
     """An instant that may be absent."""
     return None if instant_us is None else timestamp(instant_us)

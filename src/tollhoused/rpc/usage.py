@@ -33,7 +33,10 @@ class UsageServicer:
             atomic=request.atomic,
             validate_only=request.validate_only,
         )
-        return pb.BatchRecordUsageResponse(results=[self._result(outcome) for outcome in outcomes])
+        response = pb.BatchRecordUsageResponse()
+        for outcome in outcomes:
+            self._fill(response.results.add(), outcome)
+        return response
 
     def ListUsageEvents(self, request: pb.ListUsageEventsRequest, call: Call) -> pb.ListUsageEventsResponse:
         core = self._core
@@ -58,10 +61,11 @@ class UsageServicer:
         found = usage.get_operation(self._core, call, request.idempotency_key)
         return pb.GetOperationResponse(operation=_operation(found, self._core.catalogue.currency))
 
-    def _result(self, outcome: Settled | TollhouseError) -> pb.BatchItemResult:
+    def _fill(self, result: pb.BatchItemResult, outcome: Settled | TollhouseError) -> None:
         if isinstance(outcome, Settled):
-            return pb.BatchItemResult(recorded=answers.record_usage(outcome.answer, outcome.replayed))
-        return pb.BatchItemResult(error=item_error(self._faults.disclosable(outcome)))
+            answers.fill_usage(result.recorded, outcome.answer, outcome.replayed)
+        else:
+            result.error.CopyFrom(item_error(self._faults.disclosable(outcome)))
 
 
 def _counted_us(operation: Operation) -> int:

@@ -202,23 +202,21 @@ class _InStep:
     def __init__(self, name: str, rows: Iterator[Row]) -> None:
         self._name = name
         self._groups = groupby(rows, key=itemgetter(0))
-        self._served: str | None = None
+        self._reached: str | None = None
         self._next()
 
     def of(self, account_id: str) -> Iterator[Row]:
         """The account's rows. What is not read of them is skipped."""
-        if self._account_id != account_id:
-            return iter(())
-        self._served = account_id
-        return self._rows
+        return self._rows if self._account_id == account_id else iter(())
 
     def strays(self, before: str | None = None) -> Iterator[Finding]:
         """V6: rows of accounts that were passed over, for they are not there. Without `before`, all that is left."""
         while self._account_id is not None and (before is None or self._account_id < before):
-            if self._account_id != self._served:
+            if self._account_id != self._reached:
                 rows = sum(1 for _ in self._rows)
                 yield Finding("V6", self._account_id, f"{rows} rows of {self._name} belong to it, but it is not there")
             self._next()
+        self._reached = before
 
     def _next(self) -> None:
         self._account_id: str | None

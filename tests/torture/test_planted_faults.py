@@ -1,0 +1,123 @@
+"""The harness can fail: every planted fault is found by a short run, and the server as it is passes the same run."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.postgres import Cluster
+from tests.torture.database import Database
+from tests.torture.faults import FAULTS, NAMED_POINTS
+from tests.torture.figures import Figures
+from tests.torture.nursery import Nursery
+from tests.torture.plan import Plan
+from tests.torture.run import Run
+
+SEED = 20_260_801
+SECONDS = 3.0
+SECONDS_MAX = 20.0
+POINT_KILLS = 3
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    """Where the servers of this module come from."""
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+def database() -> Iterator[Database]:
+    """A PostgreSQL of the test's own, to be restarted."""
+    database = Database()
+    yield database
+    database.close()
+
+
+def _run(
+    fault: str,
+    nursery: Nursery,
+    scratch: Path,
+    cluster: Cluster | None = None,
+    servers: int = 1,
+    database_restarts: int = 0,
+    liveness_seconds: float = 10.0,
+) -> Figures:
+    points = FAULTS[fault].points if fault else NAMED_POINTS
+    plan = Plan(
+        engine="postgresql" if cluster else "sqlite",
+        seed=SEED,
+        seconds=SECONDS,
+        servers=servers,
+        fault=fault,
+        points=points,
+        blind_kills=False,
+        point_kills_min=POINT_KILLS if points else 0,
+        seconds_max=SECONDS_MAX,
+        database_restarts=database_restarts,
+        liveness_seconds=liveness_seconds,
+        drain_max=100,
+    )
+    return Run(plan, nursery, scratch, cluster, lambda: time.time_ns() // 1_000).verdict()
+
+
+def test_the_server_as_it_is_passes_on_sqlite(nursery: Nursery, tmp_path: Path) -> None:
+    figures = _run("", nursery, tmp_path)
+
+    assert figures.examples == {}
+    assert figures.acknowledged > 0
+    assert figures.kills_at_points >= POINT_KILLS
+
+
+def test_two_servers_as_they_are_pass_on_a_postgresql_that_crashes(
+    nursery: Nursery, database: Database, tmp_path: Path
+) -> None:
+    figures = _run("", nursery, tmp_path, database, servers=2, database_restarts=1)
+
+    assert figures.examples == {}
+    assert figures.acknowledged > 0
+    assert figures.kills_at_points >= POINT_KILLS
+    assert figures.database_restarts == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "invariant"),
+    [
+        ("no-dedupe", "V8"),
+        ("dedupe-outside", "V2"),
+        ("claim-first", "V4"),
+        ("two-transactions", "V6"),
+        ("acknowledge-first", "V1"),
+        ("no-floor", "V7"),
+        ("wrong-account", "V15"),
+    ],
+)
+def test_a_planted_fault_is_found(fault: str, invariant: str, nursery: Nursery, tmp_path: Path) -> None:
+    figures = _run(fault, nursery, tmp_path)
+
+    assert not figures.passed
+    assert invariant in figures.violations
+
+
+def test_an_undeclared_error_is_found_by_its_status(nursery: Nursery, tmp_path: Path) -> None:
+    figures = _run("undeclared-error", nursery, tmp_path, liveness_seconds=1.0)
+
+    assert "status" in figures.violations
+
+
+def test_an_update_that_another_server_overwrites_is_found(
+    nursery: Nursery, postgres_cluster: Cluster, tmp_path: Path
+) -> None:
+    figures = _run("lost-update", nursery, tmp_path, postgres_cluster, servers=2)
+
+    assert {"V4", "V9"} <= figures.violations.keys()
+
+
+def test_a_server_that_does_not_find_back_to_its_database_is_found(
+    nursery: Nursery, database: Database, tmp_path: Path
+) -> None:
+    figures = _run("no-reconnect", nursery, tmp_path, database, database_restarts=1, liveness_seconds=3.0)
+
+    assert "V14" in figures.violations
