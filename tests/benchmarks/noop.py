@@ -14,7 +14,9 @@ import grpc
 from tollhouse.v1.common_pb2 import Subject
 
 from tests.benchmarks.templates import NOOP_SERVICE
+from tollhoused.domain.keys import Scope
 from tollhoused.errors import SubjectNotFound
+from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.guard import Deadlines, Guard
 from tollhoused.rpc.server import CALL_THREADS_MAX, OPTIONS
 from tollhoused.rpc.status import Faults
@@ -34,8 +36,11 @@ def guarded_methods() -> Methods:
     def refuse(request: Subject, call: Call) -> Subject:
         raise SubjectNotFound("there is nothing here")
 
-    guard = Guard(Faults(lambda prefix: f"{prefix}_0"), Deadlines())
-    return {"Echo": guard.call(Subject, echo), "Refuse": guard.call(Subject, refuse)}
+    guard = Guard(Faults(lambda prefix: f"{prefix}_0"), Deadlines(), Doorkeeper(None))
+    return {
+        "Echo": guard.call(Subject, Scope.ENTITLEMENTS_READ, echo),
+        "Refuse": guard.call(Subject, Scope.ENTITLEMENTS_READ, refuse),
+    }
 
 
 def bare_methods() -> Methods:

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import pytest
 
-from tollhoused.__main__ import Ids, wall_clock
+from tollhoused.__main__ import Ids, new_secret, wall_clock
 from tollhoused.cli.app import run
 from tollhoused.cli.program import Program
 
@@ -47,7 +47,7 @@ def tollhouse(*arguments: str, **variables: str) -> Ended:
         redirect_stderr(err),
         pytest.raises(SystemExit) as ended,
     ):
-        run(list(arguments), Program(clock=wall_clock, new_id=Ids()))
+        run(list(arguments), Program(clock=wall_clock, new_id=Ids(), new_secret=new_secret))
     assert isinstance(ended.value.code, int)
     return Ended(ended.value.code, out.getvalue(), err.getvalue())
 

@@ -27,7 +27,7 @@ def core(sqlite_url: str, make_core: CoreMaker) -> Core:
 
 
 def test_a_server_serves_nothing_until_that_is_reported(core: Core) -> None:
-    server = GrpcServer(core)
+    server = GrpcServer(core, None)
     door = Door(f"127.0.0.1:{server.start('127.0.0.1:0')}")
     try:
         assert [door.health(service) for service in SERVICES] == [NOT_SERVING] * 6

@@ -30,7 +30,7 @@ def test_addresses_of_this_machine_alone_are_accepted(address: str) -> None:
 
 @pytest.mark.parametrize("address", ["0.0.0.0:50051", "[::]:50051", "192.0.2.1:50051", "example.test:50051", "[::2]:1"])
 def test_an_address_that_others_can_reach_is_refused(core: Core, address: str) -> None:
-    server = GrpcServer(core)
+    server = GrpcServer(core, None)
     with pytest.raises(AddressError, match="other machines"):
         server.start(address)
 
@@ -43,7 +43,7 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 
 def test_a_port_has_one_owner(core: Core, door: Door) -> None:
     with pytest.raises(AddressError, match=f"cannot listen on {door.address}"):
-        GrpcServer(core).start(door.address)
+        GrpcServer(core, None).start(door.address)
 
     door.make_user("anna")
 

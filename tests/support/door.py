@@ -179,7 +179,7 @@ def serve() -> Iterator[ServerMaker]:
     def open_door(
         core: Core, *, reflection: bool = False, deadlines: Deadlines | None = None
     ) -> tuple[GrpcServer, Door]:
-        server = GrpcServer(core, reflection=reflection, deadlines=deadlines)
+        server = GrpcServer(core, None, reflection=reflection, deadlines=deadlines)
         door = Door(f"127.0.0.1:{server.start('127.0.0.1:0')}")
         opened.append((server, door))
         server.health.report(True)

@@ -11,12 +11,14 @@ from itertools import count
 
 import pytest
 
+from tollhoused.__main__ import new_secret
 from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.answers import AccountAnswer, CreditsAnswer, UsageAnswer
 from tollhoused.domain.books import Settled
 from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.decision import Rules
 from tollhoused.domain.identity import Subject
+from tollhoused.domain.keys import Environment
 from tollhoused.domain.money import NANOS_PER_UNIT
 from tollhoused.journal.journal import Journal, Limits
 from tollhoused.journal.settling import Outcome
@@ -68,7 +70,7 @@ def build_core(
     journal = Journal(store, shelf, clock, RULES, limits)
     if start:
         journal.start()
-    return Core(store, shelf, journal, clock, new_id, RULES)
+    return Core(store, shelf, journal, clock, new_id, new_secret, Environment.TEST, RULES)
 
 
 def close_core(core: Core) -> None:

@@ -30,8 +30,8 @@ class Pulse:
     def __init__(
         self,
         core: Core,
-        keyring: Keyring | None,
         report: Callable[[bool], None],
+        keyring: Keyring | None = None,
         beat_seconds: float = BEAT_SECONDS,
     ) -> None:
         """`report` hears at every beat whether calls can be answered; the keyring is kept fresh where there is one."""

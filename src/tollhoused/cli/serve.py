@@ -119,7 +119,7 @@ def _serve(program: Program, settings: Settings, stop: threading.Event) -> None:
         core.journal.start()
         try:
             port = server.start(settings.listen)
-            pulse = Pulse(core, keyring, server.health.report)
+            pulse = Pulse(core, server.health.report, keyring)
             pulse.start()
             log.info(
                 "tollhouse %s, database %s, catalogue %s version %d",

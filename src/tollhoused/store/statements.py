@@ -107,8 +107,7 @@ class Statements:
         return dialect.query(select(t.operations).select_from(wanted).join(t.operations, same_key), KEYS)
 
     def _registry(self, dialect: Dialect, table: Table, client: ColumnElement[str]) -> Query:
-        """Rows of the clients that are named by their own ids or by one of their keys' ids; locked, since they change.
-        """
+        """Rows of the clients that are named by their own ids or by one of their keys' ids; locked: they may change."""
         wanted = dialect.relation(NAMES)
         named = t.api_keys.alias("named")
         owners = select(named.c.client).join(wanted, named.c.id == wanted.c.name)
