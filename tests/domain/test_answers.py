@@ -17,7 +17,7 @@ from tollhoused.domain.answers import (
     answer_from_json,
     answer_to_json,
 )
-from tollhoused.domain.commands import Command, RegistryCommand, Tick, TouchKeys
+from tollhoused.domain.commands import Command, Tick, TouchKeys
 from tollhoused.domain.rates import Rate, RateModel, Tier, rate_from_json, rate_to_json
 
 totals = st.integers(-(2**62), 2**62)
@@ -31,9 +31,9 @@ ANY_ANSWER: dict[type[Answer], st.SearchStrategy[Answer]] = {
 }
 
 
-def kinds_of_commands() -> set[str]:
-    direct = [command for command in Command.__subclasses__() if command is not RegistryCommand]
-    return {command.kind for command in (*direct, *RegistryCommand.__subclasses__())}
+def kinds_of_commands(parent: type[Command] = Command) -> set[str]:
+    below = parent.__subclasses__()
+    return {own.kind for own in below if hasattr(own, "kind")}.union(*map(kinds_of_commands, below))
 
 
 @pytest.mark.parametrize("kind", sorted(ANSWER_TYPES))

@@ -29,12 +29,15 @@ ENTRY = (
     "INSERT INTO ledger_entries (slice, account, seq, booked_us, effective_us, amount_nanos, balance_after_nanos,"
     " cause_kind, cause, cause_client) VALUES (1, 'acct_1', 1, 0, 0, 5, 5, 'grant', 'grant_1', '')"
 )
-HEAD = """'Planted.'
+HEAD = schema.head_revision()
+STEPS = [f"{number:04}" for number in range(1, int(HEAD) + 1)]
+NEXT = f"{int(HEAD) + 1:04}"
+PLANTED = f"""'Planted.'
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT}"
+down_revision = "{HEAD}"
 """
 MAKES_A_TABLE = """
     def upgrade() -> None:
@@ -80,12 +83,12 @@ def url(urls: Iterator[str]) -> str:
 
 @pytest.fixture
 def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Adds a step 0002 to a copy of the migrations that `schema` then uses."""
+    """Adds a step to a copy of the migrations, which `schema` uses from then on."""
     planted = tmp_path / "100% migrations"
     shutil.copytree(schema.MIGRATIONS, planted, ignore=shutil.ignore_patterns("__pycache__"))
 
     def _plant(body: str) -> None:
-        (planted / "versions" / "0002_planted.py").write_text(HEAD + textwrap.dedent(body), encoding="utf-8")
+        (planted / "versions" / f"{NEXT}_planted.py").write_text(PLANTED + textwrap.dedent(body), encoding="utf-8")
         monkeypatch.setattr(schema, "MIGRATIONS", planted)
 
     yield _plant
@@ -143,7 +146,7 @@ def test_a_migrated_database_equals_a_fresh_one(urls: Iterator[str]) -> None:
     steps = schema.migrate(migrated)
     schema.create(fresh)
 
-    assert steps == ["0001: Accounts, directory, catalogue, subscriptions, usage, credits and the ledger."]
+    assert [step.partition(":")[0] for step in steps] == STEPS
     assert _picture(migrated) == _picture(fresh)
     assert set(_picture(fresh)) == {*metadata.tables, "alembic_version", "others"}
     assert schema.problems(migrated) == schema.problems(fresh) == []
@@ -171,15 +174,31 @@ def test_a_step_can_be_taken_undone_and_taken_again(url: str, plant: Any, step: 
     first = _picture(url)
     plant(step)
 
-    assert schema.migrate(url) == ["0002: Planted."]
+    assert schema.migrate(url) == [f"{NEXT}: Planted."]
     second = _picture(url)
-    assert schema.migrate(url, "0001") == ["undone 0002: Planted."]
+    assert schema.migrate(url, HEAD) == [f"undone {NEXT}: Planted."]
     assert _picture(url) == first
-    assert schema.migrate(url) == ["0002: Planted."]
+    assert schema.migrate(url) == [f"{NEXT}: Planted."]
     assert _picture(url) == second
 
     assert first != second
     assert schema.problems(url) == []
+    _assert_immutable(url)
+
+
+def test_every_step_of_ours_but_the_first_can_be_undone_and_taken_again(url: str) -> None:
+    pictures = {}
+    for revision in STEPS:
+        schema.migrate(url, revision)
+        pictures[revision] = _picture(url)
+    _execute(url, ENTRY)
+
+    for revision in reversed(STEPS[:-1]):
+        schema.migrate(url, revision)
+        assert _picture(url) == pictures[revision]
+    schema.migrate(url)
+
+    assert _picture(url) == pictures[HEAD]
     _assert_immutable(url)
 
 
@@ -201,7 +220,7 @@ def test_a_step_that_fails_leaves_no_trace(url: str, plant: Any) -> None:
 
     assert _picture(url) == before
     plant(MAKES_A_TABLE)
-    assert schema.migrate(url) == ["0002: Planted."]
+    assert schema.migrate(url) == [f"{NEXT}: Planted."]
 
 
 def test_a_step_that_orphans_rows_is_refused(url: str, plant: Any) -> None:
@@ -237,7 +256,7 @@ def _migrate_at_once(url: str) -> list[str]:
 
 
 def test_processes_that_migrate_at_once_take_each_step_once(url: str) -> None:
-    assert _migrate_at_once(url) == ["0", "0", "1"]
+    assert _migrate_at_once(url) == ["0", "0", str(len(STEPS))]
     assert schema.problems(url) == []
 
 
@@ -245,7 +264,7 @@ def test_they_see_each_other_where_transactions_are_serializable_by_default(post
     url = postgres_cluster.create_database("migrations_serializable")
     _execute(url, "ALTER DATABASE migrations_serializable SET default_transaction_isolation = 'serializable'")
 
-    assert _migrate_at_once(url) == ["0", "0", "1"]
+    assert _migrate_at_once(url) == ["0", "0", str(len(STEPS))]
 
 
 def test_a_table_that_is_in_use_is_not_waited_for_long(
@@ -261,7 +280,7 @@ def test_a_table_that_is_in_use_is_not_waited_for_long(
         with pytest.raises(schema.MigrationFailed, match="lock timeout"):
             schema.migrate(url)
 
-    assert schema.migrate(url) == ["0002: Planted."]
+    assert schema.migrate(url) == [f"{NEXT}: Planted."]
 
 
 def test_an_empty_database_is_refused(url: str) -> None:
@@ -278,7 +297,7 @@ def test_an_older_schema_is_refused_until_it_is_migrated(url: str, plant: Any) -
     schema.migrate(url)
     plant(MAKES_A_TABLE)
 
-    with pytest.raises(schema.SchemaMismatch, match=r"is 0001, this program works on 0002: run `tollhouse migrate`"):
+    with pytest.raises(schema.SchemaMismatch, match=rf"is {HEAD}, this program works on {NEXT}: run `tollhouse migrate`"):
         schema.check(url)
     schema.migrate(url)
     schema.check(url)
@@ -287,7 +306,7 @@ def test_an_older_schema_is_refused_until_it_is_migrated(url: str, plant: Any) -
 def test_a_newer_schema_is_refused_and_not_touched(url: str) -> None:
     schema.migrate(url)
     _execute(url, "UPDATE alembic_version SET version_num = '9999'")
-    newer = rf"is 9999, newer than this program \({schema.head_revision()}\)"
+    newer = rf"is 9999, newer than this program \({HEAD}\)"
 
     with pytest.raises(schema.SchemaMismatch, match=newer):
         schema.check(url)
