@@ -43,7 +43,7 @@ class NotFound(TollhouseError):
 
 
 class AlreadyExists(TollhouseError):
-    """The idempotency key stands for another command."""
+    """What the request would make is there already, or its idempotency key stands for another command."""
 
 
 class FailedPrecondition(TollhouseError):
@@ -179,6 +179,12 @@ class IdempotencyKeyReused(AlreadyExists):
     """The key was used before with other content; `field` names the first difference."""
 
     reason = "IDEMPOTENCY_KEY_REUSED"
+
+
+class ClientExists(AlreadyExists):
+    """Another operation has made a client with this id."""
+
+    reason = "CLIENT_EXISTS"
 
 
 class SubjectConflict(FailedPrecondition):

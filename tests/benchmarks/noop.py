@@ -14,8 +14,8 @@ import grpc
 from tollhouse.v1.common_pb2 import Subject
 
 from tests.benchmarks.templates import NOOP_SERVICE
-from tollhoused.domain.keys import Scope
 from tollhoused.errors import SubjectNotFound
+from tollhoused.rpc.access import READ
 from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.guard import Deadlines, Guard
 from tollhoused.rpc.server import CALL_THREADS_MAX, OPTIONS
@@ -38,8 +38,8 @@ def guarded_methods() -> Methods:
 
     guard = Guard(Faults(lambda prefix: f"{prefix}_0"), Deadlines(), Doorkeeper(None))
     return {
-        "Echo": guard.call(Subject, Scope.ENTITLEMENTS_READ, echo),
-        "Refuse": guard.call(Subject, Scope.ENTITLEMENTS_READ, refuse),
+        "Echo": guard.call(Subject, READ, echo),
+        "Refuse": guard.call(Subject, READ, refuse),
     }
 
 

@@ -4,13 +4,18 @@ from collections import Counter
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 
 from tests.protos.contract import Contract
+from tollhoused.rpc.access import ACCESS
 
 BATCH = "BatchRecordUsage"
 KEY_NUMBER, VALIDATE_ONLY_NUMBER, REPLAYED_NUMBER = 14, 15, 15
 STATUSES = (
-    "INVALID_ARGUMENT", "NOT_FOUND", "PERMISSION_DENIED", "ALREADY_EXISTS", "FAILED_PRECONDITION",
+    "INVALID_ARGUMENT", "UNAUTHENTICATED", "NOT_FOUND", "PERMISSION_DENIED", "ALREADY_EXISTS", "FAILED_PRECONDITION",
     "RESOURCE_EXHAUSTED", "UNAVAILABLE", "ABORTED", "DEADLINE_EXCEEDED", "INTERNAL",
 )  # fmt: skip
+OF_ANY_CALL = {
+    "UNDECODABLE_REQUEST", "SCOPE_MISSING", "RATE_LIMITED", "OVERLOADED", "STORE_UNAVAILABLE", "SHUTTING_DOWN",
+    "DEADLINE_EXCEEDED", "INTERNAL",
+}  # fmt: skip
 UNKNOWN_OUTCOME = "On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL"
 NUMBER_TYPES = {
     FieldDescriptorProto.TYPE_INT32,
@@ -18,13 +23,14 @@ NUMBER_TYPES = {
 }
 
 
-def test_the_five_services_have_the_methods_of_the_core(contract: Contract) -> None:
+def test_the_six_services_have_their_methods(contract: Contract) -> None:
     assert Counter(rpc.service for rpc in contract.rpcs) == {
         "EntitlementService": 4,
         "UsageService": 4,
         "CreditsService": 5,
         "AccountService": 3,
         "SubscriptionService": 5,
+        "AdminService": 7,
     }
 
 
@@ -123,8 +129,35 @@ def test_every_rpc_lists_its_errors_by_their_declared_names(contract: Contract) 
     for rpc in contract.rpcs:
         errors = rpc.comment.partition("Errors: ")[2].partition("On these")[0]
         named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", errors))
-        assert "INVALID_FIELD" in named, rpc.method
+        assert "INVALID_FIELD" in named or not contract.fields[rpc.request], rpc.method
         assert named <= declared, rpc.method
+
+
+def test_every_service_lists_the_errors_of_any_call(contract: Contract) -> None:
+    of_keys = {
+        value.removeprefix("ERROR_REASON_")
+        for value in contract.enums["ErrorReason"]
+        if contract.comments[f"ErrorReason.{value}"].startswith("UNAUTHENTICATED")
+    }
+    assert len(of_keys) == 5
+    for service in {rpc.service for rpc in contract.rpcs}:
+        named = set(re.findall(r"`([A-Z_]+)`", contract.comments[service].partition("any call may fail with")[2]))
+        assert named >= of_keys | OF_ANY_CALL, service
+        if any(rpc.mutates for rpc in contract.rpcs if rpc.service == service):
+            assert "CONTENTION" in named, service
+
+
+def test_every_rpc_says_which_scope_it_takes(contract: Contract) -> None:
+    for rpc in contract.rpcs:
+        access = ACCESS[f"tollhouse.v1.{rpc.service}/{rpc.method}"]
+        assert f"Scope: {access.scope.value if access.scope else 'any'}. Errors: " in rpc.comment, rpc.method
+        assert "without a limit to products" in contract.comments[rpc.service] or not access.every_product, rpc.method
+
+
+def test_every_rpc_that_names_a_product_may_refuse_it(contract: Contract) -> None:
+    for rpc in contract.rpcs:
+        if "product" in contract.fields[rpc.request]:
+            assert "PRODUCT_NOT_ALLOWED" in rpc.comment, rpc.method
 
 
 def test_every_rpc_says_that_it_is_idempotent(contract: Contract) -> None:

@@ -28,8 +28,10 @@ if _version_not_supported:
 class AccountServiceStub:
     """Makes accounts and shows them.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     def __init__(self, channel):
@@ -58,8 +60,10 @@ class AccountServiceStub:
 class AccountServiceServicer:
     """Makes accounts and shows them.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     def UpsertUser(self, request, context):
@@ -69,6 +73,7 @@ class AccountServiceServicer:
         new e-mail address in place of the old one. Idempotent: a repeated call returns the first answer with `replayed`
         = true.
 
+        Scope: admin.
         Errors: INVALID_FIELD, SUBJECT_CONFLICT (the two names belong to different people), IDEMPOTENCY_KEY_REUSED. On
         these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
         unknown: repeat with the same key.
@@ -82,6 +87,7 @@ class AccountServiceServicer:
 
         Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+        Scope: admin.
         Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
         CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
@@ -94,6 +100,7 @@ class AccountServiceServicer:
 
         Idempotent: it is a read.
 
+        Scope: entitlements.read.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -129,8 +136,10 @@ def add_AccountServiceServicer_to_server(servicer, server):
 class AccountService:
     """Makes accounts and shows them.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     @staticmethod

@@ -29,8 +29,10 @@ GRPC_VERSION: str
 class AccountServiceStub:
     """Makes accounts and shows them.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     @_typing.overload
@@ -44,6 +46,7 @@ class AccountServiceStub:
     new e-mail address in place of the old one. Idempotent: a repeated call returns the first answer with `replayed`
     = true.
 
+    Scope: admin.
     Errors: INVALID_FIELD, SUBJECT_CONFLICT (the two names belong to different people), IDEMPOTENCY_KEY_REUSED. On
     these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
     unknown: repeat with the same key.
@@ -53,6 +56,7 @@ class AccountServiceStub:
 
     Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+    Scope: admin.
     Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
     CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
@@ -61,6 +65,7 @@ class AccountServiceStub:
 
     Idempotent: it is a read.
 
+    Scope: entitlements.read.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
 
@@ -68,8 +73,10 @@ class AccountServiceStub:
 class AccountServiceAsyncStub(AccountServiceStub):
     """Makes accounts and shows them.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -80,6 +87,7 @@ class AccountServiceAsyncStub(AccountServiceStub):
     new e-mail address in place of the old one. Idempotent: a repeated call returns the first answer with `replayed`
     = true.
 
+    Scope: admin.
     Errors: INVALID_FIELD, SUBJECT_CONFLICT (the two names belong to different people), IDEMPOTENCY_KEY_REUSED. On
     these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
     unknown: repeat with the same key.
@@ -89,6 +97,7 @@ class AccountServiceAsyncStub(AccountServiceStub):
 
     Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+    Scope: admin.
     Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
     CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
@@ -97,14 +106,17 @@ class AccountServiceAsyncStub(AccountServiceStub):
 
     Idempotent: it is a read.
 
+    Scope: entitlements.read.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
 
 class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     """Makes accounts and shows them.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     @_abc_1.abstractmethod
@@ -119,6 +131,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         new e-mail address in place of the old one. Idempotent: a repeated call returns the first answer with `replayed`
         = true.
 
+        Scope: admin.
         Errors: INVALID_FIELD, SUBJECT_CONFLICT (the two names belong to different people), IDEMPOTENCY_KEY_REUSED. On
         these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
         unknown: repeat with the same key.
@@ -134,6 +147,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+        Scope: admin.
         Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
         CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
@@ -148,6 +162,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotent: it is a read.
 
+        Scope: entitlements.read.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
         """
 

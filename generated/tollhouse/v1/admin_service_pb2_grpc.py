@@ -28,9 +28,10 @@ if _version_not_supported:
 class AdminServiceStub:
     """Says who may call, and shows what operators did.
 
-    Every call takes a key with SCOPE_ADMIN. Beside the errors that each call names, any call may fail with
-    `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`,
-    `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
+    Every call takes an API key with the scope that its comment names and without a limit to products: who makes keys
+    could make one without limits. Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`,
+    `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`,
+    `PRODUCT_NOT_ALLOWED`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -80,9 +81,10 @@ class AdminServiceStub:
 class AdminServiceServicer:
     """Says who may call, and shows what operators did.
 
-    Every call takes a key with SCOPE_ADMIN. Beside the errors that each call names, any call may fail with
-    `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`,
-    `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
+    Every call takes an API key with the scope that its comment names and without a limit to products: who makes keys
+    could make one without limits. Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`,
+    `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`,
+    `PRODUCT_NOT_ALLOWED`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -91,8 +93,9 @@ class AdminServiceServicer:
 
         Idempotent: a repeated call returns the first answer with `replayed` = true.
 
-        Errors: INVALID_FIELD (also for an id that exists), IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
-        UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Scope: admin.
+        Errors: INVALID_FIELD, CLIENT_EXISTS, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -103,6 +106,7 @@ class AdminServiceServicer:
 
         Idempotent: it is a read.
 
+        Scope: admin.
         Errors: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -112,9 +116,10 @@ class AdminServiceServicer:
     def CreateKey(self, request, context):
         """Makes an API key for the environment of this deployment. A client has at most two live keys at once.
 
-        The key's text is answered once and stored nowhere: a repeated call returns the first answer with `replayed` =
-        true and without the text. Who lost the text revokes the key and makes another.
+        Idempotent: a repeated call returns the first answer with `replayed` = true, but without the key's text, which is
+        answered once and stored nowhere. Who lost the text revokes the key and makes another.
 
+        Scope: admin.
         Errors: INVALID_FIELD, CLIENT_NOT_FOUND, TOO_MANY_KEYS, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
         UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
@@ -127,6 +132,7 @@ class AdminServiceServicer:
 
         Idempotent: it is a read.
 
+        Scope: admin.
         Errors: INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -134,10 +140,13 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RotateKey(self, request, context):
-        """Makes a second key with the rights of a live one, which goes on for an overlap and then ends.
+        """Makes a second key with the rights of a live one, which goes on for an overlap and then ends. Where an
+        `expire_time` was chosen for the old key, it is the new one's, too.
 
-        The new key's text is answered once and stored nowhere, as at CreateKey.
+        Idempotent: a repeated call returns the first answer with `replayed` = true, but without the new key's text, which
+        is answered once and stored nowhere, as at CreateKey.
 
+        Scope: admin.
         Errors: INVALID_FIELD, KEY_NOT_FOUND, TOO_MANY_KEYS, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
         UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
@@ -151,6 +160,7 @@ class AdminServiceServicer:
         Idempotent: a repeated call returns the first answer with `replayed` = true; a key that was revoked before keeps
         its first instant.
 
+        Scope: admin.
         Errors: INVALID_FIELD, KEY_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
         DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
@@ -159,10 +169,11 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListAuditEntries(self, request, context):
-        """Lists administrative acts, newest first: everything but usage that changed something.
+        """Lists administrative acts, newest first: whatever changed something, except the recording of usage.
 
         Idempotent: it is a read.
 
+        Scope: admin.
         Errors: INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -218,9 +229,10 @@ def add_AdminServiceServicer_to_server(servicer, server):
 class AdminService:
     """Says who may call, and shows what operators did.
 
-    Every call takes a key with SCOPE_ADMIN. Beside the errors that each call names, any call may fail with
-    `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`,
-    `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
+    Every call takes an API key with the scope that its comment names and without a limit to products: who makes keys
+    could make one without limits. Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`,
+    `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`,
+    `PRODUCT_NOT_ALLOWED`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 

@@ -29,9 +29,10 @@ GRPC_VERSION: str
 class AdminServiceStub:
     """Says who may call, and shows what operators did.
 
-    Every call takes a key with SCOPE_ADMIN. Beside the errors that each call names, any call may fail with
-    `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`,
-    `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
+    Every call takes an API key with the scope that its comment names and without a limit to products: who makes keys
+    could make one without limits. Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`,
+    `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`,
+    `PRODUCT_NOT_ALLOWED`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -44,22 +45,25 @@ class AdminServiceStub:
 
     Idempotent: a repeated call returns the first answer with `replayed` = true.
 
-    Errors: INVALID_FIELD (also for an id that exists), IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
-    UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Scope: admin.
+    Errors: INVALID_FIELD, CLIENT_EXISTS, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
     ListClients: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListClientsRequest, _admin_service_pb2.ListClientsResponse]
     """Lists every client, by id.
 
     Idempotent: it is a read.
 
+    Scope: admin.
     Errors: none of its own.
     """
     CreateKey: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.CreateKeyRequest, _admin_service_pb2.CreateKeyResponse]
     """Makes an API key for the environment of this deployment. A client has at most two live keys at once.
 
-    The key's text is answered once and stored nowhere: a repeated call returns the first answer with `replayed` =
-    true and without the text. Who lost the text revokes the key and makes another.
+    Idempotent: a repeated call returns the first answer with `replayed` = true, but without the key's text, which is
+    answered once and stored nowhere. Who lost the text revokes the key and makes another.
 
+    Scope: admin.
     Errors: INVALID_FIELD, CLIENT_NOT_FOUND, TOO_MANY_KEYS, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
     UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
@@ -68,13 +72,17 @@ class AdminServiceStub:
 
     Idempotent: it is a read.
 
+    Scope: admin.
     Errors: INVALID_FIELD.
     """
     RotateKey: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.RotateKeyRequest, _admin_service_pb2.RotateKeyResponse]
-    """Makes a second key with the rights of a live one, which goes on for an overlap and then ends.
+    """Makes a second key with the rights of a live one, which goes on for an overlap and then ends. Where an
+    `expire_time` was chosen for the old key, it is the new one's, too.
 
-    The new key's text is answered once and stored nowhere, as at CreateKey.
+    Idempotent: a repeated call returns the first answer with `replayed` = true, but without the new key's text, which
+    is answered once and stored nowhere, as at CreateKey.
 
+    Scope: admin.
     Errors: INVALID_FIELD, KEY_NOT_FOUND, TOO_MANY_KEYS, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
     UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
@@ -84,14 +92,16 @@ class AdminServiceStub:
     Idempotent: a repeated call returns the first answer with `replayed` = true; a key that was revoked before keeps
     its first instant.
 
+    Scope: admin.
     Errors: INVALID_FIELD, KEY_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
     DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
     ListAuditEntries: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListAuditEntriesRequest, _admin_service_pb2.ListAuditEntriesResponse]
-    """Lists administrative acts, newest first: everything but usage that changed something.
+    """Lists administrative acts, newest first: whatever changed something, except the recording of usage.
 
     Idempotent: it is a read.
 
+    Scope: admin.
     Errors: INVALID_FIELD.
     """
 
@@ -99,9 +109,10 @@ class AdminServiceStub:
 class AdminServiceAsyncStub(AdminServiceStub):
     """Says who may call, and shows what operators did.
 
-    Every call takes a key with SCOPE_ADMIN. Beside the errors that each call names, any call may fail with
-    `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`,
-    `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
+    Every call takes an API key with the scope that its comment names and without a limit to products: who makes keys
+    could make one without limits. Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`,
+    `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`,
+    `PRODUCT_NOT_ALLOWED`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -111,22 +122,25 @@ class AdminServiceAsyncStub(AdminServiceStub):
 
     Idempotent: a repeated call returns the first answer with `replayed` = true.
 
-    Errors: INVALID_FIELD (also for an id that exists), IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
-    UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Scope: admin.
+    Errors: INVALID_FIELD, CLIENT_EXISTS, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
     ListClients: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListClientsRequest, _admin_service_pb2.ListClientsResponse]  # type: ignore[assignment]
     """Lists every client, by id.
 
     Idempotent: it is a read.
 
+    Scope: admin.
     Errors: none of its own.
     """
     CreateKey: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.CreateKeyRequest, _admin_service_pb2.CreateKeyResponse]  # type: ignore[assignment]
     """Makes an API key for the environment of this deployment. A client has at most two live keys at once.
 
-    The key's text is answered once and stored nowhere: a repeated call returns the first answer with `replayed` =
-    true and without the text. Who lost the text revokes the key and makes another.
+    Idempotent: a repeated call returns the first answer with `replayed` = true, but without the key's text, which is
+    answered once and stored nowhere. Who lost the text revokes the key and makes another.
 
+    Scope: admin.
     Errors: INVALID_FIELD, CLIENT_NOT_FOUND, TOO_MANY_KEYS, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
     UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
@@ -135,13 +149,17 @@ class AdminServiceAsyncStub(AdminServiceStub):
 
     Idempotent: it is a read.
 
+    Scope: admin.
     Errors: INVALID_FIELD.
     """
     RotateKey: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.RotateKeyRequest, _admin_service_pb2.RotateKeyResponse]  # type: ignore[assignment]
-    """Makes a second key with the rights of a live one, which goes on for an overlap and then ends.
+    """Makes a second key with the rights of a live one, which goes on for an overlap and then ends. Where an
+    `expire_time` was chosen for the old key, it is the new one's, too.
 
-    The new key's text is answered once and stored nowhere, as at CreateKey.
+    Idempotent: a repeated call returns the first answer with `replayed` = true, but without the new key's text, which
+    is answered once and stored nowhere, as at CreateKey.
 
+    Scope: admin.
     Errors: INVALID_FIELD, KEY_NOT_FOUND, TOO_MANY_KEYS, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
     UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
@@ -151,23 +169,26 @@ class AdminServiceAsyncStub(AdminServiceStub):
     Idempotent: a repeated call returns the first answer with `replayed` = true; a key that was revoked before keeps
     its first instant.
 
+    Scope: admin.
     Errors: INVALID_FIELD, KEY_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
     DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
     ListAuditEntries: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListAuditEntriesRequest, _admin_service_pb2.ListAuditEntriesResponse]  # type: ignore[assignment]
-    """Lists administrative acts, newest first: everything but usage that changed something.
+    """Lists administrative acts, newest first: whatever changed something, except the recording of usage.
 
     Idempotent: it is a read.
 
+    Scope: admin.
     Errors: INVALID_FIELD.
     """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """Says who may call, and shows what operators did.
 
-    Every call takes a key with SCOPE_ADMIN. Beside the errors that each call names, any call may fail with
-    `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`,
-    `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
+    Every call takes an API key with the scope that its comment names and without a limit to products: who makes keys
+    could make one without limits. Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`,
+    `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`,
+    `PRODUCT_NOT_ALLOWED`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -181,8 +202,9 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotent: a repeated call returns the first answer with `replayed` = true.
 
-        Errors: INVALID_FIELD (also for an id that exists), IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
-        UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Scope: admin.
+        Errors: INVALID_FIELD, CLIENT_EXISTS, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
 
     @_abc_1.abstractmethod
@@ -195,6 +217,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotent: it is a read.
 
+        Scope: admin.
         Errors: none of its own.
         """
 
@@ -206,9 +229,10 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_admin_service_pb2.CreateKeyResponse, _abc.Awaitable[_admin_service_pb2.CreateKeyResponse]]:
         """Makes an API key for the environment of this deployment. A client has at most two live keys at once.
 
-        The key's text is answered once and stored nowhere: a repeated call returns the first answer with `replayed` =
-        true and without the text. Who lost the text revokes the key and makes another.
+        Idempotent: a repeated call returns the first answer with `replayed` = true, but without the key's text, which is
+        answered once and stored nowhere. Who lost the text revokes the key and makes another.
 
+        Scope: admin.
         Errors: INVALID_FIELD, CLIENT_NOT_FOUND, TOO_MANY_KEYS, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
         UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
@@ -223,6 +247,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotent: it is a read.
 
+        Scope: admin.
         Errors: INVALID_FIELD.
         """
 
@@ -232,10 +257,13 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_service_pb2.RotateKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.RotateKeyResponse, _abc.Awaitable[_admin_service_pb2.RotateKeyResponse]]:
-        """Makes a second key with the rights of a live one, which goes on for an overlap and then ends.
+        """Makes a second key with the rights of a live one, which goes on for an overlap and then ends. Where an
+        `expire_time` was chosen for the old key, it is the new one's, too.
 
-        The new key's text is answered once and stored nowhere, as at CreateKey.
+        Idempotent: a repeated call returns the first answer with `replayed` = true, but without the new key's text, which
+        is answered once and stored nowhere, as at CreateKey.
 
+        Scope: admin.
         Errors: INVALID_FIELD, KEY_NOT_FOUND, TOO_MANY_KEYS, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
         UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
@@ -251,6 +279,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent: a repeated call returns the first answer with `replayed` = true; a key that was revoked before keeps
         its first instant.
 
+        Scope: admin.
         Errors: INVALID_FIELD, KEY_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
         DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
@@ -261,10 +290,11 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_service_pb2.ListAuditEntriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.ListAuditEntriesResponse, _abc.Awaitable[_admin_service_pb2.ListAuditEntriesResponse]]:
-        """Lists administrative acts, newest first: everything but usage that changed something.
+        """Lists administrative acts, newest first: whatever changed something, except the recording of usage.
 
         Idempotent: it is a read.
 
+        Scope: admin.
         Errors: INVALID_FIELD.
         """
 

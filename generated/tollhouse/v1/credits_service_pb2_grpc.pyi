@@ -29,8 +29,10 @@ GRPC_VERSION: str
 class CreditsServiceStub:
     """Keeps the credits that pay for overage.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     @_typing.overload
@@ -42,6 +44,7 @@ class CreditsServiceStub:
 
     Idempotent: it is a read.
 
+    Scope: entitlements.read.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
     GrantCredits: _grpc.UnaryUnaryMultiCallable[_credits_service_pb2.GrantCreditsRequest, _credits_service_pb2.GrantCreditsResponse]
@@ -51,6 +54,7 @@ class CreditsServiceStub:
     restriction becomes effective, it settles debt first. Idempotent: a repeated call returns the first answer with
     `replayed` = true.
 
+    Scope: credits.write.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, AMOUNT_OUT_OF_RANGE,
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
@@ -62,6 +66,7 @@ class CreditsServiceStub:
     amount burns grants in their order, and the rest becomes debt. Idempotent: a repeated call returns the first
     answer with `replayed` = true.
 
+    Scope: credits.write.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, AMOUNT_OUT_OF_RANGE,
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
@@ -71,6 +76,7 @@ class CreditsServiceStub:
 
     Idempotent: it is a read. Pages are stable: what is granted while paging does not move what follows.
 
+    Scope: entitlements.read.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
     ListLedgerEntries: _grpc.UnaryUnaryMultiCallable[_credits_service_pb2.ListLedgerEntriesRequest, _credits_service_pb2.ListLedgerEntriesResponse]
@@ -79,6 +85,7 @@ class CreditsServiceStub:
     Entries never change. Their sequence has no gap, and each balance follows from the one before it. Idempotent: it
     is a read. Pages are stable: what is booked while paging does not move what follows.
 
+    Scope: entitlements.read.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
 
@@ -86,8 +93,10 @@ class CreditsServiceStub:
 class CreditsServiceAsyncStub(CreditsServiceStub):
     """Keeps the credits that pay for overage.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -96,6 +105,7 @@ class CreditsServiceAsyncStub(CreditsServiceStub):
 
     Idempotent: it is a read.
 
+    Scope: entitlements.read.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
     GrantCredits: _aio.UnaryUnaryMultiCallable[_credits_service_pb2.GrantCreditsRequest, _credits_service_pb2.GrantCreditsResponse]  # type: ignore[assignment]
@@ -105,6 +115,7 @@ class CreditsServiceAsyncStub(CreditsServiceStub):
     restriction becomes effective, it settles debt first. Idempotent: a repeated call returns the first answer with
     `replayed` = true.
 
+    Scope: credits.write.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, AMOUNT_OUT_OF_RANGE,
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
@@ -116,6 +127,7 @@ class CreditsServiceAsyncStub(CreditsServiceStub):
     amount burns grants in their order, and the rest becomes debt. Idempotent: a repeated call returns the first
     answer with `replayed` = true.
 
+    Scope: credits.write.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, AMOUNT_OUT_OF_RANGE,
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
@@ -125,6 +137,7 @@ class CreditsServiceAsyncStub(CreditsServiceStub):
 
     Idempotent: it is a read. Pages are stable: what is granted while paging does not move what follows.
 
+    Scope: entitlements.read.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
     ListLedgerEntries: _aio.UnaryUnaryMultiCallable[_credits_service_pb2.ListLedgerEntriesRequest, _credits_service_pb2.ListLedgerEntriesResponse]  # type: ignore[assignment]
@@ -133,14 +146,17 @@ class CreditsServiceAsyncStub(CreditsServiceStub):
     Entries never change. Their sequence has no gap, and each balance follows from the one before it. Idempotent: it
     is a read. Pages are stable: what is booked while paging does not move what follows.
 
+    Scope: entitlements.read.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
 
 class CreditsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps the credits that pay for overage.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     @_abc_1.abstractmethod
@@ -153,6 +169,7 @@ class CreditsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotent: it is a read.
 
+        Scope: entitlements.read.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
         """
 
@@ -168,6 +185,7 @@ class CreditsServiceServicer(metaclass=_abc_1.ABCMeta):
         restriction becomes effective, it settles debt first. Idempotent: a repeated call returns the first answer with
         `replayed` = true.
 
+        Scope: credits.write.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, AMOUNT_OUT_OF_RANGE,
         IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
         INTERNAL the outcome is unknown: repeat with the same key.
@@ -185,6 +203,7 @@ class CreditsServiceServicer(metaclass=_abc_1.ABCMeta):
         amount burns grants in their order, and the rest becomes debt. Idempotent: a repeated call returns the first
         answer with `replayed` = true.
 
+        Scope: credits.write.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, AMOUNT_OUT_OF_RANGE,
         IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
         INTERNAL the outcome is unknown: repeat with the same key.
@@ -200,6 +219,7 @@ class CreditsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotent: it is a read. Pages are stable: what is granted while paging does not move what follows.
 
+        Scope: entitlements.read.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
         """
 
@@ -214,6 +234,7 @@ class CreditsServiceServicer(metaclass=_abc_1.ABCMeta):
         Entries never change. Their sequence has no gap, and each balance follows from the one before it. Idempotent: it
         is a read. Pages are stable: what is booked while paging does not move what follows.
 
+        Scope: entitlements.read.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
         """
 

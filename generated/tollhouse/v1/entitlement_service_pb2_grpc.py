@@ -28,8 +28,11 @@ if _version_not_supported:
 class EntitlementServiceStub:
     """Answers what an account may do. Nothing here writes, so every call may be repeated freely.
 
-    A question that can be asked is answered with status OK, also when the answer is no. Beside the errors that each
-    call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    A question that can be asked is answered with status OK, also when the answer is no.
+
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -64,8 +67,11 @@ class EntitlementServiceStub:
 class EntitlementServiceServicer:
     """Answers what an account may do. Nothing here writes, so every call may be repeated freely.
 
-    A question that can be asked is answered with status OK, also when the answer is no. Beside the errors that each
-    call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    A question that can be asked is answered with status OK, also when the answer is no.
+
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -75,7 +81,8 @@ class EntitlementServiceServicer:
         The answer is computed for the server's clock and holds until `valid_until` unless something is recorded or
         changed. Idempotent: it is a read.
 
-        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,7 +94,9 @@ class EntitlementServiceServicer:
         One subject's failure is its own result and does not fail the call. The results are not one common snapshot.
         Idempotent: it is a read.
 
-        Errors: INVALID_FIELD; per subject: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED; per subject: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+        NOT_A_MEMBER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -99,6 +108,7 @@ class EntitlementServiceServicer:
         A feature that neither the catalogue nor the account's plan knows is INVALID_FIELD, so that a misspelt name is
         noticed. Idempotent: it is a read.
 
+        Scope: entitlements.read.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -111,7 +121,8 @@ class EntitlementServiceServicer:
         The answer promises nothing: another call may use up what is left. Only RecordUsage decides. A refusal is an
         answer (`allowed` = false), not an error. Idempotent: it is a read.
 
-        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -151,8 +162,11 @@ def add_EntitlementServiceServicer_to_server(servicer, server):
 class EntitlementService:
     """Answers what an account may do. Nothing here writes, so every call may be repeated freely.
 
-    A question that can be asked is answered with status OK, also when the answer is no. Beside the errors that each
-    call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    A question that can be asked is answered with status OK, also when the answer is no.
+
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 

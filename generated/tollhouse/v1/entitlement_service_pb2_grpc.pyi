@@ -29,8 +29,11 @@ GRPC_VERSION: str
 class EntitlementServiceStub:
     """Answers what an account may do. Nothing here writes, so every call may be repeated freely.
 
-    A question that can be asked is answered with status OK, also when the answer is no. Beside the errors that each
-    call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    A question that can be asked is answered with status OK, also when the answer is no.
+
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -44,7 +47,8 @@ class EntitlementServiceStub:
     The answer is computed for the server's clock and holds until `valid_until` unless something is recorded or
     changed. Idempotent: it is a read.
 
-    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
     BatchGetEntitlements: _grpc.UnaryUnaryMultiCallable[_entitlement_service_pb2.BatchGetEntitlementsRequest, _entitlement_service_pb2.BatchGetEntitlementsResponse]
     """Tells the entitlements of several subjects, each as GetEntitlement would.
@@ -52,7 +56,9 @@ class EntitlementServiceStub:
     One subject's failure is its own result and does not fail the call. The results are not one common snapshot.
     Idempotent: it is a read.
 
-    Errors: INVALID_FIELD; per subject: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED; per subject: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+    NOT_A_MEMBER.
     """
     CheckFeature: _grpc.UnaryUnaryMultiCallable[_entitlement_service_pb2.CheckFeatureRequest, _entitlement_service_pb2.CheckFeatureResponse]
     """Tells whether the account's plan has one feature.
@@ -60,6 +66,7 @@ class EntitlementServiceStub:
     A feature that neither the catalogue nor the account's plan knows is INVALID_FIELD, so that a misspelt name is
     noticed. Idempotent: it is a read.
 
+    Scope: entitlements.read.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
     CheckUsage: _grpc.UnaryUnaryMultiCallable[_entitlement_service_pb2.CheckUsageRequest, _entitlement_service_pb2.CheckUsageResponse]
@@ -68,15 +75,19 @@ class EntitlementServiceStub:
     The answer promises nothing: another call may use up what is left. Only RecordUsage decides. A refusal is an
     answer (`allowed` = false), not an error. Idempotent: it is a read.
 
-    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
 
 @_typing.type_check_only
 class EntitlementServiceAsyncStub(EntitlementServiceStub):
     """Answers what an account may do. Nothing here writes, so every call may be repeated freely.
 
-    A question that can be asked is answered with status OK, also when the answer is no. Beside the errors that each
-    call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    A question that can be asked is answered with status OK, also when the answer is no.
+
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -87,7 +98,8 @@ class EntitlementServiceAsyncStub(EntitlementServiceStub):
     The answer is computed for the server's clock and holds until `valid_until` unless something is recorded or
     changed. Idempotent: it is a read.
 
-    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
     BatchGetEntitlements: _aio.UnaryUnaryMultiCallable[_entitlement_service_pb2.BatchGetEntitlementsRequest, _entitlement_service_pb2.BatchGetEntitlementsResponse]  # type: ignore[assignment]
     """Tells the entitlements of several subjects, each as GetEntitlement would.
@@ -95,7 +107,9 @@ class EntitlementServiceAsyncStub(EntitlementServiceStub):
     One subject's failure is its own result and does not fail the call. The results are not one common snapshot.
     Idempotent: it is a read.
 
-    Errors: INVALID_FIELD; per subject: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED; per subject: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+    NOT_A_MEMBER.
     """
     CheckFeature: _aio.UnaryUnaryMultiCallable[_entitlement_service_pb2.CheckFeatureRequest, _entitlement_service_pb2.CheckFeatureResponse]  # type: ignore[assignment]
     """Tells whether the account's plan has one feature.
@@ -103,6 +117,7 @@ class EntitlementServiceAsyncStub(EntitlementServiceStub):
     A feature that neither the catalogue nor the account's plan knows is INVALID_FIELD, so that a misspelt name is
     noticed. Idempotent: it is a read.
 
+    Scope: entitlements.read.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
     CheckUsage: _aio.UnaryUnaryMultiCallable[_entitlement_service_pb2.CheckUsageRequest, _entitlement_service_pb2.CheckUsageResponse]  # type: ignore[assignment]
@@ -111,14 +126,18 @@ class EntitlementServiceAsyncStub(EntitlementServiceStub):
     The answer promises nothing: another call may use up what is left. Only RecordUsage decides. A refusal is an
     answer (`allowed` = false), not an error. Idempotent: it is a read.
 
-    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
 
 class EntitlementServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers what an account may do. Nothing here writes, so every call may be repeated freely.
 
-    A question that can be asked is answered with status OK, also when the answer is no. Beside the errors that each
-    call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    A question that can be asked is answered with status OK, also when the answer is no.
+
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -133,7 +152,8 @@ class EntitlementServiceServicer(metaclass=_abc_1.ABCMeta):
         The answer is computed for the server's clock and holds until `valid_until` unless something is recorded or
         changed. Idempotent: it is a read.
 
-        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
         """
 
     @_abc_1.abstractmethod
@@ -147,7 +167,9 @@ class EntitlementServiceServicer(metaclass=_abc_1.ABCMeta):
         One subject's failure is its own result and does not fail the call. The results are not one common snapshot.
         Idempotent: it is a read.
 
-        Errors: INVALID_FIELD; per subject: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED; per subject: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+        NOT_A_MEMBER.
         """
 
     @_abc_1.abstractmethod
@@ -161,6 +183,7 @@ class EntitlementServiceServicer(metaclass=_abc_1.ABCMeta):
         A feature that neither the catalogue nor the account's plan knows is INVALID_FIELD, so that a misspelt name is
         noticed. Idempotent: it is a read.
 
+        Scope: entitlements.read.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
         """
 
@@ -175,7 +198,8 @@ class EntitlementServiceServicer(metaclass=_abc_1.ABCMeta):
         The answer promises nothing: another call may use up what is left. Only RecordUsage decides. A refusal is an
         answer (`allowed` = false), not an error. Idempotent: it is a read.
 
-        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
         """
 
 def add_EntitlementServiceServicer_to_server(servicer: EntitlementServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

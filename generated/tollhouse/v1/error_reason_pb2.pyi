@@ -40,6 +40,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_KEY_NOT_FOUND: _ClassVar[ErrorReason]
     ERROR_REASON_TOO_MANY_KEYS: _ClassVar[ErrorReason]
     ERROR_REASON_RATE_LIMITED: _ClassVar[ErrorReason]
+    ERROR_REASON_CLIENT_EXISTS: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_FIELD: ErrorReason
 ERROR_REASON_UNDECODABLE_REQUEST: ErrorReason
@@ -74,3 +75,4 @@ ERROR_REASON_CLIENT_NOT_FOUND: ErrorReason
 ERROR_REASON_KEY_NOT_FOUND: ErrorReason
 ERROR_REASON_TOO_MANY_KEYS: ErrorReason
 ERROR_REASON_RATE_LIMITED: ErrorReason
+ERROR_REASON_CLIENT_EXISTS: ErrorReason

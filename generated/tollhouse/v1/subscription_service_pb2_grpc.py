@@ -28,8 +28,10 @@ if _version_not_supported:
 class SubscriptionServiceStub:
     """Assigns plans and exceptions to accounts, for operators, without a provider.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     def __init__(self, channel):
@@ -68,8 +70,10 @@ class SubscriptionServiceStub:
 class SubscriptionServiceServicer:
     """Assigns plans and exceptions to accounts, for operators, without a provider.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     def AssignPlan(self, request, context):
@@ -80,6 +84,7 @@ class SubscriptionServiceServicer:
         carries the use on. Nothing that was charged is repriced. Idempotent: a repeated call returns the first answer
         with `replayed` = true.
 
+        Scope: admin.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
         IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
         INTERNAL the outcome is unknown: repeat with the same key.
@@ -93,6 +98,7 @@ class SubscriptionServiceServicer:
 
         Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+        Scope: admin.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
         IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
         INTERNAL the outcome is unknown: repeat with the same key.
@@ -108,6 +114,7 @@ class SubscriptionServiceServicer:
         over each other field by field, the latest start last. The use of the period is carried on, nothing is repriced.
         Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+        Scope: admin.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, IDEMPOTENCY_KEY_REUSED. On these
         nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown:
         repeat with the same key.
@@ -121,6 +128,7 @@ class SubscriptionServiceServicer:
 
         Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+        Scope: admin.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, OVERRIDE_NOT_FOUND,
         IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
         INTERNAL the outcome is unknown: repeat with the same key.
@@ -134,6 +142,7 @@ class SubscriptionServiceServicer:
 
         Idempotent: it is a read.
 
+        Scope: entitlements.read.
         Errors: INVALID_FIELD (among them a version that was never applied).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -179,8 +188,10 @@ def add_SubscriptionServiceServicer_to_server(servicer, server):
 class SubscriptionService:
     """Assigns plans and exceptions to accounts, for operators, without a provider.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     @staticmethod

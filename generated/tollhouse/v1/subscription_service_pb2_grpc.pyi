@@ -29,8 +29,10 @@ GRPC_VERSION: str
 class SubscriptionServiceStub:
     """Assigns plans and exceptions to accounts, for operators, without a provider.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     @_typing.overload
@@ -45,6 +47,7 @@ class SubscriptionServiceStub:
     carries the use on. Nothing that was charged is repriced. Idempotent: a repeated call returns the first answer
     with `replayed` = true.
 
+    Scope: admin.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
@@ -54,6 +57,7 @@ class SubscriptionServiceStub:
 
     Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+    Scope: admin.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
@@ -65,6 +69,7 @@ class SubscriptionServiceStub:
     over each other field by field, the latest start last. The use of the period is carried on, nothing is repriced.
     Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+    Scope: admin.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, IDEMPOTENCY_KEY_REUSED. On these
     nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown:
     repeat with the same key.
@@ -74,6 +79,7 @@ class SubscriptionServiceStub:
 
     Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+    Scope: admin.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, OVERRIDE_NOT_FOUND,
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
@@ -83,6 +89,7 @@ class SubscriptionServiceStub:
 
     Idempotent: it is a read.
 
+    Scope: entitlements.read.
     Errors: INVALID_FIELD (among them a version that was never applied).
     """
 
@@ -90,8 +97,10 @@ class SubscriptionServiceStub:
 class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     """Assigns plans and exceptions to accounts, for operators, without a provider.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -103,6 +112,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     carries the use on. Nothing that was charged is repriced. Idempotent: a repeated call returns the first answer
     with `replayed` = true.
 
+    Scope: admin.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
@@ -112,6 +122,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
 
     Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+    Scope: admin.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
@@ -123,6 +134,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     over each other field by field, the latest start last. The use of the period is carried on, nothing is repriced.
     Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+    Scope: admin.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, IDEMPOTENCY_KEY_REUSED. On these
     nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown:
     repeat with the same key.
@@ -132,6 +144,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
 
     Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+    Scope: admin.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, OVERRIDE_NOT_FOUND,
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
@@ -141,14 +154,17 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
 
     Idempotent: it is a read.
 
+    Scope: entitlements.read.
     Errors: INVALID_FIELD (among them a version that was never applied).
     """
 
 class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Assigns plans and exceptions to accounts, for operators, without a provider.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     @_abc_1.abstractmethod
@@ -164,6 +180,7 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         carries the use on. Nothing that was charged is repriced. Idempotent: a repeated call returns the first answer
         with `replayed` = true.
 
+        Scope: admin.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
         IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
         INTERNAL the outcome is unknown: repeat with the same key.
@@ -179,6 +196,7 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+        Scope: admin.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
         IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
         INTERNAL the outcome is unknown: repeat with the same key.
@@ -196,6 +214,7 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         over each other field by field, the latest start last. The use of the period is carried on, nothing is repriced.
         Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+        Scope: admin.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, IDEMPOTENCY_KEY_REUSED. On these
         nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown:
         repeat with the same key.
@@ -211,6 +230,7 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotent: a repeated call returns the first answer with `replayed` = true.
 
+        Scope: admin.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, OVERRIDE_NOT_FOUND,
         IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
         INTERNAL the outcome is unknown: repeat with the same key.
@@ -226,6 +246,7 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotent: it is a read.
 
+        Scope: entitlements.read.
         Errors: INVALID_FIELD (among them a version that was never applied).
         """
 

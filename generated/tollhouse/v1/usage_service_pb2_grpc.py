@@ -28,8 +28,10 @@ if _version_not_supported:
 class UsageServiceStub:
     """Records what accounts use.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     def __init__(self, channel):
@@ -63,8 +65,10 @@ class UsageServiceStub:
 class UsageServiceServicer:
     """Records what accounts use.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     def RecordUsage(self, request, context):
@@ -75,11 +79,12 @@ class UsageServiceServicer:
         trace, and its key may succeed later. A usage event belongs to the usage period of its `event_time`, also when it
         comes late, and a retry stays where it first landed.
 
-        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_REQUIRED,
-        METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE, AMOUNT_OUT_OF_RANGE,
-        IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
-        INTERNAL the outcome is unknown: repeat with the same key. A product that cannot reach the server decides by the
-        meter's `on_unavailable`.
+        Scope: usage.write.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
+        SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE,
+        AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key. A product that cannot reach the
+        server decides by the meter's `on_unavailable`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,6 +99,7 @@ class UsageServiceServicer:
         twice in one batch is applied once and replayed once. Idempotent per key, so a whole batch may be repeated as it
         was.
 
+        Scope: usage.write.
         Errors: INVALID_FIELD (for `items` itself, or an atomic batch over several accounts); atomic: also those of
         RecordUsage, IDEMPOTENCY_KEY_REUSED when some keys are known and others are not. On these nothing was recorded.
         On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the call or of one item, the outcome of
@@ -108,7 +114,8 @@ class UsageServiceServicer:
 
         Idempotent: it is a read. Pages are stable: what is recorded while paging does not move what follows.
 
-        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -117,9 +124,11 @@ class UsageServiceServicer:
     def GetOperation(self, request, context):
         """Tells what became of a mutation, by its idempotency key: "did my call that timed out happen?"
 
-        Sees the operations of the calling client only. To make sure of a mutation, repeat it instead: a call that is
-        still under way is not seen here. Idempotent: it is a read.
+        Sees the operations of the calling client only, and usage only of the products that its API key speaks for. To
+        make sure of a mutation, repeat it instead: a call that is still under way is not seen here. Idempotent: it is a
+        read.
 
+        Scope: any.
         Errors: INVALID_FIELD, OPERATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -160,8 +169,10 @@ def add_UsageServiceServicer_to_server(servicer, server):
 class UsageService:
     """Records what accounts use.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     @staticmethod

@@ -29,8 +29,10 @@ GRPC_VERSION: str
 class UsageServiceStub:
     """Records what accounts use.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     @_typing.overload
@@ -45,11 +47,12 @@ class UsageServiceStub:
     trace, and its key may succeed later. A usage event belongs to the usage period of its `event_time`, also when it
     comes late, and a retry stays where it first landed.
 
-    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_REQUIRED,
-    METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE, AMOUNT_OUT_OF_RANGE,
-    IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
-    INTERNAL the outcome is unknown: repeat with the same key. A product that cannot reach the server decides by the
-    meter's `on_unavailable`.
+    Scope: usage.write.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
+    SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE,
+    AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key. A product that cannot reach the
+    server decides by the meter's `on_unavailable`.
     """
     BatchRecordUsage: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.BatchRecordUsageRequest, _usage_service_pb2.BatchRecordUsageResponse]
     """Records up to 1,000 usage events, each exactly once per its own idempotency key.
@@ -60,6 +63,7 @@ class UsageServiceStub:
     twice in one batch is applied once and replayed once. Idempotent per key, so a whole batch may be repeated as it
     was.
 
+    Scope: usage.write.
     Errors: INVALID_FIELD (for `items` itself, or an atomic batch over several accounts); atomic: also those of
     RecordUsage, IDEMPOTENCY_KEY_REUSED when some keys are known and others are not. On these nothing was recorded.
     On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the call or of one item, the outcome of
@@ -70,14 +74,17 @@ class UsageServiceStub:
 
     Idempotent: it is a read. Pages are stable: what is recorded while paging does not move what follows.
 
-    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
     GetOperation: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.GetOperationRequest, _usage_service_pb2.GetOperationResponse]
     """Tells what became of a mutation, by its idempotency key: "did my call that timed out happen?"
 
-    Sees the operations of the calling client only. To make sure of a mutation, repeat it instead: a call that is
-    still under way is not seen here. Idempotent: it is a read.
+    Sees the operations of the calling client only, and usage only of the products that its API key speaks for. To
+    make sure of a mutation, repeat it instead: a call that is still under way is not seen here. Idempotent: it is a
+    read.
 
+    Scope: any.
     Errors: INVALID_FIELD, OPERATION_NOT_FOUND.
     """
 
@@ -85,8 +92,10 @@ class UsageServiceStub:
 class UsageServiceAsyncStub(UsageServiceStub):
     """Records what accounts use.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -98,11 +107,12 @@ class UsageServiceAsyncStub(UsageServiceStub):
     trace, and its key may succeed later. A usage event belongs to the usage period of its `event_time`, also when it
     comes late, and a retry stays where it first landed.
 
-    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_REQUIRED,
-    METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE, AMOUNT_OUT_OF_RANGE,
-    IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
-    INTERNAL the outcome is unknown: repeat with the same key. A product that cannot reach the server decides by the
-    meter's `on_unavailable`.
+    Scope: usage.write.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
+    SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE,
+    AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key. A product that cannot reach the
+    server decides by the meter's `on_unavailable`.
     """
     BatchRecordUsage: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.BatchRecordUsageRequest, _usage_service_pb2.BatchRecordUsageResponse]  # type: ignore[assignment]
     """Records up to 1,000 usage events, each exactly once per its own idempotency key.
@@ -113,6 +123,7 @@ class UsageServiceAsyncStub(UsageServiceStub):
     twice in one batch is applied once and replayed once. Idempotent per key, so a whole batch may be repeated as it
     was.
 
+    Scope: usage.write.
     Errors: INVALID_FIELD (for `items` itself, or an atomic batch over several accounts); atomic: also those of
     RecordUsage, IDEMPOTENCY_KEY_REUSED when some keys are known and others are not. On these nothing was recorded.
     On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the call or of one item, the outcome of
@@ -123,22 +134,27 @@ class UsageServiceAsyncStub(UsageServiceStub):
 
     Idempotent: it is a read. Pages are stable: what is recorded while paging does not move what follows.
 
-    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
     GetOperation: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.GetOperationRequest, _usage_service_pb2.GetOperationResponse]  # type: ignore[assignment]
     """Tells what became of a mutation, by its idempotency key: "did my call that timed out happen?"
 
-    Sees the operations of the calling client only. To make sure of a mutation, repeat it instead: a call that is
-    still under way is not seen here. Idempotent: it is a read.
+    Sees the operations of the calling client only, and usage only of the products that its API key speaks for. To
+    make sure of a mutation, repeat it instead: a call that is still under way is not seen here. Idempotent: it is a
+    read.
 
+    Scope: any.
     Errors: INVALID_FIELD, OPERATION_NOT_FOUND.
     """
 
 class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
     """Records what accounts use.
 
-    Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`, `OVERLOADED`,
-    `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
+    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
     @_abc_1.abstractmethod
@@ -154,11 +170,12 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         trace, and its key may succeed later. A usage event belongs to the usage period of its `event_time`, also when it
         comes late, and a retry stays where it first landed.
 
-        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_REQUIRED,
-        METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE, AMOUNT_OUT_OF_RANGE,
-        IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
-        INTERNAL the outcome is unknown: repeat with the same key. A product that cannot reach the server decides by the
-        meter's `on_unavailable`.
+        Scope: usage.write.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
+        SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE,
+        AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key. A product that cannot reach the
+        server decides by the meter's `on_unavailable`.
         """
 
     @_abc_1.abstractmethod
@@ -175,6 +192,7 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         twice in one batch is applied once and replayed once. Idempotent per key, so a whole batch may be repeated as it
         was.
 
+        Scope: usage.write.
         Errors: INVALID_FIELD (for `items` itself, or an atomic batch over several accounts); atomic: also those of
         RecordUsage, IDEMPOTENCY_KEY_REUSED when some keys are known and others are not. On these nothing was recorded.
         On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the call or of one item, the outcome of
@@ -191,7 +209,8 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotent: it is a read. Pages are stable: what is recorded while paging does not move what follows.
 
-        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
         """
 
     @_abc_1.abstractmethod
@@ -202,9 +221,11 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_usage_service_pb2.GetOperationResponse, _abc.Awaitable[_usage_service_pb2.GetOperationResponse]]:
         """Tells what became of a mutation, by its idempotency key: "did my call that timed out happen?"
 
-        Sees the operations of the calling client only. To make sure of a mutation, repeat it instead: a call that is
-        still under way is not seen here. Idempotent: it is a read.
+        Sees the operations of the calling client only, and usage only of the products that its API key speaks for. To
+        make sure of a mutation, repeat it instead: a call that is still under way is not seen here. Idempotent: it is a
+        read.
 
+        Scope: any.
         Errors: INVALID_FIELD, OPERATION_NOT_FOUND.
         """
 

@@ -7,7 +7,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tollhoused.cli import accounts, catalog, clients, credits, healthcheck, migrate, provision, serve, usage, verify
+from tollhoused.cli import (
+    accounts,
+    audit,
+    catalog,
+    clients,
+    credits,
+    healthcheck,
+    migrate,
+    provision,
+    serve,
+    usage,
+    verify,
+)
 from tollhoused.cli.output import complain, print_line
 from tollhoused.cli.program import CommandFailed, Program
 from tollhoused.domain.catalogue import CatalogueError
@@ -59,6 +71,7 @@ GROUPS: list[tuple[str, str, dict[str, Callable[..., None]]]] = [
             "revoke": clients.revoke_key,
         },
     ),
+    ("audit", "What operators did.", {"list": audit.list_entries}),
     ("credits", "Give credits.", {"grant": credits.grant}),
     ("usage", "Record usage from files.", {"load": usage.load}),
 ]

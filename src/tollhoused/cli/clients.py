@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from tollhoused.cli.opening import cli_call, opened_core
-from tollhoused.cli.options import AsJson, DatabaseUrl, Environment, settings_from
-from tollhoused.cli.output import instant_json, print_facts, print_json, print_line, print_table
+from tollhoused.cli.opening import cli_call, opened_core, settle_environment
+from tollhoused.cli.options import AsJson, DatabaseUrl, Environment, settings_from, was_given
+from tollhoused.cli.output import instant, instant_json, print_facts, print_json, print_line, print_table
 from tollhoused.cli.program import CommandFailed, Program
 from tollhoused.cli.times import read_iso
+from tollhoused.domain.account import HOUR_US
 from tollhoused.domain.answers import KeyAnswer
 from tollhoused.domain.keys import Key, Scope
 from tollhoused.usecases import registry
@@ -73,10 +74,15 @@ def create_key(
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make an API key. Its text is shown once and stored nowhere."""
+    """Make an API key. Its text is shown once and stored nowhere.
+
+    A key is of the environment that the database serves; the first key of a new database settles which.
+    """
     program = Program.of(context)
     settings = settings_from(database_url=database_url, environment=environment)
     with opened_core(program, settings, writes=True) as core:
+        asked = settings.environment if was_given("environment", environment) else core.environment.value
+        settle_environment(core.store, asked)
         made = registry.create_key(
             core,
             cli_call(),
@@ -105,7 +111,7 @@ def list_keys(
     if as_json:
         print_json([_facts(key, now_us) for key in found])
         return
-    columns = ["key", "client", "scopes", "products", "environment", "state", "last used"]
+    columns = ["key", "client", "scopes", "products", "environment", "state", "ends", "last used"]
     print_table(
         columns, [[str(_facts(key, now_us)[name.replace(" ", "_")] or "-") for name in columns] for key in found]
     )
@@ -127,7 +133,7 @@ def rotate_key(
             core,
             cli_call(),
             key_id=key_id,
-            overlap_seconds=overlap_hours * 3_600,
+            overlap_us=overlap_hours * HOUR_US,
             idempotency_key=program.new_id("cli"),
             validate_only=False,
         )
@@ -163,9 +169,11 @@ def _print_new(made: NewKey, as_json: bool) -> None:
             ("scopes", ", ".join(answer.scopes)),
             ("products", ", ".join(answer.products) or "any"),
             ("environment", answer.environment),
-            ("text, shown only now", made.text),
+            ("ends", instant(answer.expires_us)),
         ]
     )
+    print_line("Its text, shown only now:")
+    print_line(made.text)  # a table would fold it, and nobody could copy it
 
 
 def _facts(key: Key, now_us: int) -> dict[str, object]:
@@ -177,7 +185,7 @@ def _facts(key: Key, now_us: int) -> dict[str, object]:
         "products": ", ".join(sorted(key.products)) or "any",
         "environment": key.environment.value,
         "state": state,
-        "expires": instant_json(key.expires_us),
+        "ends": instant_json(key.ends_us),
         "last_used": instant_json(key.last_used_us),
     }
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from tollhoused.cli.program import CommandFailed, Program
 from tollhoused.domain.decision import Rules
 from tollhoused.domain.instants import DAY_US, SECOND_US
-from tollhoused.domain.keys import Environment
+from tollhoused.domain.keys import CLI_CLIENT, Environment
 from tollhoused.journal.journal import Journal, Limits
 from tollhoused.settings import Settings
 from tollhoused.store import schema
@@ -16,9 +16,6 @@ from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store, open_store
 from tollhoused.usecases.core import Call, Core
-
-CLIENT = "cli"
-"""The client of operations that commands make on the database: their keys do not meet the keys of callers."""
 
 CALL_SECONDS = 30.0
 """How long a command waits for one operation of its own."""
@@ -82,23 +79,23 @@ def environment_of(store: Store, settings: Settings) -> str:
     return store.environment() or settings.environment
 
 
-def settle_environment(store: Store, settings: Settings) -> None:
+def settle_environment(store: Store, environment: str) -> None:
     """Gives a new database its environment. Raises CommandFailed where it serves the other one."""
     known = store.environment()
     if known is None:
         try:
-            store.set_environment(settings.environment)
+            store.set_environment(environment)
         except StoreFault as failure:
             if failure.fault is not Fault.COLLISION:
                 raise
-        known = store.environment()  # another server may have been quicker
-    if known != settings.environment:
-        raise CommandFailed(f"this database serves the environment {known}, not {settings.environment}")
+        known = store.environment()  # another process may have been quicker
+    if known != environment:
+        raise CommandFailed(f"this database serves the environment {known}, not {environment}")
 
 
 def cli_call() -> Call:
     """One operation of a command, from now on."""
-    return Call(CLIENT, time.monotonic() + CALL_SECONDS)
+    return Call(CLI_CLIENT, time.monotonic() + CALL_SECONDS)
 
 
 def check_durability(store: Store) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tollhoused.settings import Settings, describe, read_settings
+from tollhoused.settings import Settings, describe, read_settings, variable
 
 
 def setting(name: str, *flags: str, metavar: str | None = None) -> Any:
@@ -17,6 +17,11 @@ def setting(name: str, *flags: str, metavar: str | None = None) -> Any:
 def settings_from(**flags: object) -> Settings:
     """The settings of this process, as far as flags give them. Raises SettingsError."""
     return read_settings(flags, os.environ)
+
+
+def was_given(name: str, flag: object) -> bool:
+    """Whether a flag or a variable says what the setting is: its default does not count."""
+    return flag is not None or variable(name) in os.environ
 
 
 DatabaseUrl = Annotated[str | None, setting("database_url", metavar="URL")]

@@ -3,10 +3,10 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from tollhoused.domain.catalogue import CatalogueError
-from tollhoused.domain.commands import Command
+from tollhoused.domain.commands import TouchKeys
 from tollhoused.errors import TollhouseError
 from tollhoused.journal.journal import Ticket
 from tollhoused.store.faults import StoreFault
@@ -18,8 +18,10 @@ log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
 SWEEP_SECONDS = 5.0
-TOUCH_SECONDS = 60.0
-SWEEP_DEADLINE_SECONDS = 60.0
+NOTE_SECONDS = 60.0
+OWN_DEADLINE_SECONDS = 60.0
+"""How long the server's own acts may take."""
+
 SWEEP_ACCOUNTS_MAX = 500
 """At each sweep; what is left waits for the next, and is right without it."""
 
@@ -37,7 +39,8 @@ class Pulse:
         """`report` hears at every beat whether calls can be answered; the keyring is kept fresh where there is one."""
         self._core = core
         self._keyring = keyring
-        self._touch_at = 0.0
+        self._note_at = 0.0
+        self._noting: tuple[TouchKeys, Ticket] | None = None
         self._report = report
         self._beat_seconds = beat_seconds
         self._serving: bool | None = None
@@ -65,8 +68,21 @@ class Pulse:
         self._report(serving)
         if serving:
             self._refresh()
-            self._refresh_keys()
+            if self._keyring:
+                self._refresh_keys(self._keyring)
+                self._note_now_and_then(self._keyring)
             self._sweep()
+
+    def note_uses(self) -> None:
+        """Has the journal note when keys were used last; what it does not take is kept."""
+        used = self._keyring.take_used() if self._keyring else None
+        if self._keyring is None or used is None:
+            return
+        try:
+            self._noting = used, self._core.journal.submit([used], time.monotonic() + OWN_DEADLINE_SECONDS)
+        except TollhouseError as refusal:
+            log.warning("when keys were used last is noted later: %s", refusal)
+            self._keyring.give_back(used)
 
     def _run(self) -> None:
         while not self._stopping.wait(self._beat_seconds):
@@ -99,24 +115,27 @@ class Pulse:
         if after != before:
             log.info("catalogue version %d is in force", after)
 
-    def _refresh_keys(self) -> None:
-        """Takes in keys that were made or ended anywhere, and once a minute notes which were used."""
-        if self._keyring is None:
-            return
+    def _refresh_keys(self, keyring: Keyring) -> None:
+        """Takes in keys that were made or ended anywhere."""
         try:
-            self._keyring.refresh()
+            keyring.refresh()
         except StoreFault as failure:
             log.warning("the API keys could not be refreshed: %s", failure)
-        now = time.monotonic()
-        if now >= self._touch_at and (used := self._keyring.take_used()):
-            self._touch_at = now + TOUCH_SECONDS
-            self._submit([used], now + SWEEP_DEADLINE_SECONDS)
 
-    def _submit(self, commands: Sequence[Command], deadline: float) -> None:
-        try:
-            self._core.journal.submit(commands, deadline)
-        except TollhouseError as refusal:
-            log.warning("an act of the server's own has to wait: %s", refusal)
+    def _note_now_and_then(self, keyring: Keyring) -> None:
+        """Notes once a minute when keys were used last, one attempt after the other."""
+        if self._noting:
+            used, ticket = self._noting
+            if ticket.outcomes is None:
+                return
+            self._noting = None
+            for refusal in _refusals([ticket]):
+                log.warning("when keys were used last is noted later: %s", refusal)
+                keyring.give_back(used)
+        now = time.monotonic()
+        if now >= self._note_at:
+            self._note_at = now + NOTE_SECONDS
+            self.note_uses()
 
     def _sweep(self) -> None:
         now = time.monotonic()
@@ -127,7 +146,7 @@ class Pulse:
             log.warning("an account that was due could not be brought up to date: %s", refusal)
         self._swept = []
         try:
-            self._swept = sweep(self._core, now + SWEEP_DEADLINE_SECONDS, SWEEP_ACCOUNTS_MAX)
+            self._swept = sweep(self._core, now + OWN_DEADLINE_SECONDS, SWEEP_ACCOUNTS_MAX)
         except TollhouseError as refusal:
             log.warning("accounts that are due wait for the next sweep: %s", refusal)
         if self._swept:

@@ -112,7 +112,7 @@ def _serve(program: Program, settings: Settings, stop: threading.Event) -> None:
         check_durability(store)
         shelf = CatalogueShelf(store)
         _stock(shelf, settings.catalogue, program)
-        settle_environment(store, settings)
+        settle_environment(store, settings.environment)
         core = compose(program, settings, store, shelf)
         keyring = _keyring(core, settings)
         server = GrpcServer(core, keyring, reflection=settings.reflection)
@@ -133,6 +133,7 @@ def _serve(program: Program, settings: Settings, stop: threading.Event) -> None:
             log.info("stopping: no new calls, those under way have %g seconds", settings.drain_seconds)
             pulse.stop()
             server.drain(settings.drain_seconds)
+            pulse.note_uses()
         finally:
             core.journal.close()
     log.info("stopped")

@@ -32,8 +32,7 @@ class Command(ABC):
 
     `idempotency_key` is empty only for previews. `account_id` and `matched_by` are what the subject resolved to when
     the command was made; the journal checks that again under the locks. `needs_whole` says that deciding takes every
-    counter, subscription and override of the account,
-    `audited` that it is an administrative act.
+    counter, subscription and override of the account, `audited` that it is an administrative act.
     """
 
     kind: ClassVar[str]
@@ -315,7 +314,7 @@ class RotateKey(RegistryCommand):
         return [self.key_id]
 
     def content(self) -> dict[str, object]:
-        return {"key_id": self.key_id, "overlap_us": self.overlap_us}
+        return {"key_id": self.key_id, "overlap": self.overlap_us}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,18 +6,28 @@ look-up.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
 
 from tollhoused.errors import KeyExpired, KeyInvalid, KeyOfOtherEnvironment, KeyRevoked
 
 PREFIX = "tollhouse"
+ID_PREFIX = "key_"
 SECRET_BYTES = 32
+TEXT_LENGTH_MAX = 200
+"""Longer than any key: what is longer is not even looked at."""
+
+LOCAL_CLIENT = "local"
+"""The owner of every idempotency key while the door is open to this machine without keys."""
+
+CLI_CLIENT = "cli"
+"""The client of operations that commands make on the database: their keys do not meet the keys of callers."""
+
+INTERNAL_CLIENT = ""
+"""The owner of the server's own acts."""
 
 
 class Scope(StrEnum):
@@ -47,69 +57,78 @@ class Client:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A stored key. No products: any product. `may_create` lets it ask for accounts to be made."""
+    """A stored key. No products: any product. `may_create` lets it ask for accounts to be made.
+
+    `expires_us` is the end that its owner chose, `retires_us` the end that a rotation set; the earlier one counts.
+    """
 
     id: str
     client: str
-    secret_sha256: str
+    secret_sha256: str = field(repr=False)
     scopes: frozenset[Scope]
     products: frozenset[str]
     environment: Environment
     may_create: bool
     created_us: int
     expires_us: int | None
-    revoked_us: int | None
+    retires_us: int | None = None
+    revoked_us: int | None = None
     last_used_us: int | None = None
+
+    @property
+    def ends_us(self) -> int | None:
+        """When it ends by itself; None for never."""
+        return min((end for end in (self.expires_us, self.retires_us) if end is not None), default=None)
 
     def live(self, now_us: int) -> bool:
         """Whether the key opens doors now."""
-        return self.revoked_us is None and (self.expires_us is None or now_us < self.expires_us)
+        return self.revoked_us is None and (self.ends_us is None or now_us < self.ends_us)
 
     def allows(self, scope: Scope) -> bool:
         """Whether the key has a scope."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
-class KeyText(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class KeyText:
     """The parts of a key's text."""
 
-    environment: str
+    environment: Environment
     id: str
-    secret: str
+    secret: str = field(repr=False)
 
 
 def write_key(environment: Environment, key_id: str, secret: bytes) -> str:
     """The text that the owner keeps: `tollhouse_<environment>_<id>_<secret>_<checksum>`."""
-    secret_text = base64.b32encode(secret).decode().rstrip("=").lower()
-    body = f"{PREFIX}_{environment.value}_{key_id.removeprefix('key_')}_{secret_text}"
+    body = f"{PREFIX}_{environment.value}_{key_id.removeprefix(ID_PREFIX)}_{_secret_text(secret)}"
     return f"{body}_{_checksum(body)}"
 
 
 def read_key(text: str) -> KeyText:
     """The parts of a key's text. Raises KeyInvalid, with one answer for every way to be wrong."""
     body, _, checksum = text.rpartition("_")
-    parts = body.split("_")
-    if len(parts) != 4 or parts[0] != PREFIX or not text.isascii() or checksum != _checksum(body):
+    parts = body.split("_", 4) if len(text) <= TEXT_LENGTH_MAX and text.isascii() else []
+    if len(parts) != 4 or parts[0] != PREFIX or parts[1] not in list(Environment) or checksum != _checksum(body):
         raise KeyInvalid("the API key is not valid")
-    return KeyText(parts[1], f"key_{parts[2]}", parts[3])
+    return KeyText(Environment(parts[1]), f"{ID_PREFIX}{parts[2]}", parts[3])
 
 
 def secret_sha256(secret: bytes) -> str:
     """What is stored of a secret."""
-    return hashlib.sha256(base64.b32encode(secret).rstrip(b"=").lower()).hexdigest()
+    return _sha256(_secret_text(secret))
 
 
 def check_key(text: KeyText, key: Key | None, environment: Environment, now_us: int) -> Key:
     """The key, if the text is its own and it opens this deployment now.
 
-    An unknown id costs as much as a wrong secret and is answered alike. Raises KeyInvalid, KeyOfOtherEnvironment,
-    KeyRevoked or KeyExpired; the last three only to who holds the secret.
+    Raises KeyOfOtherEnvironment by what the text says, whether or not such a key exists. An unknown id costs as much as
+    a wrong secret and is answered alike, by KeyInvalid. Only who holds the secret hears KeyRevoked or KeyExpired.
     """
-    given = hashlib.sha256(text.secret.encode()).hexdigest()
-    if not hmac.compare_digest(given, key.secret_sha256 if key else "0" * 64) or key is None:
-        raise KeyInvalid("the API key is not valid")
-    if key.environment is not environment or text.environment != key.environment.value:
+    if text.environment is not environment:
         raise KeyOfOtherEnvironment(f"this deployment serves the environment {environment.value}")
+    same = hmac.compare_digest(_sha256(text.secret), key.secret_sha256 if key else "0" * 64)
+    if key is None or not same or key.environment is not environment:
+        raise KeyInvalid("the API key is not valid")
     if key.revoked_us is not None:
         raise KeyRevoked("the API key was revoked")
     if not key.live(now_us):
@@ -117,8 +136,14 @@ def check_key(text: KeyText, key: Key | None, environment: Environment, now_us: 
     return key
 
 
+def _secret_text(secret: bytes) -> str:
+    """Base 32 without padding: no character of it separates the parts of a key."""
+    return base64.b32encode(secret).decode().rstrip("=").lower()
+
+
+def _sha256(secret_text: str) -> str:
+    return hashlib.sha256(secret_text.encode()).hexdigest()
+
+
 def _checksum(body: str) -> str:
-    try:
-        return binascii.hexlify(zlib.crc32(body.encode("ascii")).to_bytes(4, "big")).decode()
-    except UnicodeEncodeError:
-        return ""
+    return f"{zlib.crc32(body.encode()):08x}"

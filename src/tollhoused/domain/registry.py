@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from tollhoused.domain.answers import Answer, ClientAnswer, KeyAnswer, TickAnswer
 from tollhoused.domain.commands import CreateClient, CreateKey, RegistryCommand, RevokeKey, RotateKey, TouchKeys
 from tollhoused.domain.keys import Client, Key
-from tollhoused.errors import ClientNotFound, InvalidField, KeyNotFound, TooManyKeys
+from tollhoused.errors import ClientExists, ClientNotFound, InvalidField, KeyNotFound, TooManyKeys
 
 LIVE_KEYS_MAX = 2
 """At once per client: the old one and the new one of a rotation."""
@@ -37,7 +37,7 @@ class Registry:
 
     def _create_client(self, command: CreateClient, now_us: int) -> ClientAnswer:
         if command.owner in self.clients:
-            raise InvalidField("client_id", f"{command.owner!r} exists already")
+            raise ClientExists("a client with this id exists already", client_id=command.owner)
         client = Client(command.owner, command.name, now_us)
         self.clients[client.id] = client
         self.new_clients.append(client)
@@ -59,22 +59,24 @@ class Registry:
             may_create=command.may_create,
             created_us=now_us,
             expires_us=command.expires_us,
-            revoked_us=None,
         )
         return self._put(key)
 
     def _rotate(self, command: RotateKey, now_us: int) -> KeyAnswer:
-        """A second key with the same rights; the old one goes on for the overlap."""
-        old = self._live(command.key_id, now_us)
-        self._check_room(old.client, now_us)
-        ends_us = now_us + command.overlap_us
-        self._put(replace(old, expires_us=ends_us if old.expires_us is None else min(old.expires_us, ends_us)))
+        """A second key with the same rights and its owner's end; the old one goes on for the overlap, if any."""
+        old = self.keys.get(command.key_id)
+        if old is None or not old.live(now_us):
+            raise KeyNotFound("no live key has this id", key_id=command.key_id)
+        self._check_room(old.client, now_us, leaving=None if command.overlap_us else old)
+        retires_us = now_us + command.overlap_us
+        self._put(replace(old, retires_us=min(retires_us, old.retires_us or retires_us)))
         return self._put(
             replace(
                 old,
                 id=command.new_key_id,
                 secret_sha256=command.secret_sha256,
                 created_us=now_us,
+                retires_us=None,
                 last_used_us=None,
             )
         )
@@ -92,14 +94,9 @@ class Registry:
                 self._put(replace(key, last_used_us=used_us))
         return TickAnswer("")
 
-    def _live(self, key_id: str, now_us: int) -> Key:
-        key = self.keys.get(key_id)
-        if key is None or not key.live(now_us):
-            raise KeyNotFound("no live key has this id", key_id=key_id)
-        return key
-
-    def _check_room(self, client: str, now_us: int) -> None:
-        live = sum(key.client == client and key.live(now_us) for key in self.keys.values())
+    def _check_room(self, client: str, now_us: int, leaving: Key | None = None) -> None:
+        """Whether one more key may live beside those that do; `leaving` makes room for it."""
+        live = sum(key.client == client and key.live(now_us) and key != leaving for key in self.keys.values())
         if live >= LIVE_KEYS_MAX:
             raise TooManyKeys(f"the client has {live} live keys; revoke one first", client_id=client)
 
@@ -110,7 +107,7 @@ class Registry:
 
 
 def key_answer(key: Key) -> KeyAnswer:
-    """A key as answers show it: everything but the secret."""
+    """A key as answers show it: everything but the secret, with the earlier of its two ends."""
     return KeyAnswer(
         key_id=key.id,
         client_id=key.client,
@@ -119,6 +116,6 @@ def key_answer(key: Key) -> KeyAnswer:
         environment=key.environment.value,
         may_create=key.may_create,
         created_us=key.created_us,
-        expires_us=key.expires_us,
+        expires_us=key.ends_us,
         revoked_us=key.revoked_us,
     )

@@ -1,38 +1,56 @@
 """What each call takes: one row per method; a method without its row cannot be served (requirement I3)."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from tollhoused.domain.keys import Scope
 
-READ = Scope.ENTITLEMENTS_READ
 
-SCOPES: Mapping[str, Scope] = {
+class Access(NamedTuple):
+    """What a key needs for a call: a scope, None for any of them.
+
+    With `every_product` also that it speaks for every product: who makes keys could give them what its own lacks.
+    Where a request names a product, its use case asks for that one.
+    """
+
+    scope: Scope | None
+    every_product: bool = False
+
+
+ANY = Access(None)
+READ = Access(Scope.ENTITLEMENTS_READ)
+USE = Access(Scope.USAGE_WRITE)
+CREDIT = Access(Scope.CREDITS_WRITE)
+ADMINISTER = Access(Scope.ADMIN)
+RULE = Access(Scope.ADMIN, every_product=True)
+
+ACCESS: Mapping[str, Access] = {
     "tollhouse.v1.EntitlementService/GetEntitlement": READ,
     "tollhouse.v1.EntitlementService/BatchGetEntitlements": READ,
     "tollhouse.v1.EntitlementService/CheckFeature": READ,
     "tollhouse.v1.EntitlementService/CheckUsage": READ,
-    "tollhouse.v1.UsageService/RecordUsage": Scope.USAGE_WRITE,
-    "tollhouse.v1.UsageService/BatchRecordUsage": Scope.USAGE_WRITE,
+    "tollhouse.v1.UsageService/RecordUsage": USE,
+    "tollhouse.v1.UsageService/BatchRecordUsage": USE,
     "tollhouse.v1.UsageService/ListUsageEvents": READ,
-    "tollhouse.v1.UsageService/GetOperation": READ,
+    "tollhouse.v1.UsageService/GetOperation": ANY,
     "tollhouse.v1.CreditsService/GetBalance": READ,
     "tollhouse.v1.CreditsService/ListGrants": READ,
     "tollhouse.v1.CreditsService/ListLedgerEntries": READ,
-    "tollhouse.v1.CreditsService/GrantCredits": Scope.CREDITS_WRITE,
-    "tollhouse.v1.CreditsService/AdjustCredits": Scope.CREDITS_WRITE,
+    "tollhouse.v1.CreditsService/GrantCredits": CREDIT,
+    "tollhouse.v1.CreditsService/AdjustCredits": CREDIT,
     "tollhouse.v1.AccountService/GetAccount": READ,
-    "tollhouse.v1.AccountService/UpsertUser": Scope.ADMIN,
-    "tollhouse.v1.AccountService/UpsertOrganization": Scope.ADMIN,
+    "tollhouse.v1.AccountService/UpsertUser": ADMINISTER,
+    "tollhouse.v1.AccountService/UpsertOrganization": ADMINISTER,
     "tollhouse.v1.SubscriptionService/ListPlans": READ,
-    "tollhouse.v1.SubscriptionService/AssignPlan": Scope.ADMIN,
-    "tollhouse.v1.SubscriptionService/UnassignPlan": Scope.ADMIN,
-    "tollhouse.v1.SubscriptionService/SetOverride": Scope.ADMIN,
-    "tollhouse.v1.SubscriptionService/RemoveOverride": Scope.ADMIN,
-    "tollhouse.v1.AdminService/CreateClient": Scope.ADMIN,
-    "tollhouse.v1.AdminService/ListClients": Scope.ADMIN,
-    "tollhouse.v1.AdminService/CreateKey": Scope.ADMIN,
-    "tollhouse.v1.AdminService/ListKeys": Scope.ADMIN,
-    "tollhouse.v1.AdminService/RotateKey": Scope.ADMIN,
-    "tollhouse.v1.AdminService/RevokeKey": Scope.ADMIN,
-    "tollhouse.v1.AdminService/ListAuditEntries": Scope.ADMIN,
+    "tollhouse.v1.SubscriptionService/AssignPlan": ADMINISTER,
+    "tollhouse.v1.SubscriptionService/UnassignPlan": ADMINISTER,
+    "tollhouse.v1.SubscriptionService/SetOverride": ADMINISTER,
+    "tollhouse.v1.SubscriptionService/RemoveOverride": ADMINISTER,
+    "tollhouse.v1.AdminService/CreateClient": RULE,
+    "tollhouse.v1.AdminService/ListClients": RULE,
+    "tollhouse.v1.AdminService/CreateKey": RULE,
+    "tollhouse.v1.AdminService/ListKeys": RULE,
+    "tollhouse.v1.AdminService/RotateKey": RULE,
+    "tollhouse.v1.AdminService/RevokeKey": RULE,
+    "tollhouse.v1.AdminService/ListAuditEntries": RULE,
 }

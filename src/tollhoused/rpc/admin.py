@@ -63,7 +63,7 @@ class AdminServicer:
             self._core,
             call,
             key_id=request.key_id,
-            overlap_seconds=request.overlap.seconds if request.HasField("overlap") else None,
+            overlap_us=decode.given_duration(request, "overlap"),
             idempotency_key=request.idempotency_key,
             validate_only=request.validate_only,
         )

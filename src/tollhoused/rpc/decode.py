@@ -7,6 +7,7 @@ holds U+0000.
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from tollhouse.v1 import admin_service_pb2 as admin_pb
@@ -30,6 +31,9 @@ SECONDS_MIN = -62_135_596_800
 """0001-01-01T00:00:00Z, the earliest instant of a Timestamp."""
 SECONDS_MAX = 253_402_300_799
 """9999-12-31T23:59:59Z."""
+
+DURATION_SECONDS_MAX = 315_576_000_000
+"""The longest Duration: 10,000 years."""
 
 ENFORCEMENTS: Mapping[int, Enforcement] = {
     common.ENFORCEMENT_UNSPECIFIED: Enforcement.ENFORCE,
@@ -65,6 +69,17 @@ def instant(field: str, value: Timestamp) -> int:
 def given_instant(request: Message, field: str) -> int | None:
     """The instant in one field of a request, None where it is absent."""
     return instant(field, getattr(request, field)) if request.HasField(field) else None
+
+
+def given_duration(request: Message, field: str) -> int | None:
+    """The span in one field of a request, in microseconds, finer digits cut off; None where it is absent."""
+    if not request.HasField(field):
+        return None
+    value: Duration = getattr(request, field)
+    seconds, nanos = value.seconds, value.nanos
+    if abs(seconds) > DURATION_SECONDS_MAX or abs(nanos) > 999_999_999 or seconds * nanos < 0:
+        raise InvalidField(field, "must be a span within 10,000 years, its seconds and nanos of the same sign")
+    return (seconds * 1_000_000_000 + nanos) // 1_000
 
 
 def time_range(

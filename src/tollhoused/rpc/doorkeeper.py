@@ -3,12 +3,10 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tollhoused.domain.keys import Scope
-from tollhoused.errors import ScopeMissing
+from tollhoused.domain.keys import LOCAL_CLIENT
+from tollhoused.errors import ProductNotAllowed, ScopeMissing
+from tollhoused.rpc.access import Access
 from tollhoused.usecases.keyring import Keyring
-
-LOCAL_CLIENT = "local"
-"""The owner of every idempotency key while the door is open to this machine without keys."""
 
 BEARER = "bearer "
 
@@ -30,13 +28,16 @@ class Doorkeeper:
     def __init__(self, keyring: Keyring | None) -> None:
         self._keyring = keyring
 
-    def admit(self, metadata: Iterable[tuple[str, str | bytes]], scope: Scope) -> Caller:
-        """The caller. Raises the refusals of `Keyring.who`, and ScopeMissing."""
+    def admit(self, metadata: Iterable[tuple[str, str | bytes]], access: Access) -> Caller:
+        """The caller. Raises the refusals of `Keyring.who`, ScopeMissing and ProductNotAllowed."""
         if self._keyring is None:
             return ANYBODY
         key = self._keyring.who(_key_text(metadata))
-        if not key.allows(scope):
+        scope = access.scope
+        if scope and not key.allows(scope):
             raise ScopeMissing(f"this call takes a key with the scope {scope.value}", scope=scope.value)
+        if access.every_product and key.products:
+            raise ProductNotAllowed("this call takes a key that speaks for every product")
         return Caller(key.client, key.products, key.may_create)
 
 

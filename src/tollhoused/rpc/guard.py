@@ -12,8 +12,8 @@ from typing import NoReturn, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from tollhoused.domain.keys import Scope
 from tollhoused.errors import UndecodableRequest
+from tollhoused.rpc.access import Access
 from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.status import Faults, status_of
 from tollhoused.usecases.core import Call
@@ -50,13 +50,13 @@ class Guard:
         self._deadlines = deadlines
         self._doorkeeper = doorkeeper
 
-    def call(self, request_type: type[Q], scope: Scope, method: Callable[[Q, Call], Message]) -> Handler:
+    def call(self, request_type: type[Q], access: Access, method: Callable[[Q, Call], Message]) -> Handler:
         """A method of ours: who calls and until when stands in its Call. Who may not call is not even read."""
         deadlines, admit, decode = self._deadlines, self._doorkeeper.admit, request_type.FromString
 
         def guarded(data: bytes, context: Context) -> bytes:
             try:
-                caller = admit(context.invocation_metadata(), scope)
+                caller = admit(context.invocation_metadata(), access)
                 deadline = time.monotonic() + deadlines.seconds(context.time_remaining())
                 call = Call(caller.client, deadline, caller.products, caller.may_create)
                 return method(_decoded(decode, data), call).SerializeToString()

@@ -17,7 +17,7 @@ from tollhouse.v1 import entitlement_service_pb2 as entitlement_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
-from tollhoused.rpc.access import SCOPES
+from tollhoused.rpc.access import ACCESS
 from tollhoused.rpc.accounts import AccountServicer
 from tollhoused.rpc.admin import AdminServicer
 from tollhoused.rpc.credits import CreditsServicer
@@ -115,11 +115,14 @@ class GrpcServer:
         self._small.shutdown(wait=False, cancel_futures=True)
 
     def _add(self, guard: Guard, service: ServiceDescriptor, servicer: object) -> str:
-        """Registers a service; its servicer has methods by the same names. Returns the service's full name."""
+        """Registers a service; its servicer has methods by the same names. Returns the service's full name.
+
+        A method without its row in ACCESS is a KeyError.
+        """
         methods = {
             method.name: guard.call(
                 GetMessageClass(method.input_type),
-                SCOPES[f"{service.full_name}/{method.name}"],
+                ACCESS[f"{service.full_name}/{method.name}"],
                 getattr(servicer, method.name),
             )
             for method in service.methods

@@ -42,19 +42,20 @@ from tollhoused.store.wanted import Wanted
 def load(session: Session, statements: Statements, wanted: Wanted, clock: Callable[[], int], lock: bool) -> Books:
     """The wanted set in one round trip, and one more for accounts that turn out to be due.
 
-    With `lock`, account rows are locked in the order of their ids before anything else is read, so that what follows is
-    current; the clock is read after that. Accounts that do not exist are absent.
+    With `lock`, account rows are locked in the order of their ids before anything else is read, then clients and keys,
+    so that what follows is current: who waited for another process that stored the same idempotency key must find it
+    there, not the state that it left. The clock is read after that. Accounts that do not exist are absent.
     """
     since = sorted(wanted.accounts.items())
     meters = [(account, meter, wanted.accounts[account]) for account, meter in wanted.meters]
     plan: list[tuple[str, Query, Rows]] = [
         ("accounts", statements.accounts_locked if lock else statements.accounts, since),
+        *_registry_plan(statements, wanted),
         ("segments", statements.segments, since),
         ("counters", statements.counters, meters),
         ("grants", statements.grants, since),
         ("operations", statements.operations, list(wanted.keys)),
         *_directory_plan(statements, wanted, lock),
-        *_registry_plan(statements, wanted),
         *_whole_plan(statements, [(id_, wanted.accounts[id_]) for id_ in sorted(wanted.whole)]),
     ]
     everything = not lock and wanted.accounts.keys() <= wanted.whole

@@ -45,6 +45,7 @@ class Questions:
         )
         self.clients = dialect.query(select(t.clients).order_by(t.clients.c.id))
         self.keys = dialect.query(select(t.api_keys).order_by(t.api_keys.c.id))
+        self.key = dialect.query(select(t.api_keys).where(t.api_keys.c.id == _text("id")))
         self.audit = dialect.query(self._audit())
         self.deployment = dialect.query(select(t.deployment.c.value).where(t.deployment.c.name == _text("name")))
         self.add_deployment = dialect.insert(t.deployment)

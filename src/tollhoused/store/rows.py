@@ -284,9 +284,8 @@ def client_row(client: Client) -> Row:
 
 def key_from_row(row: Row) -> Key:
     """An API key."""
-    (client, id_, secret_sha256, scopes, products, environment, may_create, created_us, expires_us, revoked_us) = row[
-        :10
-    ]
+    (client, id_, secret_sha256, scopes, products, environment, may_create, created_us, *instants) = row
+    expires_us, retires_us, revoked_us, last_used_us = instants
     return Key(
         id=id_,
         client=client,
@@ -297,8 +296,9 @@ def key_from_row(row: Row) -> Key:
         may_create=bool(may_create),
         created_us=created_us,
         expires_us=expires_us,
+        retires_us=retires_us,
         revoked_us=revoked_us,
-        last_used_us=row[10],
+        last_used_us=last_used_us,
     )
 
 
@@ -314,6 +314,7 @@ def key_row(key: Key) -> Row:
         int(key.may_create),
         key.created_us,
         key.expires_us,
+        key.retires_us,
         key.revoked_us,
         key.last_used_us,
     )

@@ -10,7 +10,8 @@ from tollhoused.domain.account import HOUR_US, Account, Grant, LedgerEntry, Subs
 from tollhoused.domain.books import AuditEntry, Books, Operation
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Organization, Subject, User
-from tollhoused.domain.keys import Client, Key
+from tollhoused.domain.json_text import compact_json
+from tollhoused.domain.keys import CLI_CLIENT, Client, Key
 from tollhoused.domain.terms import Override
 from tollhoused.store import rows
 from tollhoused.store.dialect import Query, Rows
@@ -25,6 +26,7 @@ from tollhoused.store.wanted import Wanted
 
 SQLITE_PREFIX = "sqlite:///"
 ENVIRONMENT = "environment"
+APPLY_CATALOGUE = "apply_catalogue"
 
 T = TypeVar("T")
 
@@ -149,9 +151,15 @@ class Store:
         return [(row[0], row[1]) for row in self._ask(self._questions.catalogues, known=known)]
 
     def add_catalogue(self, version: int, now_us: int, toml: str, sha256: str) -> None:
-        """Stores a version; raises StoreFault COLLISION when the number is taken."""
+        """Stores a version, and in the audit log that a command applied it.
+
+        Raises StoreFault COLLISION when the number is taken.
+        """
+        detail = compact_json({"version": version, "sha256": sha256})
+        act = AuditEntry(now_us, CLI_CLIENT, f"catalogue/{version}", APPLY_CATALOGUE, "", detail)
+        added = (self._questions.add_catalogue, [(version, now_us, toml, sha256)])
         with self.engine.writing() as session:
-            session.commit([(self._questions.add_catalogue, [(version, now_us, toml, sha256)])])
+            session.commit([added, (self._statements.insert_audit, [act])])
 
     def clients(self) -> list[Client]:
         """Every client, by id."""
@@ -160,6 +168,11 @@ class Store:
     def api_keys(self) -> list[Key]:
         """Every API key that was ever made, by id."""
         return [rows.key_from_row(row) for row in self._ask(self._questions.keys)]
+
+    def api_key(self, key_id: str) -> Key | None:
+        """One API key."""
+        found = self._ask(self._questions.key, id=key_id)
+        return rows.key_from_row(found[0]) if found else None
 
     def audit(self, from_us: int, to_us: int, before: tuple[int, str, str] | None, size: int) -> list[AuditEntry]:
         """A page of administrative acts in [from_us, to_us), newest first, after the cursor `before`."""

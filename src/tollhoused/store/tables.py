@@ -274,6 +274,7 @@ api_keys = Table(
     number("may_create"),
     number("created_us"),
     maybe_number("expires_us"),
+    maybe_number("retires_us"),
     maybe_number("revoked_us"),
     maybe_number("last_used_us"),
     PrimaryKeyConstraint("id"),

@@ -2,20 +2,29 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tollhoused.domain.answers import KeyAnswer
 from tollhoused.domain.books import AuditEntry, Settled
 from tollhoused.domain.commands import CreateClient, CreateKey, RevokeKey, RotateKey
-from tollhoused.domain.instants import DAY_US, SECOND_US
-from tollhoused.domain.keys import Client, Environment, Key, Scope, secret_sha256, write_key
+from tollhoused.domain.instants import DAY_US
+from tollhoused.domain.keys import (
+    CLI_CLIENT,
+    LOCAL_CLIENT,
+    Client,
+    Environment,
+    Key,
+    Scope,
+    secret_sha256,
+    write_key,
+)
 from tollhoused.errors import InternalError, InvalidField
 from tollhoused.usecases import forms
 from tollhoused.usecases.core import Call, Core, reading
 from tollhoused.usecases.pages import TimeRange, cursor_text, cursor_values
 
 CLIENT_ID = re.compile(r"[a-z][a-z0-9-]{1,62}")
-RESERVED_CLIENTS = frozenset({"local", "cli"})
+RESERVED_CLIENTS = frozenset({LOCAL_CLIENT, CLI_CLIENT})
 KEY_PRODUCTS_MAX = 100
 OVERLAP_DEFAULT_US = DAY_US
 OVERLAP_MAX_US = 30 * DAY_US
@@ -26,7 +35,7 @@ class NewKey:
     """A key that was made. `text` is shown this once; it is empty in a replay, for it is stored nowhere."""
 
     answer: KeyAnswer
-    text: str
+    text: str = field(repr=False)
     replayed: bool
 
 
@@ -35,12 +44,13 @@ def create_client(
 ) -> Settled:
     """Makes a client: 2 to 63 small letters, digits and dashes, beginning with a letter."""
     forms.idempotency_key(idempotency_key)
-    if not CLIENT_ID.fullmatch(client_id) or client_id in RESERVED_CLIENTS:
-        raise InvalidField("client_id", "must be 2 to 63 small letters, digits and dashes, beginning with a letter")
+    owner = _client_id(client_id)
+    if owner in RESERVED_CLIENTS:
+        raise InvalidField("client_id", f"{owner} stands for callers without keys")
     command = CreateClient(
         client=call.client,
         idempotency_key=idempotency_key,
-        owner=client_id,
+        owner=owner,
         name=forms.text("name", name or client_id, forms.NAME_LENGTH_MAX),
     )
     return core.run(call, command, validate_only)
@@ -60,8 +70,9 @@ def create_key(
 ) -> NewKey:
     """Makes a key for this deployment's environment; no products means any product."""
     forms.idempotency_key(idempotency_key)
-    if not scopes:
-        raise InvalidField("scopes", "needs at least one scope")
+    owner = _client_id(client_id)
+    if not 1 <= len(scopes) <= len(Scope):
+        raise InvalidField("scopes", f"must have from 1 to {len(Scope)} entries")
     if len(products) > KEY_PRODUCTS_MAX:
         raise InvalidField("products", f"has more than {KEY_PRODUCTS_MAX} entries")
     for index, product in enumerate(products):
@@ -70,7 +81,7 @@ def create_key(
     command = CreateKey(
         client=call.client,
         idempotency_key=idempotency_key,
-        owner=forms.text("client_id", client_id, forms.NAME_LENGTH_MAX),
+        owner=owner,
         key_id=core.new_id("key"),
         secret_sha256=secret_sha256(secret),
         scopes=frozenset(scopes),
@@ -83,11 +94,13 @@ def create_key(
 
 
 def rotate_key(
-    core: Core, call: Call, *, key_id: str, overlap_seconds: int | None, idempotency_key: str, validate_only: bool
+    core: Core, call: Call, *, key_id: str, overlap_us: int | None, idempotency_key: str, validate_only: bool
 ) -> NewKey:
     """Makes a second key with the same rights; the old one goes on for the overlap, a day unless told otherwise."""
     forms.idempotency_key(idempotency_key)
-    overlap_us = OVERLAP_DEFAULT_US if overlap_seconds is None else overlap_seconds * SECOND_US
+    overlap_us = OVERLAP_DEFAULT_US if overlap_us is None else overlap_us
+    if not 0 <= overlap_us <= OVERLAP_MAX_US:
+        raise InvalidField("overlap", f"must be from 0 to {OVERLAP_MAX_US // DAY_US} days")
     secret = core.new_secret()
     command = RotateKey(
         client=call.client,
@@ -95,7 +108,7 @@ def rotate_key(
         key_id=forms.text("key_id", key_id, forms.NAME_LENGTH_MAX),
         new_key_id=core.new_id("key"),
         secret_sha256=secret_sha256(secret),
-        overlap_us=forms.in_range(overlap_us, 0, OVERLAP_MAX_US, "overlap"),
+        overlap_us=overlap_us,
     )
     return _new_key(core.run(call, command, validate_only), secret, validate_only)
 
@@ -119,6 +132,8 @@ def list_clients(core: Core) -> list[Client]:
 
 def list_keys(core: Core, client_id: str) -> list[Key]:
     """The keys of one client, or of all where none is named; ended ones included."""
+    if client_id:
+        _client_id(client_id)
     with reading():
         keys = core.store.api_keys()
     return [key for key in keys if not client_id or key.client == client_id]
@@ -132,6 +147,12 @@ def list_audit(core: Core, period: TimeRange, page_size: int, page_token: str) -
     if len(found) <= page_size:
         return page, ""
     return page, cursor_text([page[-1].at_us, page[-1].client, page[-1].idempotency_key])
+
+
+def _client_id(value: str) -> str:
+    if not CLIENT_ID.fullmatch(forms.text("client_id", value, forms.NAME_LENGTH_MAX)):
+        raise InvalidField("client_id", "must be 2 to 63 small letters, digits and dashes, beginning with a letter")
+    return value
 
 
 def _new_key(settled: Settled, secret: bytes, validate_only: bool) -> NewKey:

@@ -35,6 +35,7 @@ def upgrade() -> None:
         number("may_create"),
         number("created_us"),
         number("expires_us", nullable=True),
+        number("retires_us", nullable=True),
         number("revoked_us", nullable=True),
         number("last_used_us", nullable=True),
         PrimaryKeyConstraint("id", name="pk_api_keys"),
