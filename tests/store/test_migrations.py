@@ -297,7 +297,9 @@ def test_an_older_schema_is_refused_until_it_is_migrated(url: str, plant: Any) -
     schema.migrate(url)
     plant(MAKES_A_TABLE)
 
-    with pytest.raises(schema.SchemaMismatch, match=rf"is {HEAD}, this program works on {NEXT}: run `tollhouse migrate`"):
+    with pytest.raises(
+        schema.SchemaMismatch, match=rf"is {HEAD}, this program works on {NEXT}: run `tollhouse migrate`"
+    ):
         schema.check(url)
     schema.migrate(url)
     schema.check(url)

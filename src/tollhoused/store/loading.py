@@ -50,7 +50,7 @@ def load(session: Session, statements: Statements, wanted: Wanted, clock: Callab
     meters = [(account, meter, wanted.accounts[account]) for account, meter in wanted.meters]
     plan: list[tuple[str, Query, Rows]] = [
         ("accounts", statements.accounts_locked if lock else statements.accounts, since),
-        *_registry_plan(statements, wanted),
+        *_registry_plan(statements, wanted, lock),
         ("segments", statements.segments, since),
         ("counters", statements.counters, meters),
         ("grants", statements.grants, since),
@@ -134,9 +134,13 @@ def _directory_plan(statements: Statements, wanted: Wanted, lock: bool) -> list[
     ]
 
 
-def _registry_plan(statements: Statements, wanted: Wanted) -> list[tuple[str, Query, Rows]]:
+def _registry_plan(statements: Statements, wanted: Wanted, lock: bool) -> list[tuple[str, Query, Rows]]:
+    """Clients first: whoever holds a client's row is alone with its keys."""
     names = [(name,) for name in sorted(wanted.registry)]
-    return [("clients", statements.clients, names), ("keys", statements.keys, names)]
+    return [
+        ("clients", statements.clients_locked if lock else statements.clients, names),
+        ("keys", statements.keys_locked if lock else statements.keys, names),
+    ]
 
 
 def _registry(found: dict[str, list[Row]]) -> Registry:

@@ -38,7 +38,9 @@ class Statements:
         self.users_by_id_locked = self._named(dialect, t.users, "user_id", lock=True)
         self.users_by_email_locked = self._named(dialect, t.users, "email", lock=True)
         self.clients = self._registry(dialect, t.clients, t.clients.c.id)
+        self.clients_locked = self._registry(dialect, t.clients, t.clients.c.id, lock=True)
         self.keys = self._registry(dialect, t.api_keys, t.api_keys.c.client)
+        self.keys_locked = self._registry(dialect, t.api_keys, t.api_keys.c.client, lock=True)
         self.insert_clients = dialect.insert(t.clients)
         self.upsert_keys = dialect.upsert(t.api_keys)
         self.insert_audit = dialect.insert(t.audit_log)
@@ -106,13 +108,15 @@ class Statements:
         )
         return dialect.query(select(t.operations).select_from(wanted).join(t.operations, same_key), KEYS)
 
-    def _registry(self, dialect: Dialect, table: Table, client: ColumnElement[str]) -> Query:
-        """Rows of the clients that are named by their own ids or by one of their keys' ids; locked: they may change."""
+    def _registry(self, dialect: Dialect, table: Table, client: ColumnElement[str], lock: bool = False) -> Query:
+        """Rows of the clients that are named by their own ids or by one of their keys' ids."""
         wanted = dialect.relation(NAMES)
         named = t.api_keys.alias("named")
         owners = select(named.c.client).join(wanted, named.c.id == wanted.c.name)
         statement = select(table).where(or_(client.in_(select(wanted.c.name)), client.in_(owners))).order_by(table.c.id)
-        return dialect.query(statement.with_for_update(of=table) if dialect.locks_rows else statement, NAMES)
+        if lock and dialect.locks_rows:
+            statement = statement.with_for_update(of=table)
+        return dialect.query(statement, NAMES)
 
     def _named(self, dialect: Dialect, table: Table, column: str, lock: bool = False) -> Query:
         """Directory entries by one of their names; locked where the batch may change them."""
