@@ -48,6 +48,10 @@ class Settings:
     address: str = field(
         default="127.0.0.1:50051", metadata={"help": "The address at which the server is reached, host:port."}
     )
+    api_key: str = field(
+        default="",
+        metadata={"help": "The API key that commands send; a variable only, for everybody on a machine sees flags."},
+    )
     catalogue: str = field(
         default="hub",
         metadata={"help": "What an empty database starts with: a shipped catalogue's name, or a TOML file's path."},
@@ -109,6 +113,8 @@ class Settings:
         parse_address("listen", self.listen)
         if parse_address("address", self.address).port == 0:
             raise SettingsError("address: the port must be from 1 to 65535")
+        if not re.fullmatch(r"[!-~]*", self.api_key):
+            raise SettingsError("api_key: must be the text of an API key, without spaces")
         for name, metadata in _METADATA.items():
             if "least" in metadata and not metadata["least"] <= getattr(self, name) <= metadata["most"]:
                 raise SettingsError(f"{name}: must be from {metadata['least']:,} to {metadata['most']:,}")
@@ -124,7 +130,8 @@ class Settings:
             raise SettingsError(f"log_level: must be one of {', '.join(LOG_LEVELS)}")
 
     def __repr__(self) -> str:
-        values = {name: getattr(self, name) for name in _METADATA} | {"database_url": shown_url(self.database_url)}
+        hidden = {"database_url": shown_url(self.database_url), "api_key": "***" if self.api_key else ""}
+        values = {name: getattr(self, name) for name in _METADATA} | hidden
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
     @property

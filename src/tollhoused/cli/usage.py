@@ -77,7 +77,8 @@ def load(
     """Record usage from a file, through a running server.
 
     Keys are made of the file's content and the line, so loading a file twice records nothing twice, and a load that was
-    interrupted goes on where it stopped. Accounts must exist: see `tollhouse accounts provision`.
+    interrupted goes on where it stopped. Accounts must exist: see `tollhouse accounts provision`. The server asks for an
+    API key with the scope usage.write: TOLLHOUSE_API_KEY says which.
 
     What is refused is listed by line on standard error. Exit code 1 if anything was.
     """
@@ -98,7 +99,7 @@ def load(
     _check(source, layout, shift_to_now)
     clock = Program.of(context).clock if shift_to_now else None
     with Rejects(rejects_to) as rejects:
-        loaded = load_file(source, layout, settings.address, batch_size, clock, rejects)
+        loaded = load_file(source, layout, settings.address, settings.api_key, batch_size, clock, rejects)
     if as_json:
         print_json(loaded.to_json())
     else:

@@ -95,6 +95,7 @@ def load_file(
     source: UsageFile,
     layout: Layout,
     address: str,
+    api_key: str,
     batch_size: int,
     clock: Callable[[], int] | None,
     rejects: Rejects,
@@ -106,7 +107,8 @@ def load_file(
     survey = source.survey()
     if not check_health(address):
         raise CommandFailed(f"{address} does not serve now")
-    with UsageSender(address) as sender, StoredTimes(address) if clock else nullcontext() as stored:
+    times = StoredTimes(address, api_key) if clock else nullcontext()
+    with UsageSender(address, api_key=api_key) as sender, times as stored:
         shift = None
         if clock and stored:
             shift = Shift(clock() - SECOND_US - _last_time_us(source, layout), stored.find)

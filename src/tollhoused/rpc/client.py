@@ -17,6 +17,7 @@ from tollhouse.v1 import usage_service_pb2 as pb
 from tollhoused.domain.commands import Enforcement
 from tollhoused.rpc.encode import REASONS, optional_timestamp
 from tollhoused.rpc.health import HEALTH_SERVICE
+from tollhoused.settings import variable
 from tollhoused.usecases.usage import UsageReport
 
 BATCH_METHOD = "/tollhouse.v1.UsageService/BatchRecordUsage"
@@ -27,6 +28,8 @@ AGAIN = {
     grpc.StatusCode.ABORTED,
 }
 """After these the outcome is unknown, and the same keys may be sent again. RESOURCE_EXHAUSTED only with RetryInfo."""
+
+KEY_CODES = {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}
 
 AGAIN_CODES = {code.value[0] for code in AGAIN}
 
@@ -77,6 +80,11 @@ class Patience:
         return min(self.pause_max_seconds, max(asked_seconds, math.ldexp(self.pause_seconds, attempt)))
 
 
+def key_metadata(api_key: str) -> tuple[tuple[str, str], ...]:
+    """What a call carries to say who calls; nothing without a key."""
+    return (("authorization", f"Bearer {api_key}"),) if api_key else ()
+
+
 def connect(address: str) -> grpc.Channel:
     """A channel to `host:port` in plain text. Connects when first used; close it."""
     return grpc.insecure_channel(address)
@@ -105,8 +113,9 @@ def check_health(address: str, service: str = "", timeout_seconds: float = 5.0) 
 class UsageSender:
     """Sends usage events in batches; what got no clear answer once more, under the same keys: nothing counts twice."""
 
-    def __init__(self, address: str, patience: Patience | None = None) -> None:
+    def __init__(self, address: str, patience: Patience | None = None, api_key: str = "") -> None:
         self._patience = patience or Patience()
+        self._metadata = key_metadata(api_key)
         self._channel = connect(address)
         self._send = self._channel.unary_unary(
             BATCH_METHOD,
@@ -147,7 +156,8 @@ class UsageSender:
     def _try(self, messages: list[pb.UsageItem], indexes: list[int], results: list[Result | None]) -> tuple[float, str]:
         """One attempt: fills in the results that are clear. Returns how long the server asks to wait, and why."""
         try:
-            answer = self._send(pb.BatchRecordUsageRequest(items=messages), timeout=self._patience.deadline_seconds)
+            request = pb.BatchRecordUsageRequest(items=messages)
+            answer = self._send(request, timeout=self._patience.deadline_seconds, metadata=self._metadata)
         except grpc.RpcError as error:
             return _delay(error), f"{error.code().name}, {error.details()}"
         failure = ""
@@ -188,4 +198,10 @@ def _delay(error: grpc.RpcError) -> float:
             return float(retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9)
     if error.code() in AGAIN:
         return 0.0
-    raise CallFailed(f"the server refuses the call: {error.code().name}, {error.details()}") from error
+    raise refused(error) from error
+
+
+def refused(error: grpc.RpcError) -> CallFailed:
+    """The failure of a call that need not be repeated; says where the key comes from when that is what is wrong."""
+    hint = f" (the API key is what {variable('api_key')} says)" if error.code() in KEY_CODES else ""
+    return CallFailed(f"the server refuses the call: {error.code().name}, {error.details()}{hint}")

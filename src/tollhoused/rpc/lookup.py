@@ -6,7 +6,7 @@ from typing import Self
 import grpc
 from tollhouse.v1 import usage_service_pb2 as pb
 
-from tollhoused.rpc.client import CallFailed, connect
+from tollhoused.rpc.client import KEY_CODES, CallFailed, connect, key_metadata, refused
 from tollhoused.rpc.decode import instant
 
 OPERATION_METHOD = "/tollhouse.v1.UsageService/GetOperation"
@@ -16,7 +16,8 @@ DEADLINE_SECONDS = 10.0
 class StoredTimes:
     """Looks up the event times under which keys were stored."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, api_key: str = "") -> None:
+        self._metadata = key_metadata(api_key)
         self._channel = connect(address)
         self._get = self._channel.unary_unary(
             OPERATION_METHOD,
@@ -35,13 +36,15 @@ class StoredTimes:
     def find(self, idempotency_key: str) -> int | None:
         """When the usage event of this key counts, in microseconds; None where nothing is stored under it.
 
-        Raises CallFailed when the server does not answer.
+        Raises CallFailed when the server does not answer, or refuses the API key.
         """
         request = pb.GetOperationRequest(idempotency_key=idempotency_key)
         try:
-            found = self._get(request, timeout=DEADLINE_SECONDS, wait_for_ready=True)
+            found = self._get(request, timeout=DEADLINE_SECONDS, wait_for_ready=True, metadata=self._metadata)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 return None
+            if error.code() in KEY_CODES:
+                raise refused(error) from error
             raise CallFailed(f"the server does not answer: {error.code().name}, {error.details()}") from error
         return instant("event_time", found.operation.event_time)
