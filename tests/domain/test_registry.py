@@ -235,12 +235,13 @@ def test_what_is_stored_of_a_request_names_the_fields_that_the_caller_sent() -> 
     sent = sent_json(_create_key("a"))
 
     assert first_difference(sent, sent_json(_create_key("b"))) is None
-    for field, value in {
+    others: dict[str, Any] = {
         "scopes": frozenset({Scope.ADMIN}),
         "products": frozenset({"send"}),
         "may_create": True,
         "expires_us": 1,
-    }.items():
+    }
+    for field, value in others.items():
         named = {"expires_us": "expire_time"}.get(field, field)
         assert first_difference(sent, sent_json(_create_key("a", **{field: value}))) == named
     assert first_difference(sent, sent_json(_create_key("a", "send"))) == "client_id"

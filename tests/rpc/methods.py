@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 from tollhouse.v1 import (
     account_service_pb2,
+    admin_service_pb2,
     credits_service_pb2,
     entitlement_service_pb2,
     subscription_service_pb2,
@@ -21,6 +23,7 @@ from tests.support.house import DAY_US, START_US
 
 FILES = (
     account_service_pb2,
+    admin_service_pb2,
     credits_service_pb2,
     entitlement_service_pb2,
     subscription_service_pb2,
@@ -86,6 +89,19 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     },
     "RemoveOverride": {"subject": ANNA, "override_id": "known", "idempotency_key": "remove"},
     "ListPlans": {},
+    "CreateClient": {"client_id": "send-backend", "name": "Send", "idempotency_key": "client"},
+    "ListClients": {},
+    "CreateKey": {
+        "client_id": "talk-backend",
+        "scopes": [admin_service_pb2.SCOPE_USAGE_WRITE],
+        "products": ["talk"],
+        "expire_time": at(START_US + DAY_US),
+        "idempotency_key": "key",
+    },
+    "ListKeys": {"client_id": "talk-backend"},
+    "RotateKey": {"key_id": "known", "overlap": {"seconds": 60}, "idempotency_key": "rotate"},
+    "RevokeKey": {"key_id": "known", "idempotency_key": "revoke"},
+    "ListAuditEntries": RANGE,
 }
 
 
@@ -137,7 +153,7 @@ def places(message: Message, prefix: str = "") -> Iterator[Place]:
         path = f"{prefix}{field.name}"
         if field.message_type is None:
             yield Place(f"{path}[0]" if field.is_repeated else path, message, field)
-        elif field.message_type.full_name == Timestamp.DESCRIPTOR.full_name:
+        elif field.message_type.full_name in (Timestamp.DESCRIPTOR.full_name, Duration.DESCRIPTOR.full_name):
             yield Place(path, message, field)
         elif field.is_repeated and not field.message_type.GetOptions().map_entry:
             for index, below in enumerate(getattr(message, field.name)):

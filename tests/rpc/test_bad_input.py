@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from tollhouse.v1 import common_pb2 as common
@@ -22,6 +23,15 @@ INSTANTS = [
     Timestamp(seconds=-62_135_596_801),
     Timestamp(seconds=253_402_300_800),
     Timestamp(seconds=-(2**63)),
+]
+DURATIONS = [
+    Duration(nanos=-1),
+    Duration(seconds=-1),
+    Duration(seconds=1, nanos=-1),
+    Duration(seconds=1, nanos=1_000_000_000),
+    Duration(seconds=30 * 86_400, nanos=1_000),
+    Duration(seconds=2**63 - 1),
+    Duration(seconds=-(2**63)),
 ]
 NOT_UTF8 = [b"\xff", b"\xc0\x80", "\ud800".encode("utf-8", "surrogatepass")]
 
@@ -40,7 +50,12 @@ def _refused_fields(door: Door, path: str, request: Message) -> list[str]:
 
 def _spoiled(method: Method, kind: int, value: Any) -> list[tuple[str, Message]]:
     """The request, spoiled in one place after the other: each with the path that must be named."""
-    paths = [place.path for place in places(method.request) if place.field.type == kind]
+    of_type = value.DESCRIPTOR if isinstance(value, Message) else None
+    paths = [
+        place.path
+        for place in places(method.request)
+        if place.field.type == kind and place.field.message_type in (of_type, None)
+    ]
     spoiled = []
     for path in paths:
         request = type(method.request)()
@@ -85,6 +100,16 @@ def test_every_instant_out_of_range_is_refused_by_its_name(door: Door) -> None:
     assert seen > 60
 
 
+def test_every_span_out_of_range_is_refused_by_its_name(door: Door) -> None:
+    seen = []
+    for method in METHODS:
+        for value in DURATIONS:
+            for named, request in _spoiled(method, FieldDescriptor.TYPE_MESSAGE, value):
+                assert _refused_fields(door, method.path, request) == [named]
+                seen.append(named)
+    assert seen == ["overlap"] * len(DURATIONS)
+
+
 def test_every_unknown_choice_is_refused_by_its_name(door: Door) -> None:
     for method in METHODS:
         for number in (99, -1):
@@ -119,7 +144,7 @@ def test_an_event_of_bad_form_is_refused_by_the_field(door: Door) -> None:
 
 def test_a_token_that_we_did_not_make_is_refused(door: Door) -> None:
     listings = [method for method in METHODS if "page_token" in method.request.DESCRIPTOR.fields_by_name]
-    assert len(listings) == 3
+    assert len(listings) == 4
     for text in (
         '["a"',
         "no",

@@ -30,7 +30,7 @@ def test_a_server_serves_nothing_until_that_is_reported(core: Core) -> None:
     server = GrpcServer(core, None)
     door = Door(f"127.0.0.1:{server.start('127.0.0.1:0')}")
     try:
-        assert [door.health(service) for service in SERVICES] == [NOT_SERVING] * 6
+        assert [door.health(service) for service in SERVICES] == [NOT_SERVING] * len(SERVICES)
     finally:
         door.channel.close()
         server.drain(0, notice_seconds=0)
@@ -39,7 +39,8 @@ def test_a_server_serves_nothing_until_that_is_reported(core: Core) -> None:
 def test_every_service_follows_both_ways(server: GrpcServer, door: Door) -> None:
     for serving in (True, False, True):
         server.health.report(serving)
-        assert [door.health(service) for service in SERVICES] == [SERVING if serving else NOT_SERVING] * 6
+        expected = SERVING if serving else NOT_SERVING
+        assert [door.health(service) for service in SERVICES] == [expected] * len(SERVICES)
 
 
 def test_an_unknown_service_is_not_found(door: Door) -> None:

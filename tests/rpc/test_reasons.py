@@ -10,21 +10,26 @@ from typing import Any, NoReturn
 import pytest
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1.account_service_pb2 import UpsertOrganizationRequest, UpsertUserRequest
+from tollhouse.v1.admin_service_pb2 import SCOPE_ADMIN, CreateClientRequest, CreateKeyRequest, RevokeKeyRequest
 from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRequest
 from tollhouse.v1.error_reason_pb2 import ErrorReason
 from tollhouse.v1.subscription_service_pb2 import RemoveOverrideRequest, SetOverrideRequest, UnassignPlanRequest
-from tollhouse.v1.usage_service_pb2 import GetOperationRequest
+from tollhouse.v1.usage_service_pb2 import GetOperationRequest, ListUsageEventsRequest
 
+from tests.support.callers import make_client, make_key, revoke
 from tests.support.door import TIMEOUT_SECONDS, Door, Refusal, ServerMaker, at, refusal, until, usage
 from tests.support.house import DAY_US, HUB, SECOND_US, START_US, CoreMaker
 from tests.support.protoc import PROTOS
 from tollhoused import errors
+from tollhoused.domain.keys import Environment, Scope, write_key
 from tollhoused.errors import TollhouseError
 from tollhoused.journal.journal import Limits
 from tollhoused.rpc.guard import Deadlines
 from tollhoused.rpc.status import code_of
 from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.usecases.core import Core
+from tollhoused.usecases.keyring import Keyring
+from tollhoused.usecases.registry import NewKey
 
 PREFIX = "ERROR_REASON_"
 ANNA = common.Subject(user_id="anna")
@@ -167,6 +172,36 @@ def _over_quota(door: Door) -> Refusal:
     return refusal(door.usage.RecordUsage, usage("anna", "k", 1_001, meter="api_calls"))
 
 
+def _client_request(client_id: str = "talk-backend") -> CreateClientRequest:
+    return CreateClientRequest(client_id=client_id, idempotency_key=f"another {client_id}")
+
+
+def _key_request(client_id: str, key: str) -> CreateKeyRequest:
+    return CreateKeyRequest(client_id=client_id, scopes=[SCOPE_ADMIN], idempotency_key=key)
+
+
+def _client_twice(door: Door) -> Refusal:
+    door.admin.CreateClient(_client_request(), timeout=TIMEOUT_SECONDS)
+    request = _client_request()
+    request.idempotency_key = "k"
+    return refusal(door.admin.CreateClient, request)
+
+
+def _no_client(door: Door) -> Refusal:
+    return refusal(door.admin.CreateKey, _key_request("nobody", "k"))
+
+
+def _no_key(door: Door) -> Refusal:
+    return refusal(door.admin.RevokeKey, RevokeKeyRequest(key_id="key_1", idempotency_key="k"))
+
+
+def _third_key(door: Door) -> Refusal:
+    door.admin.CreateClient(_client_request("keyed"), timeout=TIMEOUT_SECONDS)
+    for number in range(2):
+        door.admin.CreateKey(_key_request("keyed", f"key {number}"), timeout=TIMEOUT_SECONDS)
+    return refusal(door.admin.CreateKey, _key_request("keyed", "k"))
+
+
 BY_STATE: dict[str, Callable[[Door], Refusal]] = {
     "INVALID_FIELD": _bad_quantity,
     "SUBJECT_NOT_FOUND": _nobody,
@@ -183,6 +218,10 @@ BY_STATE: dict[str, Callable[[Door], Refusal]] = {
     "EVENT_IN_FUTURE": _too_early,
     "AMOUNT_OUT_OF_RANGE": _too_much,
     "QUOTA_EXCEEDED": _over_quota,
+    "CLIENT_EXISTS": _client_twice,
+    "CLIENT_NOT_FOUND": _no_client,
+    "KEY_NOT_FOUND": _no_key,
+    "TOO_MANY_KEYS": _third_key,
 }
 
 
@@ -332,5 +371,66 @@ def test_what_goes_wrong_is_answered_as_documented(stage: Stage, reason: str) ->
     assert (found.retry_seconds is not None) == (found.code == "UNAVAILABLE")
 
 
+@dataclass
+class Gate:
+    """A door that asks for keys; `text` makes one whose owner may read what concerns the product talk."""
+
+    core: Core
+    door: Door
+    keyring: Keyring
+
+    def made(self, **more: Any) -> NewKey:
+        return make_key(self.core, "talk-backend", [Scope.ENTITLEMENTS_READ], ["talk"], **more)
+
+    def text(self, **more: Any) -> str:
+        return self.made(**more).text
+
+    def refusal(self, text: str, product: str = "talk") -> Refusal:
+        self.keyring.refresh()
+        metadata = [("x-api-key", text)] if text else []
+        request = ListUsageEventsRequest(subject=ANNA, product=product)
+        return refusal(self.door.usage.ListUsageEvents, request, metadata=metadata)
+
+
+def _revoked_key(gate: Gate) -> Refusal:
+    made = gate.made()
+    revoke(gate.core, made.answer.key_id)
+    return gate.refusal(made.text)
+
+
+def _missing_scope(gate: Gate) -> Refusal:
+    text = gate.text()
+    gate.keyring.refresh()
+    return refusal(gate.door.usage.RecordUsage, usage("anna", "k"), metadata=[("x-api-key", text)])
+
+
+BY_KEY: dict[str, Callable[[Gate], Refusal]] = {
+    "KEY_MISSING": lambda gate: gate.refusal(""),
+    "KEY_INVALID": lambda gate: gate.refusal("garbage"),
+    "KEY_EXPIRED": lambda gate: gate.refusal(gate.text(expires_us=START_US + 1)),
+    "KEY_REVOKED": _revoked_key,
+    "KEY_OF_OTHER_ENVIRONMENT": lambda gate: gate.refusal(write_key(Environment.LIVE, "key_1", b"secret")),
+    "SCOPE_MISSING": _missing_scope,
+    "PRODUCT_NOT_ALLOWED": lambda gate: gate.refusal(gate.text(), product="send"),
+}
+
+
+@pytest.mark.parametrize("reason", BY_KEY)
+def test_who_may_not_call_is_told_as_documented(
+    sqlite_url: str, make_core: CoreMaker, serve: ServerMaker, reason: str
+) -> None:
+    core = make_core(sqlite_url)
+    make_client(core, "talk-backend")
+    keyring = Keyring(core.store, Environment.TEST, lambda: START_US + 1, stale_seconds=3_600)
+    _, door = serve(core, keyring=keyring)
+
+    found = BY_KEY[reason](Gate(core, door, keyring))
+
+    assert (found.reason, found.domain, found.code) == (reason, "tollhouse", DOCUMENTED[reason].code)
+    assert set(found.metadata) == DOCUMENTED[reason].keys
+    assert found.retry_seconds is None
+
+
 def test_every_reason_is_seen_here() -> None:
-    assert BY_STATE.keys() | BY_FAILURE.keys() == DOCUMENTED.keys()
+    of_rates = {"RATE_LIMITED"}
+    assert BY_STATE.keys() | BY_FAILURE.keys() | BY_KEY.keys() == DOCUMENTED.keys() - of_rates

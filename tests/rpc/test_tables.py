@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 from tollhouse.v1 import account_service_pb2 as account_pb
+from tollhouse.v1 import admin_service_pb2 as admin_pb
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import credits_service_pb2 as credits_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
@@ -19,8 +20,9 @@ from tollhoused.domain.answers import ANSWER_TYPES
 from tollhoused.domain.catalogue import Interval, MeterKind, OnUnavailable, Policy
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.identity import MatchedBy
+from tollhoused.domain.keys import Environment, Scope
 from tollhoused.domain.rates import Rate, RateModel, Tier
-from tollhoused.rpc import answers, client, credits, decode, encode, subscriptions
+from tollhoused.rpc import admin, answers, client, credits, decode, encode, subscriptions
 
 OUTGOING: list[tuple[type[StrEnum], Mapping[Any, Any], Any]] = [
     (MatchedBy, encode.MATCHED_BY, common.MatchedBy),
@@ -33,12 +35,15 @@ OUTGOING: list[tuple[type[StrEnum], Mapping[Any, Any], Any]] = [
     (CauseKind, credits.CAUSE_KINDS, credits_pb.CauseKind),
     (OnUnavailable, subscriptions.ON_UNAVAILABLE, subscription_pb.OnUnavailable),
     (Enforcement, client.ENFORCEMENTS, common.Enforcement),
+    (Scope, answers.SCOPES, admin_pb.Scope),
+    (Environment, answers.ENVIRONMENTS, admin_pb.Environment),
 ]
 INCOMING: list[tuple[Mapping[int, Any], Any]] = [
     (decode.ENFORCEMENTS, common.Enforcement),
     (decode.CATEGORIES, credits_pb.GrantCategory),
     (decode.POLICIES, common.Policy),
     (decode.RATE_MODELS, common.RateModel),
+    (admin.SCOPES, admin_pb.Scope),
 ]
 
 
@@ -47,14 +52,14 @@ def test_every_word_has_its_number_of_the_same_name(ours: type[StrEnum], table: 
     assert sorted(table) == sorted(ours)
     assert sorted(table.values()) == sorted(number for number in theirs.values() if number)
     for word, number in table.items():
-        assert theirs.Name(number).endswith(f"_{word.upper()}")
+        assert theirs.Name(number).endswith(f"_{word.upper().replace('.', '_')}")
 
 
 def test_every_number_that_may_be_sent_has_its_word() -> None:
     for table, theirs in INCOMING:
         assert set(table) | {0} == set(theirs.values())
         for number, word in table.items():
-            assert number == 0 or theirs.Name(number).endswith(f"_{word.upper()}")
+            assert number == 0 or theirs.Name(number).endswith(f"_{word.upper().replace('.', '_')}")
 
 
 def test_every_kind_of_operation_has_its_answer() -> None:

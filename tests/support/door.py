@@ -14,6 +14,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_status import rpc_status
 from tollhouse.v1.account_service_pb2 import UpsertUserRequest, UpsertUserResponse
 from tollhouse.v1.account_service_pb2_grpc import AccountServiceStub
+from tollhouse.v1.admin_service_pb2_grpc import AdminServiceStub
 from tollhouse.v1.common_pb2 import Subject
 from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRequest, GrantCreditsResponse
 from tollhouse.v1.credits_service_pb2_grpc import CreditsServiceStub
@@ -23,10 +24,12 @@ from tollhouse.v1.usage_service_pb2 import RecordUsageRequest, RecordUsageRespon
 from tollhouse.v1.usage_service_pb2_grpc import UsageServiceStub
 
 from tests.support.house import CoreMaker
+from tests.support.keyed import keyed
 from tollhoused.domain.money import NANOS_PER_UNIT
 from tollhoused.rpc.guard import Deadlines
 from tollhoused.rpc.server import GrpcServer
 from tollhoused.usecases.core import Core
+from tollhoused.usecases.keyring import Keyring
 
 TIMEOUT_SECONDS = 30.0
 PATIENCE_SECONDS = 10.0
@@ -34,23 +37,27 @@ PATIENCE_SECONDS = 10.0
 
 @dataclass(slots=True)
 class Door:
-    """The services of one server behind one channel."""
+    """The services of one server behind one channel, whose calls carry an API key if there is one."""
 
     address: str
+    key: str = ""
     channel: grpc.Channel = field(init=False)
     usage: UsageServiceStub = field(init=False)
     entitlements: EntitlementServiceStub = field(init=False)
     credits: CreditsServiceStub = field(init=False)
     accounts: AccountServiceStub = field(init=False)
     subscriptions: SubscriptionServiceStub = field(init=False)
+    admin: AdminServiceStub = field(init=False)
 
     def __post_init__(self) -> None:
-        self.channel = grpc.insecure_channel(self.address)
+        channel = grpc.insecure_channel(self.address)
+        self.channel = keyed(channel, self.key) if self.key else channel
         self.usage = UsageServiceStub(self.channel)
         self.entitlements = EntitlementServiceStub(self.channel)
         self.credits = CreditsServiceStub(self.channel)
         self.accounts = AccountServiceStub(self.channel)
         self.subscriptions = SubscriptionServiceStub(self.channel)
+        self.admin = AdminServiceStub(self.channel)
 
     def raw(self, method: str) -> Callable[..., bytes]:
         """A method by its path, such as "/tollhouse.v1.UsageService/RecordUsage", that takes and gives bytes."""
@@ -131,11 +138,11 @@ class Refusal:
 
 
 def refusal(
-    method: Callable[..., object], request: Message | bytes, timeout: float | None = TIMEOUT_SECONDS
+    method: Callable[..., object], request: Message | bytes, timeout: float | None = TIMEOUT_SECONDS, **more: object
 ) -> Refusal:
     """Calls, and gives what the call was refused with."""
     with pytest.raises(grpc.RpcError) as caught:
-        method(request, timeout=timeout)
+        method(request, timeout=timeout, **more)
     return refusal_of(caught.value)
 
 
@@ -173,14 +180,22 @@ ServerMaker = Callable[..., tuple[GrpcServer, Door]]
 
 @pytest.fixture
 def serve() -> Iterator[ServerMaker]:
-    """Opens doors over Cores, on free ports, that say they serve: `serve(core, reflection=..., deadlines=...)`."""
+    """Opens doors over Cores, on free ports, that say they serve.
+
+    `serve(core, keyring=..., key=..., reflection=..., deadlines=...)`; without a keyring everybody may come in.
+    """
     opened: list[tuple[GrpcServer, Door]] = []
 
     def open_door(
-        core: Core, *, reflection: bool = False, deadlines: Deadlines | None = None
+        core: Core,
+        *,
+        keyring: Keyring | None = None,
+        key: str = "",
+        reflection: bool = False,
+        deadlines: Deadlines | None = None,
     ) -> tuple[GrpcServer, Door]:
-        server = GrpcServer(core, None, reflection=reflection, deadlines=deadlines)
-        door = Door(f"127.0.0.1:{server.start('127.0.0.1:0')}")
+        server = GrpcServer(core, keyring, reflection=reflection, deadlines=deadlines)
+        door = Door(f"127.0.0.1:{server.start('127.0.0.1:0')}", key)
         opened.append((server, door))
         server.health.report(True)
         return server, door
