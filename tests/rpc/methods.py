@@ -89,7 +89,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     },
     "RemoveOverride": {"subject": ANNA, "override_id": "known", "idempotency_key": "remove"},
     "ListPlans": {},
-    "CreateClient": {"client_id": "send-backend", "name": "Send", "idempotency_key": "client"},
+    "CreateClient": {"client_id": "doc-backend", "name": "Doc", "idempotency_key": "client"},
     "ListClients": {},
     "CreateKey": {
         "client_id": "talk-backend",
