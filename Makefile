@@ -16,9 +16,10 @@ GROUPED := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 demo: $(RUNTIME)  ## A realistic day through the public interface, then the books are verified
 	$(BIN)/python -m tests.demo $(ARGS)
 
-serve: $(RUNTIME)  ## A server on loopback, its books in SQLite under data/
+serve: $(RUNTIME)  ## A server on loopback, open to this machine without keys, its books in SQLite under data/
 	@mkdir -p $(DATA)
-	$(BIN)/tollhouse serve --database-url sqlite:///$(DATA)/tollhouse.sqlite3 $(ARGS)
+	@echo 'Everybody on this machine may do everything here. The README says how to serve with keys.'
+	$(BIN)/tollhouse serve --insecure-no-auth --database-url sqlite:///$(DATA)/tollhouse.sqlite3 $(ARGS)
 
 test: $(DEV)  ## All tests, on SQLite and PostgreSQL (ARGS='-k periods' for some)
 	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)

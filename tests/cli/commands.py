@@ -95,13 +95,16 @@ def not_serving(*arguments: str, cwd: Path | None = None, code: int = 1) -> str:
 
 
 class Server:
-    """A running `tollhouse serve` on a port of its own choice."""
+    """A running `tollhouse serve` on a port of its own choice, open to everybody unless it `asks_for_keys`."""
 
-    def __init__(self, *arguments: str, cwd: Path | None = None, command: list[str] = COMMAND) -> None:
+    def __init__(
+        self, *arguments: str, asks_for_keys: bool = False, cwd: Path | None = None, command: list[str] = COMMAND
+    ) -> None:
         """Returns when it serves; what it logs is in `log`."""
         self.log = ""
+        keys = [] if asks_for_keys else ["--insecure-no-auth"]
         self._process = subprocess.Popen(
-            [*command, "serve", "--listen", "127.0.0.1:0", *arguments],
+            [*command, "serve", "--listen", "127.0.0.1:0", *keys, *arguments],
             cwd=cwd,
             env=environment(),
             stdout=subprocess.PIPE,
@@ -137,9 +140,9 @@ class Server:
 
 
 @contextmanager
-def serving(database_url: str, *arguments: str) -> Iterator[Server]:
+def serving(database_url: str, *arguments: str, asks_for_keys: bool = False) -> Iterator[Server]:
     """A server on a database, stopped in order at the end."""
-    server = Server("--database-url", database_url, *arguments)
+    server = Server("--database-url", database_url, *arguments, asks_for_keys=asks_for_keys)
     try:
         yield server
     finally:

@@ -1,15 +1,22 @@
 """The pulse tells health what the database does, takes in new catalogues, and brings due accounts up to date."""
 
 import time
+from collections.abc import Sequence
 
 import pytest
 
-from tests.support.house import DAY_US, HUB, Clock, CoreMaker, make_user
+from tests.support.callers import make_client, make_key
+from tests.support.house import DAY_US, HUB, START_US, Clock, CoreMaker, make_user
 from tests.support.postgres import Cluster
+from tollhoused.cli import pulse as cli_pulse
 from tollhoused.cli.pulse import Pulse
+from tollhoused.domain.commands import Command
+from tollhoused.errors import Overloaded, StoreUnavailable, TollhouseError
+from tollhoused.journal.journal import Ticket
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import open_store
 from tollhoused.usecases.core import Core
+from tollhoused.usecases.keyring import Keyring
 
 PATIENCE_SECONDS = 10.0
 
@@ -62,6 +69,40 @@ def test_health_follows_the_database_both_ways(
 
     assert told == [True, False, False, True]
     assert [record.message for record in caplog.records if "health" in record.message] == ["health is NOT_SERVING"]
+
+
+def test_a_use_that_the_journal_does_not_take_is_noted_later(
+    core: Core, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_client(core, "talk-backend")
+    text = make_key(core, "talk-backend").text
+    keyring = Keyring(core.store, core.environment, clock)
+    pulse = Pulse(core, lambda _: None, keyring)
+    keyring.refresh()
+    keyring.who(text)
+    refusals: list[TollhouseError] = [StoreUnavailable("gone"), Overloaded("full")]
+
+    def refuse(commands: Sequence[Command], deadline: float) -> Ticket:
+        refusal = refusals.pop(0)
+        if isinstance(refusal, Overloaded):
+            raise refusal
+        ticket = Ticket(commands, atomic=False, deadline=deadline)
+        ticket.put(0, refusal)
+        return ticket
+
+    monkeypatch.setattr(cli_pulse, "NOTE_SECONDS", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(core.journal, "submit", refuse)
+        while refusals:
+            pulse.beat()
+    pulse.beat()
+    core.journal.close()  # finishes what was accepted
+
+    assert [key.last_used_us for key in core.store.api_keys()] == [START_US]
+    assert [record.message for record in caplog.records if "used last" in record.message] == [
+        "when keys were used last is noted later: gone",
+        "when keys were used last is noted later: full",
+    ]
 
 
 def test_a_pulse_outlives_what_nothing_provides_for(core: Core) -> None:

@@ -13,7 +13,7 @@ from tests.support.postgres import Cluster
 
 @pytest.mark.parametrize("command", [COMMAND, SCRIPT], ids=["module", "script"])
 def test_one_command_makes_a_database_and_serves(tmp_path: Path, command: list[str]) -> None:
-    server = Server(cwd=tmp_path, command=command)
+    server = Server(cwd=tmp_path, command=command, asks_for_keys=True)
 
     assert done("healthcheck", "--address", server.address) == f"{server.address} is SERVING\n"
     assert done("healthcheck", TOLLHOUSE_ADDRESS=server.address) == f"{server.address} is SERVING\n"
@@ -25,6 +25,7 @@ def test_one_command_makes_a_database_and_serves(tmp_path: Path, command: list[s
     assert (tmp_path / "tollhouse.sqlite3").exists()
     assert "migrated: 0001" in server.log
     assert "it starts with hub" in server.log
+    assert "no API key is live: make one with `tollhouse clients create` and `tollhouse keys create`" in server.log
     assert server.log.rstrip().endswith("stopped")
     assert "does not answer" in failed("healthcheck", "--address", server.address, "--timeout-seconds", "1")
 
@@ -65,10 +66,9 @@ def test_postgresql_is_migrated_only_when_that_is_asked_for(postgres_cluster: Cl
 def test_migrate_makes_an_sqlite_file_that_serve_takes(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/books"
 
-    assert done("migrate", "--database-url", url).splitlines() == [
-        "0001: Accounts, directory, catalogue, subscriptions, usage, credits and the ledger.",
-        f"{url} is migrated",
-    ]
+    first, *_, last = done("migrate", "--database-url", url).splitlines()
+    assert first == "0001: Accounts, directory, catalogue, subscriptions, usage, credits and the ledger."
+    assert last == f"{url} is migrated"
     with serving(url, "--catalogue", "memory_store"):
         pass
     assert done_json("catalog", "show", "--database-url", url)["name"] == "memory_store"
@@ -108,6 +108,25 @@ def test_an_address_that_others_can_reach_is_refused_before_anything_is_made(tmp
 
     assert complaint.startswith("tollhouse: 0.0.0.0:0 can be reached from other machines")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_door_without_keys_is_opened_to_this_machine_alone_and_loudly(sqlite_url: str, tmp_path: Path) -> None:
+    complaint = not_serving("--listen", "0.0.0.0:0", "--insecure-no-auth", cwd=tmp_path)
+    with serving(sqlite_url) as server:
+        pass
+
+    assert complaint.startswith("tollhouse: 0.0.0.0:0 can be reached from other machines")
+    assert "WARNING MainThread: NO API KEYS: everybody on this machine may do everything" in server.log
+
+
+def test_a_database_serves_the_environment_that_it_was_first_served_with(database_url: str) -> None:
+    with serving(database_url, "--environment", "live"):
+        pass
+
+    complaint = "tollhouse: this database serves the environment live, not test"
+    assert not_serving("--database-url", database_url) == complaint
+    with serving(database_url, "--environment", "live"):
+        pass
 
 
 def test_a_port_that_is_taken_is_refused(sqlite_url: str) -> None:

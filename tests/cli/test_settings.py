@@ -118,6 +118,23 @@ def test_a_url_that_cannot_be_read_is_refused_without_its_password(url: str) -> 
     assert "s3cret" not in str(refused.value)
 
 
+def test_an_api_key_is_taken_from_its_variable_and_never_shown() -> None:
+    settings = read_settings({}, {"TOLLHOUSE_API_KEY": "tollhouse_test_s3cret"})
+
+    assert settings.api_key == "tollhouse_test_s3cret"
+    assert "s3cret" not in repr(settings)
+    assert "api_key='***'" in repr(settings)
+    assert "api_key=''" in repr(Settings())
+
+
+@pytest.mark.parametrize("text", ["s3cret with spaces", "s3cret\n", "s3cr\N{LATIN SMALL LETTER E WITH ACUTE}t"])
+def test_an_api_key_that_cannot_be_sent_is_refused_without_showing_it(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"^api_key: must be the text of an API key") as refused:
+        read_settings({}, {"TOLLHOUSE_API_KEY": text})
+
+    assert "s3cr" not in str(refused.value)
+
+
 def test_an_address_of_ipv6_stands_in_brackets() -> None:
     assert parse_address("listen", "[::1]:50051") == Address("::1", 50051)
     assert str(Address("::1", 50051)) == "[::1]:50051"

@@ -17,7 +17,7 @@ from tollhouse.v1 import credits_service_pb2 as credits
 from tests.demo import story
 from tests.demo.client import DEADLINE_SECONDS, Client
 from tests.demo.day import Customer, customers, enroll, live
-from tests.demo.server import database_url, serving, tollhouse
+from tests.demo.server import database_url, make_keys, serving, tollhouse
 
 BACK_ENDS = 8
 
@@ -31,8 +31,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tollhouse-demo-") as name:
         folder = Path(name)
         with serving(folder) as address, grpc.insecure_channel(address) as channel:
-            client = Client(channel)
+            client = Client(channel, make_keys(folder))
             console.rule(f"One customer (server on {address}, SQLite)")
+            console.print("  Two clients call, each by its API key: an operator, and the back ends of the products.")
             story.tell(client, lambda line: console.print(f"  {line}"))
             everyone = play(client, seed, console)
             show(everyone, console)

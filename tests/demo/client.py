@@ -1,6 +1,6 @@
-"""What a product's back end needs of the generated stubs: one channel, and the reason of a refusal."""
+"""What callers need of the generated stubs: one channel, the key of who calls, and the reason of a refusal."""
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import cast
 
 import grpc
@@ -12,26 +12,31 @@ from tollhouse.v1.entitlement_service_pb2_grpc import EntitlementServiceStub
 from tollhouse.v1.subscription_service_pb2_grpc import SubscriptionServiceStub
 from tollhouse.v1.usage_service_pb2_grpc import UsageServiceStub
 
+from tests.demo.server import Keys
+from tests.support.keyed import keyed
+
 DEADLINE_SECONDS = 10
 
 
 @dataclass(slots=True)
 class Client:
-    """The services behind one channel."""
+    """The services behind one channel: product back ends report and ask, an operator does the rest, each by a key."""
 
-    channel: grpc.Channel
+    channel: InitVar[grpc.Channel]
+    keys: InitVar[Keys]
     usage: UsageServiceStub = field(init=False)
     credits: CreditsServiceStub = field(init=False)
     entitlements: EntitlementServiceStub = field(init=False)
     accounts: AccountServiceStub = field(init=False)
     subscriptions: SubscriptionServiceStub = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.usage = UsageServiceStub(self.channel)
-        self.credits = CreditsServiceStub(self.channel)
-        self.entitlements = EntitlementServiceStub(self.channel)
-        self.accounts = AccountServiceStub(self.channel)
-        self.subscriptions = SubscriptionServiceStub(self.channel)
+    def __post_init__(self, channel: grpc.Channel, keys: Keys) -> None:
+        back_ends, operator = keyed(channel, keys.back_ends), keyed(channel, keys.operator)
+        self.usage = UsageServiceStub(back_ends)
+        self.entitlements = EntitlementServiceStub(back_ends)
+        self.credits = CreditsServiceStub(operator)
+        self.accounts = AccountServiceStub(operator)
+        self.subscriptions = SubscriptionServiceStub(operator)
 
 
 @dataclass(frozen=True, slots=True)

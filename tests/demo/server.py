@@ -1,10 +1,12 @@
 """Runs `tollhouse` as a stranger would: as a command, on an empty database, on a free port of loopback."""
 
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 START_SECONDS_MAX = 30
@@ -31,6 +33,31 @@ def serving(folder: Path) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait(START_SECONDS_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Texts of API keys: of the operator, who may do everything, and of the product back ends."""
+
+    operator: str = field(repr=False)
+    back_ends: str = field(repr=False)
+
+
+def make_keys(folder: Path) -> Keys:
+    """Makes two clients and a key for each, by commands on the database that the server works on."""
+    return Keys(
+        operator=_make_key(folder, "operator", "admin"),
+        back_ends=_make_key(folder, "back-ends", "usage.write", "entitlements.read"),
+    )
+
+
+def _make_key(folder: Path, client: str, *scopes: str) -> str:
+    database = ("--database-url", database_url(folder))
+    subprocess.run(tollhouse("clients", "create", client, *database), check=True, stdout=subprocess.DEVNULL)
+    options = [option for scope in scopes for option in ("--scope", scope)]
+    command = tollhouse("keys", "create", client, *options, "--json", *database)
+    made = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return str(json.loads(made.stdout)["text"])
 
 
 def database_url(folder: Path) -> str:

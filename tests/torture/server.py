@@ -51,7 +51,10 @@ class Server:
         options = ["--database-url", self._database_url, "--listen", self.address, "--log-level", "warning"]
         options += [] if self._migrated else ["--migrate"]
         self.pid = self._nursery.start(
-            ["serve", *options], fault=self._fault, variables={KILL_VARIABLE: point}, log=self._log
+            ["serve", "--insecure-no-auth", *options],
+            fault=self._fault,
+            variables={KILL_VARIABLE: point},
+            log=self._log,
         )
 
     def wait_until_serving(self, timeout_seconds: float = 30.0) -> bool:

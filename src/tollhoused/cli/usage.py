@@ -77,8 +77,8 @@ def load(
     """Record usage from a file, through a running server.
 
     Keys are made of the file's content and the line, so loading a file twice records nothing twice, and a load that was
-    interrupted goes on where it stopped. Accounts must exist: see `tollhouse accounts provision`. The server asks for an
-    API key with the scope usage.write: TOLLHOUSE_API_KEY says which.
+    interrupted goes on where it stopped. Accounts must exist: see `tollhouse accounts provision`. A server that asks
+    for keys wants one with the scope usage.write, from TOLLHOUSE_API_KEY.
 
     What is refused is listed by line on standard error. Exit code 1 if anything was.
     """

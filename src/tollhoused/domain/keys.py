@@ -46,6 +46,9 @@ class Environment(StrEnum):
     LIVE = "live"
 
 
+ENVIRONMENTS = {environment.value: environment for environment in Environment}
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """A program that calls: the owner of API keys and of idempotency keys."""
@@ -82,7 +85,8 @@ class Key:
 
     def live(self, now_us: int) -> bool:
         """Whether the key opens doors now."""
-        return self.revoked_us is None and (self.ends_us is None or now_us < self.ends_us)
+        ends_us = self.ends_us
+        return self.revoked_us is None and (ends_us is None or now_us < ends_us)
 
     def allows(self, scope: Scope) -> bool:
         """Whether the key has a scope."""
@@ -108,9 +112,10 @@ def read_key(text: str) -> KeyText:
     """The parts of a key's text. Raises KeyInvalid, with one answer for every way to be wrong."""
     body, _, checksum = text.rpartition("_")
     parts = body.split("_", 4) if len(text) <= TEXT_LENGTH_MAX and text.isascii() else []
-    if len(parts) != 4 or parts[0] != PREFIX or parts[1] not in list(Environment) or checksum != _checksum(body):
+    environment = ENVIRONMENTS.get(parts[1]) if len(parts) == 4 and parts[0] == PREFIX else None
+    if environment is None or checksum != _checksum(body):
         raise KeyInvalid("the API key is not valid")
-    return KeyText(Environment(parts[1]), f"{ID_PREFIX}{parts[2]}", parts[3])
+    return KeyText(environment, f"{ID_PREFIX}{parts[2]}", parts[3])
 
 
 def secret_sha256(secret: bytes) -> str:
