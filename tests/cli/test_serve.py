@@ -9,6 +9,9 @@ import pytest
 from tests.cli.commands import COMMAND, SCRIPT, Server, done, done_json, failed, not_serving, serving
 from tests.support.engines import NUMBERS
 from tests.support.postgres import Cluster
+from tollhoused.cli.opening import settle_environment
+from tollhoused.cli.program import CommandFailed
+from tollhoused.store.store import open_store
 
 
 @pytest.mark.parametrize("command", [COMMAND, SCRIPT], ids=["module", "script"])
@@ -127,6 +130,25 @@ def test_a_database_serves_the_environment_that_it_was_first_served_with(databas
     assert not_serving("--database-url", database_url) == complaint
     with serving(database_url, "--environment", "live"):
         pass
+
+
+def test_of_two_that_settle_the_environment_at_once_one_wins(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slower, faster = open_store(database_url), open_store(database_url)
+    environment = slower.environment
+
+    def overtaken() -> str | None:
+        monkeypatch.setattr(slower, "environment", environment)
+        settle_environment(faster, "live")
+        return None
+
+    monkeypatch.setattr(slower, "environment", overtaken)
+    with pytest.raises(CommandFailed, match="serves the environment live, not test"):
+        settle_environment(slower, "test")
+    settle_environment(slower, "live")
+    for store in (slower, faster):
+        store.close()
 
 
 def test_a_port_that_is_taken_is_refused(sqlite_url: str) -> None:
