@@ -191,7 +191,7 @@ def plant_no_reconnect() -> None:
     """A connection that the database has closed is kept, and used for ever."""
     ended = postgres._ended
 
-    def kept(connection: psycopg.Connection[Any] | None) -> psycopg.Connection[Any] | None:
+    def kept(connection: psycopg.Connection[Any] | None, failure: object = None) -> psycopg.Connection[Any] | None:
         ended(connection)
         return connection
 

@@ -50,9 +50,8 @@ class Server:
         """Starts the process; with a `point` (`name:passes`) it will kill itself there."""
         options = ["--database-url", self._database_url, "--listen", self.address, "--log-level", "warning"]
         options += [] if self._migrated else ["--migrate"]
-        self.pid = self._nursery.start(
-            ["serve", *options], fault=self._fault, variables={KILL_VARIABLE: point}, log=self._log
-        )
+        variables = {KILL_VARIABLE: point}
+        self.pid = self._nursery.start(["serve", *options], self._log, fault=self._fault, variables=variables)
 
     def wait_until_serving(self, timeout_seconds: float = 30.0) -> bool:
         """Whether it serves before the time is over; False also when its process has ended."""

@@ -140,7 +140,9 @@ Answer = UsageAnswer | CreditsAnswer | SubscriptionAnswer | OverrideAnswer | Acc
 
 def answer_to_json(answer: Answer) -> str:
     """Compact versioned text."""
-    return compact_json({**answer._asdict(), "v": ANSWER_VERSION})
+    data = answer._asdict()
+    data["v"] = ANSWER_VERSION
+    return compact_json(data)
 
 
 def answer_from_json(kind: str, text: str) -> Answer:

@@ -67,7 +67,8 @@ def translated(error: BaseException) -> StoreFault:
     if isinstance(error, sqlite3.Error):
         return StoreFault(_sqlite_fault(error), error)
     if isinstance(error, psycopg.Error):
-        return StoreFault(_postgresql_fault(error), error)
+        # The rest of its text quotes rows, which may hold what is personal.
+        return StoreFault(_postgresql_fault(error), error.diag.message_primary or str(error))
     return StoreFault(Fault.REFUSED, error)
 
 

@@ -27,17 +27,23 @@ BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 COMMIT = "COMMIT"
 
 # Whoever has vanished behind a broken network must not keep a thread or a lock for hours. A URL may say otherwise.
-CONNECTION_LIMITS = {
+CONNECTION_SETTINGS = {
     "connect_timeout": "5",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "25000",
 }
-SESSION_LIMITS = (
-    "-c statement_timeout=20s -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
-    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
-)
+# Every statement finds its rows by a key: a plan that is kept while a table grows must do so from the start.
+SESSION_SETTINGS = {
+    "statement_timeout": "20s",
+    "lock_timeout": "10s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "enable_seqscan": "off",
+}
+STREAM_SETTINGS = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "enable_seqscan": "on"}
 
 
 class PostgresSession:
@@ -110,23 +116,28 @@ class PostgresEngine:
                     self._writer = self._connect()
                 yield PostgresSession(self._writer, self.dialect, BEGIN_WRITING)
             except DRIVER_ERRORS as error:
-                raise translated(error) from error
+                failure = translated(error)
+                self._writer = _ended(self._writer, failure)
+                raise failure from error
             finally:
                 self._writer = _ended(self._writer)
 
     @contextmanager
     def reading(self) -> Iterator[PostgresSession]:
-        connection, used_before = self.readers.take()
+        taken, used_before = self.readers.take()
+        connection: psycopg.Connection[Any] | None = taken
         try:
-            yield PostgresSession(connection, self.dialect, BEGIN_READING)
-            if connection.info.transaction_status != TransactionStatus.IDLE:
-                connection.execute(COMMIT, prepare=False)  # a ROLLBACK would cost every prepared statement
+            yield PostgresSession(taken, self.dialect, BEGIN_READING)
+            if taken.info.transaction_status != TransactionStatus.IDLE:
+                taken.execute(COMMIT, prepare=False)  # a ROLLBACK would cost every prepared statement
         except DRIVER_ERRORS as error:
-            if used_before and _ended(connection) is None:
+            failure = translated(error)
+            if used_before and _ended(taken) is None:
                 # It may have died long ago, as the other idle ones: connecting anew may help at once.
                 self.readers.empty()
-                raise StoreFault(Fault.COLLISION, error) from error
-            raise translated(error) from error
+                failure = StoreFault(Fault.COLLISION, error)
+            connection = _ended(taken, failure)
+            raise failure from error
         finally:
             self.readers.give(_ended(connection))
 
@@ -136,8 +147,8 @@ class PostgresEngine:
         try:
             with self._connect() as connection, ExitStack() as cursors:
                 connection.execute(BEGIN_READING)
-                connection.execute("SET LOCAL statement_timeout = 0")
-                connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                for name, value in STREAM_SETTINGS.items():
+                    connection.execute("SELECT set_config(%s, %s, true)", (name, value))
                 yield PostgresStreams(connection, self.dialect, cursors)
         except DRIVER_ERRORS as error:
             raise translated(error) from error
@@ -154,18 +165,26 @@ class PostgresEngine:
 
     def _connect(self) -> psycopg.Connection[Any]:
         asked = conninfo_to_dict(self._url)
-        limits: dict[str, Any] = {**CONNECTION_LIMITS, **asked}
-        limits["options"] = f"{SESSION_LIMITS} {asked.get('options') or ''}"
-        return psycopg.connect(autocommit=True, **limits)
+        ours = " ".join(f"-c {name}={value}" for name, value in SESSION_SETTINGS.items())
+        settings: dict[str, Any] = {**CONNECTION_SETTINGS, **asked, "options": f"{ours} {asked.get('options') or ''}"}
+        return psycopg.connect(autocommit=True, **settings)
 
 
-def _ended(connection: psycopg.Connection[Any] | None) -> psycopg.Connection[Any] | None:
-    """The connection with nothing open, what was not committed rolled back; None for one that cannot go on."""
+def _ended(
+    connection: psycopg.Connection[Any] | None, failure: StoreFault | None = None
+) -> psycopg.Connection[Any] | None:
+    """The connection with nothing open, what was not committed rolled back; None for one that cannot go on.
+
+    None survives its database being away: the one that can write by now may be another.
+    """
     if connection is None:
         return None
     try:
         if connection.info.transaction_status != TransactionStatus.IDLE:
             connection.rollback()
+        if failure is None or failure.fault is not Fault.AWAY:
+            return None if connection.closed else connection
     except psycopg.Error:
-        connection.close()
-    return None if connection.closed else connection
+        pass
+    connection.close()
+    return None
