@@ -55,7 +55,6 @@ make_user(core, "ann")
 report = usage_report("ann", "key", metadata={"note": "x" * 200})
 close_core(core)
 core = build_core(open_store(f"sqlite:///{path}"), clock=Clock(), new_id=Ids(), limits=Limits(away_pause_seconds=0.0))
-core.resolve  # everything is imported by now
 folder.chmod(0o755)
 path.chmod(0o444)
 folder.chmod(0o555)

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from tests.support.house import START_US
-from tollhoused.store import pool
+from tests.support.postgres import Cluster
+from tollhoused.store import pool, schema
 from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.postgres import READERS, PostgresEngine, PostgresSession
 from tollhoused.store.questions import Questions
@@ -181,3 +182,31 @@ def test_a_snapshot_does_not_see_what_is_written_meanwhile(store: Store, databas
     with store.engine.reading() as session:
         assert session.read([alive], last=True) == [[(1,)]]
     other.close()
+
+
+def test_a_transaction_that_failed_is_never_taken_for_committed(postgres_store: Store) -> None:
+    """PostgreSQL answers the COMMIT of a failed transaction with a friendly ROLLBACK."""
+
+    def commit_after_an_error() -> None:
+        with postgres_store.engine.writing() as session:
+            assert isinstance(session, PostgresSession)
+            session.read([])
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                session.connection.execute("SELECT 1 / 0")
+            session.commit([])
+
+    with pytest.raises(StoreFault):
+        commit_after_an_error()
+    postgres_store.add_catalogue(1, START_US, "one", "")
+
+
+def test_text_comes_back_as_text_from_a_database_of_another_encoding(postgres_cluster: Cluster) -> None:
+    with psycopg.connect(postgres_cluster.url("postgres"), autocommit=True) as operator:
+        operator.execute("CREATE DATABASE plain_bytes TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    url = postgres_cluster.url("plain_bytes")
+    schema.migrate(url)
+    store = open_store(url)
+    store.add_catalogue(1, START_US, "Zoë 漢字", "")
+
+    assert store.catalogues(known=0) == [(1, "Zoë 漢字")]
+    store.close()

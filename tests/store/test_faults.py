@@ -208,7 +208,7 @@ def test_limits_of_time_on_postgresql(postgres_url: str) -> None:
     with psycopg.connect(postgres_url) as rival:
         rival.execute("SELECT id FROM accounts FOR UPDATE")
         lock = "SELECT id FROM accounts FOR UPDATE"
-        assert _fault(lambda: _session(store, lambda own: own.execute(lock))) is Fault.COLLISION
+        assert _fault(lambda: _session(store, lambda own: own.execute(lock))) is Fault.BLOCKED
     _insert(store, _operation())
     store.close()
 

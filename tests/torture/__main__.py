@@ -1,11 +1,14 @@
 """The command behind `make torture`: runs, prints the figures, writes them to build/torture.json.
 
+The logs of the servers go beside it.
+
 Exits with 0 only when every run came to a verdict and found nothing.
 """
 
 import argparse
 import json
 import secrets
+import shutil
 import sys
 import tempfile
 import time
@@ -17,7 +20,7 @@ from tests.torture.faults import FAULTS, NAMED_POINTS
 from tests.torture.figures import Figures
 from tests.torture.nursery import Nursery
 from tests.torture.plan import Plan
-from tests.torture.run import NoVerdict, Run
+from tests.torture.run import LOG_NAME, NoVerdict, Run
 
 REPORT = Path(__file__).parents[2] / "build" / "torture.json"
 ENGINES = ("sqlite", "postgresql")
@@ -82,6 +85,8 @@ def _run(plan: Plan) -> Figures:
             stack.callback(database.close)
         nursery = Nursery()
         stack.callback(nursery.close)
+        log = REPORT.with_name(f"torture-{plan.engine}.log")
+        stack.callback(lambda: shutil.copyfile(scratch / LOG_NAME, log))
         return Run(plan, nursery, scratch, database, lambda: time.time_ns() // 1_000).verdict()
 
 

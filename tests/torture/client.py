@@ -41,6 +41,7 @@ class Client(threading.Thread):
         super().__init__(name=f"client-{index}", daemon=True)
         self.index = index
         self.give_up_at = float("inf")
+        self.failure: Exception | None = None
         self._chance = plan.chance(f"client {index}")
         self._seconds = plan.seconds
         self._prefix = f"{plan.seed}-{index}"
@@ -52,8 +53,12 @@ class Client(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        while not self._stopping.is_set():
-            self._act()
+        try:
+            while not self._stopping.is_set():
+                self._act()
+        except Exception as failure:
+            # What it had under way is missing from the history, so that there can be no verdict.
+            self.failure = failure
         self._door.close()
 
     def stop(self, give_up_at: float) -> None:

@@ -20,6 +20,7 @@ from tests.torture.rows import read_stored, rows_of
 from tests.torture.server import Server
 from tests.torture.stage import Stage
 
+LOG_NAME = "servers.log"
 HARNESS = -1
 """The client number of what the run itself sends."""
 
@@ -43,7 +44,8 @@ class Run:
         self._plan = plan
         self._nursery = nursery
         self._clock_us = clock_us
-        self._log = scratch / "servers.log"
+        self._log = scratch / LOG_NAME
+        self._log.touch()
         if plan.engine == "postgresql":
             assert cluster is not None
             self._url = cluster.create_database(f"torture_{plan.seed}_{plan.fault.replace('-', '_')}")
@@ -64,8 +66,8 @@ class Run:
             self._found += verify(self._nursery, self._url, self._log.with_name("verify.json"))
             self._found += self._tracebacks()
         except Exception as error:
-            log = self._log.read_text(encoding="utf-8", errors="replace")[-3_000:] if self._log.exists() else ""
-            raise NoVerdict(f"seed {self._plan.seed}: {error!r}\n{log}") from error
+            log = self._log.read_text(encoding="utf-8", errors="replace")
+            raise NoVerdict(f"seed {self._plan.seed}: {error!r}\n{log[-LOG_EXCERPT:]}") from error
         finally:
             for server in self._servers:
                 server.kill()
@@ -130,8 +132,9 @@ class Run:
         self._probe(calm_at)
         for client in clients:
             client.join(self._plan.liveness_seconds + JOIN_SECONDS)
-        if any(client.is_alive() for client in clients):
-            raise RuntimeError("a client did not end")
+        for client in clients:
+            if client.is_alive() or client.failure:
+                raise RuntimeError(f"{client.name} did not end in order") from client.failure
         self._found += [Violation("V14", f"{key} could not be settled") for key in self._history.unsettled]
 
     def _probe(self, calm_at: float) -> None:

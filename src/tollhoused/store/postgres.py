@@ -24,10 +24,12 @@ PORTION = 2_000
 # READ COMMITTED: row locks, versions and unique keys make it right. Readers have one snapshot for all statements.
 BEGIN_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+IMPATIENTLY = "SET LOCAL lock_timeout = '50ms'"
 COMMIT = "COMMIT"
 
 # Whoever has vanished behind a broken network must not keep a thread or a lock for hours. A URL may say otherwise.
 CONNECTION_SETTINGS = {
+    "client_encoding": "utf8",
     "connect_timeout": "5",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
@@ -37,7 +39,7 @@ CONNECTION_SETTINGS = {
 # Every statement finds its rows by a key: a plan that is kept while a table grows must do so from the start.
 SESSION_SETTINGS = {
     "statement_timeout": "20s",
-    "lock_timeout": "10s",
+    "lock_timeout": "3s",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
@@ -49,10 +51,11 @@ STREAM_SETTINGS = {"statement_timeout": "0", "idle_in_transaction_session_timeou
 class PostgresSession:
     """A transaction on one connection in autocommit mode: its BEGIN and COMMIT travel with other statements."""
 
-    def __init__(self, connection: psycopg.Connection[Any], dialect: PostgresDialect, begin: str) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], dialect: PostgresDialect, begin: tuple[str, ...]) -> None:
+        """`begin` are the statements that go before the first one."""
         self.connection = connection
         self._dialect = dialect
-        self._begin: str | None = begin
+        self._begin = begin
 
     def read(self, asks: Sequence[Ask], *, last: bool = False) -> list[list[tuple[Any, ...]]]:
         cursors = []
@@ -74,12 +77,14 @@ class PostgresSession:
                 if write.counted:
                     arguments[ROWS] = len(rows)
                 self.connection.cursor().execute(write.sql, arguments, prepare=True)
-            self.connection.execute(COMMIT, prepare=False)
+            done = self.connection.execute(COMMIT, prepare=False)
+        if done.statusmessage != COMMIT:  # a transaction that has failed before answers ROLLBACK, which is no error
+            raise psycopg.OperationalError(f"COMMIT was answered by {done.statusmessage}")
 
     def _begin_once(self) -> None:
-        if self._begin:
-            self.connection.execute(self._begin, prepare=False)
-            self._begin = None
+        for statement in self._begin:
+            self.connection.execute(statement, prepare=False)
+        self._begin = ()
 
 
 class PostgresStreams:
@@ -109,12 +114,13 @@ class PostgresEngine:
         self._alone = threading.Lock()
 
     @contextmanager
-    def writing(self) -> Iterator[PostgresSession]:
+    def writing(self, *, patient: bool = True) -> Iterator[PostgresSession]:
         with self._alone:
             try:
                 if self._writer is None:
                     self._writer = self._connect()
-                yield PostgresSession(self._writer, self.dialect, BEGIN_WRITING)
+                begin = (BEGIN_WRITING,) if patient else (BEGIN_WRITING, IMPATIENTLY)
+                yield PostgresSession(self._writer, self.dialect, begin)
             except DRIVER_ERRORS as error:
                 failure = translated(error)
                 self._writer = _ended(self._writer, failure)
@@ -127,7 +133,7 @@ class PostgresEngine:
         taken, used_before = self.readers.take()
         connection: psycopg.Connection[Any] | None = taken
         try:
-            yield PostgresSession(taken, self.dialect, BEGIN_READING)
+            yield PostgresSession(taken, self.dialect, (BEGIN_READING,))
             if taken.info.transaction_status != TransactionStatus.IDLE:
                 taken.execute(COMMIT, prepare=False)  # a ROLLBACK would cost every prepared statement
         except DRIVER_ERRORS as error:

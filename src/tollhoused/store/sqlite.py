@@ -75,8 +75,8 @@ class SqliteEngine:
         self._alone = threading.Lock()
 
     @contextmanager
-    def writing(self) -> Iterator[SqliteSession]:
-        """BEGIN IMMEDIATE: other processes that write wait their turn."""
+    def writing(self, *, patient: bool = True) -> Iterator[SqliteSession]:
+        """BEGIN IMMEDIATE: other processes that write wait their turn. No row is locked apart from the others."""
         with self._alone:
             try:
                 if self._writer is None:

@@ -52,9 +52,9 @@ class Store:
         self._questions = Questions(engine.dialect)
 
     @contextmanager
-    def batch(self) -> Iterator[Batch]:
-        """The writing transaction; one at a time, from the journal's thread."""
-        with self.engine.writing() as session:
+    def batch(self, *, patient: bool = True) -> Iterator[Batch]:
+        """The writing transaction; one at a time, from the journal's thread. `patient` as in `Engine.writing`."""
+        with self.engine.writing(patient=patient) as session:
             yield Batch(session, self._statements)
 
     def snapshot(self, wanted: Wanted, clock: Callable[[], int]) -> Books:
