@@ -97,9 +97,7 @@ class Game:
         self, amount: int, category: GrantCategory, priority: int, validity: Validity, meters: tuple[str, ...]
     ) -> None:
         start_us, end_us, _ = validity.bounds(max(self.desk.now_us, self.desk.account.as_of_us))
-        command = grant(
-            amount, category=category, priority=priority, effective=start_us, expires=end_us, meters=meters
-        )
+        command = grant(amount, category=category, priority=priority, effective=start_us, expires=end_us, meters=meters)
         terms = {
             "priority": priority,
             "paid": category is GrantCategory.PAID,
@@ -216,9 +214,9 @@ class Stakes:
 
 
 POOR = Stakes(
-    funds=40 * NANOS,
-    quantities=st.integers(1, 30),
-    amounts=st.integers(1, 30).map(lambda halves: halves * NANOS // 2),
+    funds=5 * NANOS,
+    quantities=st.integers(1, 15),
+    amounts=st.integers(1, 16).map(lambda halves: halves * NANOS // 2),
     rates=st.one_of(
         st.builds(Rate, st.integers(0, 3 * NANOS), st.integers(1, 7)),
         st.builds(Rate, st.integers(0, 3 * NANOS), st.integers(1, 7), st.just(RateModel.PACKAGE)),
@@ -274,7 +272,7 @@ def steps(stakes: Stakes) -> st.SearchStrategy[Step]:
             Game.credits_are_granted,
             amount=stakes.amounts,
             category=st.sampled_from(GrantCategory),
-            priority=st.integers(0, 2),
+            priority=st.integers(0, 1),
             validity=validities,
             meters=st.sampled_from([(), (), ("calls",), ("tokens", "pages")]),
         ),

@@ -232,7 +232,7 @@ class Journal:
     def _transact(self, pieces: list[Piece], *, patient: bool = True) -> list[Piece]:
         """One transaction. Answers what was settled; returns the pieces whose subjects have moved, redirected."""
         commands = [command for piece in pieces for command in piece.commands]
-        with self._store.batch(patient=patient) as batch:
+        with self._store.batch() if patient else self._store.impatient_batch() as batch:
             books = batch.load(wanted_by(commands), self._clock)
             outcomes = [self._settle(books, piece) for piece in pieces]
             batch.commit(books)

@@ -52,9 +52,15 @@ class Store:
         self._questions = Questions(engine.dialect)
 
     @contextmanager
-    def batch(self, *, patient: bool = True) -> Iterator[Batch]:
-        """The writing transaction; one at a time, from the journal's thread. `patient` as in `Engine.writing`."""
-        with self.engine.writing(patient=patient) as session:
+    def batch(self) -> Iterator[Batch]:
+        """The writing transaction; one at a time, from the journal's thread."""
+        with self.engine.writing() as session:
+            yield Batch(session, self._statements)
+
+    @contextmanager
+    def impatient_batch(self) -> Iterator[Batch]:
+        """The same, hardly waiting for rows that others have locked."""
+        with self.engine.writing(patient=False) as session:
             yield Batch(session, self._statements)
 
     def snapshot(self, wanted: Wanted, clock: Callable[[], int]) -> Books:
