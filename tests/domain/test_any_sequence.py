@@ -34,7 +34,6 @@ from tollhoused.domain.instants import MINUTE_US
 from tollhoused.domain.rates import Rate, RateModel, Tier
 from tollhoused.errors import TollhouseError
 
-
 METERS = ["calls", "tokens", "pages", "minutes", "beacons"]
 
 
@@ -320,7 +319,7 @@ def _compare(settled: Settled, expected: dict[str, Any] | None) -> None:
 
 
 @pytest.mark.parametrize("stakes", [POOR, NEAR_THE_LIMIT], ids=["poor", "near the limit"])
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_any_sequence_of_commands_keeps_the_invariants_and_agrees_with_the_model(
     stakes: Stakes, data: st.DataObject

@@ -15,7 +15,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.torture.database import Database
+from tests.support.postgres import Cluster
 from tests.torture.faults import FAULTS, NAMED_POINTS
 from tests.torture.figures import Figures
 from tests.torture.nursery import Nursery
@@ -80,7 +80,7 @@ def _plan(options: argparse.Namespace, engine: str, seed: int) -> Plan:
 def _run(plan: Plan) -> Figures:
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tollhouse-torture-")))
-        database = Database() if plan.engine == "postgresql" else None
+        database = Cluster() if plan.engine == "postgresql" else None
         if database is not None:
             stack.callback(database.close)
         nursery = Nursery()

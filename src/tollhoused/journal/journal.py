@@ -198,6 +198,7 @@ class Journal:
         """Writes a batch, again if that helps, in halves if it does not; then every piece is answered."""
         collisions = absences = 0
         while pieces := _in_time(pieces):
+            hopeless: Callable[[], TollhouseError] | None = None
             try:
                 pieces = self._transact(pieces, patient=patient)
                 collisions += 1  # what is left has moved, and may move again
@@ -207,26 +208,26 @@ class Journal:
             except StoreFault as failure:
                 log.warning("a batch of %d failed: %s", len(pieces), failure)
                 if failure.fault is Fault.REFUSED:
-                    self._halve(pieces, _internal_error, patient=patient)
-                    return
-                if failure.fault is Fault.BLOCKED:
-                    self._halve(pieces, _contention, patient=False)
-                    return
-                if failure.fault is Fault.AWAY:
+                    hopeless = _internal_error
+                elif failure.fault is Fault.BLOCKED:
+                    hopeless, patient = _contention, False
+                elif failure.fault is Fault.AWAY:
                     absences += 1
                     time.sleep(self._limits.away_pause_seconds)
                 else:
                     collisions += 1
-            except Exception:
-                log.exception("a batch of %d failed in a way that nothing provides for", len(pieces))
-                self._halve(pieces, _internal_error, patient=patient)
-                return
+            except Exception as error:
+                # The halves will fail as well, down to one piece: only that one is worth a traceback.
+                log.error("a batch of %d failed unforeseen: %r", len(pieces), error, exc_info=len(pieces) == 1)
+                hopeless = _internal_error
             if absences > self._limits.away_reruns_max:
                 for piece in pieces:
                     piece.fail(StoreUnavailable("the database cannot be reached or cannot write"))
                 return
             if collisions > self._limits.reruns_max:
-                self._halve(pieces, _contention, patient=patient)
+                hopeless = _contention
+            if hopeless:
+                self._halve(pieces, hopeless, patient=patient)
                 return
 
     def _transact(self, pieces: list[Piece], *, patient: bool = True) -> list[Piece]:
