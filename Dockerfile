@@ -25,8 +25,8 @@ COPY generated generated
 RUN python -m pip wheel --no-deps --wheel-dir dist . \
     && python -m pip --python /opt/tollhouse/bin/python install "$(ls dist/*.whl)${EXTRAS:+[$EXTRAS]}"
 
-# Test helpers of libraries go. Bytecode stays: a read-only root cannot keep any, and every health check is a start.
-RUN rm -r /opt/tollhouse/lib/python3*/site-packages/alembic/testing \
+# Libraries' own test helpers go. Bytecode stays: a read-only root cannot keep any, and every health check is a start.
+RUN rm -rf /opt/tollhouse/lib/python3*/site-packages/alembic/testing \
         /opt/tollhouse/lib/python3*/site-packages/mako/testing \
         /opt/tollhouse/lib/python3*/site-packages/sqlalchemy/testing \
     && python -m compileall -q --invalidation-mode unchecked-hash /opt/tollhouse/lib

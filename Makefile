@@ -7,11 +7,11 @@ ARGS ?=
 RUNTIME := .venv/runtime.stamp
 DEV := .venv/dev.stamp
 
-CHECKS := check-format check-lint check-types check-layers check-protos check-house
+CHECKS := check-format check-lint check-types check-layers check-protos check-house check-container
 GROUPED := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: demo serve test check $(CHECKS) format bench torture generate clean help
+.PHONY: demo serve test check $(CHECKS) format bench torture generate image clean help
 
 demo: $(RUNTIME)  ## A realistic day through the public interface, then the books are verified
 	$(BIN)/python -m tests.demo $(ARGS)
@@ -42,6 +42,9 @@ torture: $(DEV)  ## Kills the server in a loop under load and checks the history
 
 generate: $(DEV)  ## Generates Python from protos/ into generated/
 	$(BIN)/python -m tests.support.protoc generated
+
+image:  ## Builds the container image and starts it restricted (docker, podman or buildah; ARGS=--help)
+	$(PYTHON) -m tests.container $(ARGS)
 
 clean:  ## Removes the environment and what was built; keeps data/
 	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -74,6 +77,11 @@ check-protos:
 check-house:
 	@echo '== generated code and tidiness'
 	@$(BIN)/pytest --quiet tests/house/test_generated.py tests/house/test_tidy.py
+
+check-container:
+	@echo '== container'
+	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/pytest --quiet tests/house/test_container.py
 
 $(RUNTIME): pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .

@@ -1,4 +1,7 @@
-"""The invariants V4 to V7 of the design, recomputed from operations and ledger entries of one account."""
+"""The invariants V2 and V4 to V6 of the design, recomputed from the operations and ledger entries of one account.
+
+V7 needs what was available at the time: the model refuses where it is broken.
+"""
 
 from collections import defaultdict
 from itertools import pairwise
@@ -62,7 +65,7 @@ def _check_counters(account: Account, usage: list[Operation]) -> None:
 def _overage(terms: MeterTerms | None, carried: int, used: int) -> int:
     if terms and terms.policy is Policy.UNMETERED:
         return 0
-    return len(range(max(carried, terms.included if terms else 0), carried + used))
+    return max(0, carried + used - max(carried, terms.included if terms else 0))
 
 
 def _check_ledger(account: Account) -> None:

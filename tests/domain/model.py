@@ -40,7 +40,7 @@ def cost(rate: tuple[str, Any, int], quantity: int) -> int:
     if model == "package":
         return ceil(Fraction(quantity, per_units)) * int(price)
     if model == "unit":
-        return floor(Fraction(quantity * price, per_units) + Fraction(1, 2))
+        return floor(Fraction(quantity * int(price), per_units) + Fraction(1, 2))
     total, below = Fraction(0), 0
     for up_to, tier_price in price:
         inside = max(0, (quantity if up_to is None else min(quantity, up_to)) - below)
@@ -82,7 +82,8 @@ class Model:
 
     @property
     def balance(self) -> int:
-        return sum(grant["left"] for grant in self.grants.values()) - self.debt
+        left: int = sum(grant["left"] for grant in self.grants.values())
+        return left - self.debt
 
     def advance(self, clock: int, after_segment: bool = False) -> int:
         """Brings the account to the clock; with `after_segment` later than the open segment's start. Returns now."""
@@ -105,7 +106,8 @@ class Model:
         )
 
     def available(self, meter: str) -> int:
-        return max(0, sum(grant["left"] for grant in self.usable(meter)) - self.debt)
+        left: int = sum(grant["left"] for grant in self.usable(meter))
+        return max(0, left - self.debt)
 
     def use(self, product: str, meter: str, quantity: int, at: int | None, enforce: bool) -> dict[str, Any]:
         """Settles a usage event, or raises Refused before anything moved."""
@@ -123,7 +125,7 @@ class Model:
         included, policy, rate = segment["meters"].get(meter, (0, "none", None))
         carried, used = segment["carried"].get(meter, 0), segment["used"].get(meter, 0)
         total = carried + used + quantity
-        overage = 0 if policy == "unmetered" else len(range(max(included, carried), total))
+        overage = 0 if policy == "unmetered" else max(0, total - max(included, carried))
         charged = cost(rate, overage) if policy == "credits" else 0
         charge = charged - segment["charged"].get(meter, 0)
         if enforce and stands_in_the_way:
@@ -200,10 +202,10 @@ class Model:
     def _turn(self, at: int) -> None:
         running = [item for item in self.subscriptions.values() if item["from"] <= at < item["until"]]
         running.sort(key=lambda item: (-PLANS[item["plan"]]["rank"], item["from"], item["id"]))
-        counting = running[0] if running else {"id": None, "plan": "free", "from": START_US}
+        counting: dict[str, Any] = running[0] if running else {"id": None, "plan": "free", "from": START_US}
         plan = PLANS[counting["plan"]]
-        meters = dict(plan["meters"])
-        changed = {}
+        meters: dict[str, Any] = dict(plan["meters"])
+        changed: dict[str, Any] = {}
         for override in sorted(self.overrides.values(), key=lambda item: (item["from"], item["id"])):
             if override["from"] <= at < override["until"]:
                 laid = changed.get(override["meter"], meters.get(override["meter"], (0, "hard_limit", None)))

@@ -170,15 +170,15 @@ def test_terms_that_stay_the_same_open_no_segment() -> None:
 def test_expiry_takes_what_is_left_of_its_own_grant_at_its_own_instant() -> None:
     desk = Desk()
     expires = START_US + DAY_US
-    desk.credit(grant(5 * NANOS, id="gone", expires=expires))
-    desk.credit(grant(7 * NANOS, id="stays", expires=expires + 1))
+    desk.credit(grant(7 * NANOS, id="a", expires=expires + 1))
+    desk.credit(grant(5 * NANOS, id="b", expires=expires))
     desk.use(use(11))
 
     desk.let_time_pass(expires)
 
-    assert desk.remaining == {"gone": 0, "stays": 7 * NANOS}
+    assert desk.remaining == {"a": 7 * NANOS, "b": 0}
     entry = desk.ledger[-1]
-    assert (entry.cause.kind, entry.grant_id, entry.amount_nanos) == (CauseKind.EXPIRY, "gone", -3 * NANOS)
+    assert (entry.cause.kind, entry.grant_id, entry.amount_nanos) == (CauseKind.EXPIRY, "b", -3 * NANOS)
     assert (entry.balance_after_nanos, desk.account.balance_nanos) == (7 * NANOS, 7 * NANOS)
 
 
@@ -206,13 +206,13 @@ def test_a_grant_that_is_used_up_has_nothing_to_expire() -> None:
 def test_grants_that_become_effective_together_settle_debt_in_burn_order() -> None:
     desk = Desk()
     desk.credit(adjust(-5 * NANOS))
-    desk.credit(grant(4 * NANOS, id="second", priority=2, effective=START_US + DAY_US))
-    desk.credit(grant(4 * NANOS, id="first", priority=1, effective=START_US + DAY_US))
-    desk.credit(grant(4 * NANOS, id="other", priority=0, effective=START_US + DAY_US, meters=("calls",)))
+    desk.credit(grant(4 * NANOS, id="a", priority=2, effective=START_US + DAY_US))
+    desk.credit(grant(4 * NANOS, id="b", priority=1, effective=START_US + DAY_US))
+    desk.credit(grant(4 * NANOS, id="c", priority=0, effective=START_US + DAY_US, meters=("calls",)))
 
     desk.let_time_pass(START_US + 2 * DAY_US)
 
-    assert desk.remaining == {"first": 0, "second": 3 * NANOS, "other": 4 * NANOS}
+    assert desk.remaining == {"a": 3 * NANOS, "b": 0, "c": 4 * NANOS}
     assert desk.account.debt_nanos == 0
     assert {entry.effective_us for entry in desk.ledger[-4:]} == {START_US + DAY_US}
 

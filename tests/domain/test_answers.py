@@ -26,6 +26,9 @@ rates = st.none() | st.sampled_from(
     [Rate(3, 7), Rate(5, 10, RateModel.PACKAGE), Rate(0, 1, RateModel.GRADUATED, (Tier(5, 3), Tier(None, 1)))]
 ).map(rate_to_json)
 
+# Whatever is stored fits 64 bits; the columns and the wire have no more.
+st.register_type_strategy(int, st.integers(-(2**63), 2**63 - 1))
+
 ANY_ANSWER: dict[type[Answer], st.SearchStrategy[Answer]] = {
     kind: st.builds(kind, **{"rate": rates} if kind is OverrideAnswer else {}) for kind in set(ANSWER_TYPES.values())
 }

@@ -167,17 +167,17 @@ def test_a_positive_adjustment_that_debt_swallows_makes_no_grant(units: int) -> 
 
 def test_a_negative_adjustment_burns_grants_in_their_order_and_owes_the_rest() -> None:
     desk = Desk()
-    desk.credit(grant(2 * NANOS, id="second", priority=2))
-    desk.credit(grant(2 * NANOS, id="first", priority=1, meters=("pages",)))
+    desk.credit(grant(2 * NANOS, id="a", priority=2))
+    desk.credit(grant(2 * NANOS, id="b", priority=1, meters=("pages",)))
 
     answer = desk.credit(adjust(-5 * NANOS))
 
-    assert answer.debits == (Debit("first", 2 * NANOS), Debit("second", 2 * NANOS))
+    assert answer.debits == (Debit("b", 2 * NANOS), Debit("a", 2 * NANOS))
     assert (answer.debt_nanos, answer.settled_nanos, answer.grant) == (NANOS, 0, None)
     assert answer.balance == BalanceFacts(-NANOS, 0, NANOS)
     assert movements(desk)[2:] == [
-        (CauseKind.ADJUSTMENT, "first", -2),
-        (CauseKind.ADJUSTMENT, "second", -2),
+        (CauseKind.ADJUSTMENT, "b", -2),
+        (CauseKind.ADJUSTMENT, "a", -2),
         (CauseKind.ADJUSTMENT, None, -1),
     ]
 
@@ -240,6 +240,15 @@ def test_the_largest_grant_fits_even_where_it_settles_the_largest_debt() -> None
 
     assert desk.credit(grant(MAX_NANOS)).balance == BalanceFacts(5, 5, 0)
     assert desk.credit(adjust(-5)).balance == BalanceFacts(0, 0, 0)
+
+
+def test_a_grant_is_usable_from_its_start_until_before_its_expiry_and_while_something_is_left() -> None:
+    desk = Desk()
+    desk.credit(grant(id="g", effective=START_US + 10, expires=START_US + 20))
+    made = desk.account.grants["g"]
+
+    assert [made.usable(START_US + at) for at in (9, 10, 19, 20)] == [False, True, True, False]
+    assert not made._replace(remaining_nanos=0).usable(START_US + 10)
 
 
 commands = st.lists(

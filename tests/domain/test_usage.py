@@ -73,15 +73,15 @@ def test_an_event_across_the_allowance_is_charged_for_what_lies_beyond_it() -> N
 
 def test_a_charge_that_several_grants_pay_names_each_in_the_order_they_burnt() -> None:
     desk = Desk()
-    desk.credit(grant(3 * NANOS, id="later", priority=2))
-    desk.credit(grant(3 * NANOS, id="first", priority=1))
+    desk.credit(grant(3 * NANOS, id="a", priority=2))
+    desk.credit(grant(3 * NANOS, id="b", priority=1))
 
     answer = desk.use(use(12))
 
-    assert answer.debits == (Debit("first", 3 * NANOS), Debit("later", 1 * NANOS))
+    assert answer.debits == (Debit("b", 3 * NANOS), Debit("a", 1 * NANOS))
     assert [(entry.grant_id, entry.amount_nanos) for entry in desk.ledger[2:]] == [
-        ("first", -3 * NANOS),
-        ("later", -1 * NANOS),
+        ("b", -3 * NANOS),
+        ("a", -1 * NANOS),
     ]
 
 

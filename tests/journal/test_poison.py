@@ -13,6 +13,7 @@ from tollhoused.domain.books import Settled
 from tollhoused.domain.commands import UpsertUser
 from tollhoused.domain.identity import Subject
 from tollhoused.errors import Contention, InternalError
+from tollhoused.journal import journal
 from tollhoused.store.store import open_store
 from tollhoused.usecases.core import Core
 
@@ -190,3 +191,14 @@ def test_e_mails_that_change_hands_in_one_batch_find_their_owners(core: Core, da
     assert [type(ticket.wait()[0]) for ticket in tickets] == [Settled] * 5
     emails = query(database_url, "SELECT user_id, email FROM users WHERE email IS NOT NULL ORDER BY user_id")
     assert emails == [(first, "b@example.org"), (second, "a@example.org")]
+
+
+def test_a_defect_in_the_journal_itself_fails_one_batch_and_not_the_next(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as planted:
+        planted.setattr(journal, "_in_time", lambda pieces: 1 // 0)
+        (outcome,) = _outcomes(core, [2])
+
+    assert isinstance(outcome, InternalError)
+    assert not record(core, usage_report(PEOPLE[0], "key-00", 2, meter="api_calls")).replayed

@@ -23,7 +23,7 @@ from tests.support.house import (
 )
 from tests.support.postgres import Cluster
 from tollhoused.domain.books import Settled
-from tollhoused.errors import IdempotencyKeyReused, TollhouseError
+from tollhoused.errors import Contention, IdempotencyKeyReused, TollhouseError
 from tollhoused.store import postgres
 from tollhoused.usecases import usage
 from tollhoused.usecases.core import Core
@@ -77,16 +77,18 @@ def test_thirty_two_callers_with_one_key_have_one_effect_and_one_answer(cores: l
     assert broken_rules(database_url) == {}
 
 
-def test_no_update_of_a_hot_account_is_lost(cores: list[Core], database_url: str) -> None:
+@pytest.mark.parametrize("meter", ["voice_minutes", "api_calls"])
+def test_no_update_of_a_hot_account_is_lost(cores: list[Core], database_url: str, meter: str) -> None:
+    """Of voice_minutes most are charged, and numbered by the ledger; of api_calls none."""
+
     def caller(number: int) -> list[int]:
         core = cores[number % len(cores)]
-        return [
-            usage_answer(record(core, usage_report("ann", f"{number}-{event}", 7))).new_usage for event in range(12)
-        ]
+        reports = [usage_report("ann", f"{number}-{event}", 5, meter=meter) for event in range(12)]
+        return [usage_answer(record(core, report)).new_usage for report in reports]
 
     seen = _at_once([partial(caller, number) for number in range(16)])
 
-    assert sorted(usage for own in seen for usage in own) == [7 * count for count in range(1, 16 * 12 + 1)]
+    assert sorted(usage for own in seen for usage in own) == [5 * count for count in range(1, 16 * 12 + 1)]
     assert all(own == sorted(own) for own in seen)
     assert broken_rules(database_url) == {}
 
@@ -158,6 +160,26 @@ def test_a_key_that_another_process_is_storing_for_another_account(
     else:
         assert isinstance(outcome, Settled)
         assert not outcome.replayed
+
+
+def test_an_account_that_somebody_keeps_locked_holds_up_nobody_else(postgres_url: str, make_core: CoreMaker) -> None:
+    people = [f"user-{number}" for number in range(8)]
+    first = make_core(postgres_url)
+    accounts = {user_id: make_user(first, user_id).account_id for user_id in people}
+    core = make_core(f"{postgres_url}&options=-c%20lock_timeout%3D50", start=False)
+    tickets = {
+        user_id: core.journal.submit([usage_command(core, usage_report(user_id, user_id))], time.monotonic() + 30)
+        for user_id in people
+    }
+    with psycopg.connect(postgres_url) as rival:
+        rival.execute("SELECT id FROM accounts WHERE id = %s FOR UPDATE", [accounts["user-5"]])
+        core.journal.start()
+        outcomes = {user_id: ticket.wait()[0] for user_id, ticket in tickets.items()}
+        rival.rollback()
+
+    assert [user_id for user_id, outcome in outcomes.items() if isinstance(outcome, Contention)] == ["user-5"]
+    assert keys(postgres_url) == [user_id for user_id in people if user_id != "user-5"]
+    assert not record(core, usage_report("user-5", "user-5")).replayed
 
 
 def test_one_key_for_two_accounts_is_stored_for_one_of_them(cores: list[Core], database_url: str) -> None:

@@ -1,5 +1,6 @@
 """The same key is one effect and one answer, whatever happened in between; other content is refused by name."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from tests.support.house import (
     person,
     record,
     usage_answer,
+    usage_command,
     usage_report,
     use,
 )
@@ -253,3 +255,66 @@ def test_the_same_key_twice_in_one_call_is_stored_once(core: Core, database_url:
     assert isinstance(second, Settled)
     assert second.replayed
     assert keys(database_url) == ["key"]
+
+
+def _together(core: Core, *reports: usage.UsageReport) -> list[Settled]:
+    outcomes = usage.record_batch(core, call(), reports, atomic=True, validate_only=False)
+    return [outcome for outcome in outcomes if isinstance(outcome, Settled)]
+
+
+def test_an_atomic_call_is_replayed_as_a_whole(database_url: str, make_core: CoreMaker) -> None:
+    first_process = make_core(database_url)
+    make_user(first_process, "ann")
+    reports = [usage_report("ann", f"key-{number}", 3) for number in range(3)]
+    first = _together(first_process, *reports)
+    close_core(first_process)
+
+    again = _together(make_core(database_url), *reports)
+
+    assert [usage_answer(outcome).new_usage for outcome in first] == [3, 6, 9]
+    assert again == [Settled(outcome.answer, replayed=True) for outcome in first]
+    assert keys(database_url) == ["key-0", "key-1", "key-2"]
+
+
+def test_an_atomic_call_that_is_partly_known_is_not_the_one_that_was_stored(core: Core, database_url: str) -> None:
+    make_user(core, "ann")
+    _together(core, usage_report("ann", "key-1"), usage_report("ann", "key-3"))
+    before = dump(database_url)
+
+    with pytest.raises(IdempotencyKeyReused) as caught:
+        _together(core, *[usage_report("ann", f"key-{number}") for number in range(5)])
+
+    assert caught.value.metadata["items"] == "1,3"
+    assert dump(database_url) == before
+
+
+def test_a_refusal_within_an_atomic_call_names_its_item_and_leaves_nothing(core: Core, database_url: str) -> None:
+    make_user(core, "ann")
+    give_credits(core, "ann", 1)
+    before = dump(database_url)
+
+    with pytest.raises(InsufficientCredits) as caught:
+        _together(core, *[usage_report("ann", f"key-{number}", 12) for number in range(4)])
+
+    assert caught.value.metadata["item"] == "2"
+    assert dump(database_url) == before
+    assert usage_answer(record(core, usage_report("ann", "key-0", 12))).new_usage == 12
+    assert broken_rules(database_url) == {}
+
+
+def test_what_is_stored_beside_a_refused_atomic_call_stays(database_url: str, make_core: CoreMaker) -> None:
+    """One batch, three calls on one account: the atomic one in the middle is refused, its neighbours are not."""
+    make_user(make_core(database_url), "ann")
+    core = make_core(database_url, start=False)
+    calls = [["before"], ["atomic-1", "atomic-2"], ["after"]]
+    tickets = []
+    for names in calls:
+        commands = [usage_command(core, usage_report("ann", name, 4)) for name in names]
+        tickets.append(core.journal.submit(commands, time.monotonic() + 30, atomic=len(names) > 1))
+    core.journal.start()
+    before, atomic, after = [ticket.wait() for ticket in tickets]
+
+    assert [type(outcome) for outcome in atomic] == [InsufficientCredits] * 2
+    assert [usage_answer(before[0]).new_usage, usage_answer(after[0]).new_usage] == [4, 8]
+    assert keys(database_url) == ["after", "before"]
+    assert broken_rules(database_url) == {}

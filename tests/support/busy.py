@@ -81,6 +81,8 @@ def _run_into_debt(core: Core, clock: Clock) -> None:
     _adjust(core, "bob", 1 * NANOS_PER_UNIT, key="bob/more")
     _grant(core, "bob", 20 * NANOS_PER_UNIT, key="bob/calls", meters=["api_calls"])
     use(core, "bob", "bob/calls within debt", 1_400, meter="api_calls")
+    beyond = usage_report("bob", "bob/beyond debt", 7_500, meter="api_calls", enforcement=Enforcement.RECORD)
+    record(core, beyond)
     _grant(core, "bob", 9 * NANOS_PER_UNIT, key="bob/later", effective_us=clock.now_us + DAY_US)
     give_credits(core, "bob", 1, key="bob/now")
     clock.now_us += 2 * DAY_US

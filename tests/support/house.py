@@ -90,17 +90,23 @@ def clock() -> Clock:
 
 @pytest.fixture
 def make_core(clock: Clock) -> Iterator[CoreMaker]:
-    """Makes Cores on databases of the test's choice, and closes them.
+    """Makes Cores and closes them: `make_core(url, store=..., limits=..., start=..., own_clock=...)`.
 
-    `make_core(url, store=..., limits=..., start=..., own_clock=...)`.
-
-    Two on one PostgreSQL are two replicas; a second one after `close_core` of the first is a restart.
+    Two on one database are two processes; a second one after `close_core` of the first is a restart.
     """
     made: list[Core] = []
     new_id = Ids()
 
-    def make(url: str = "", *, store: Store | None = None, limits: Limits | None = None, start: bool = True) -> Core:
-        core = build_core(store or open_store(url), clock=clock, new_id=new_id, limits=limits, start=start)
+    def make(
+        url: str = "",
+        *,
+        store: Store | None = None,
+        limits: Limits | None = None,
+        start: bool = True,
+        own_clock: Clock | None = None,
+    ) -> Core:
+        opened = store or open_store(url)
+        core = build_core(opened, clock=own_clock or clock, new_id=new_id, limits=limits, start=start)
         made.append(core)
         return core
 

@@ -1,9 +1,9 @@
 """A throwaway PostgreSQL for tests, driven by its own binaries: no system package, as root or as a user."""
 
 import os
-import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +22,14 @@ max_connections = 200
 shared_buffers = 32MB
 log_min_messages = warning
 """
+
+
+# Becomes `nobody` after the start, because Python forks to start a program as another user, and a fork takes gRPC's
+# locks along as they happen to stand. Whatever is imported must be before that: `nobody` may not see this interpreter.
+AS_NOBODY = (
+    "import os, pwd, sys; user = pwd.getpwnam('nobody'); os.setgroups([]); os.setgid(user.pw_gid);"
+    " os.setuid(user.pw_uid); os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 
 def find_binaries() -> Path:
@@ -68,7 +76,7 @@ class Cluster:
             if not _open_to_everyone(self._binaries):
                 self._binaries = self._copy_binaries()
         self._watchdog = self._popen(
-            "sh", "-c", WATCHDOG, str(self._directory), str(self._binaries), stdin=subprocess.PIPE
+            "/bin/sh", "-c", WATCHDOG, str(self._directory), str(self._binaries), stdin=subprocess.PIPE
         )
         self._run("initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
         with (self._directory / "data" / "postgresql.conf").open("a", encoding="utf-8") as configuration:
@@ -132,15 +140,13 @@ class Cluster:
 
     def _popen(self, *command: str, stdin: int) -> subprocess.Popen[bytes]:
         # A session of its own, so that a terminal's Ctrl-C ends the tests first and the server last.
+        prefix = [sys.executable, "-I", "-S", "-c", AS_NOBODY] if self._as_root else []
         with (self._directory / "output").open("ab") as output:
             return subprocess.Popen(
-                command,
+                [*prefix, *command],
                 stdin=stdin,
                 stdout=output,
                 stderr=output,
                 cwd=self._directory,
                 start_new_session=True,
-                user="nobody" if self._as_root else None,
-                group=pwd.getpwnam("nobody").pw_gid if self._as_root else None,
-                extra_groups=[] if self._as_root else None,
             )

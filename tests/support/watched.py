@@ -84,12 +84,12 @@ class WatchedEngine:
         return self._engine.dialect
 
     @contextmanager
-    def writing(self) -> Iterator[WatchedSession]:
+    def writing(self, *, patient: bool = True) -> Iterator[WatchedSession]:
         try:
             self.pass_point(BEGIN)
         except DRIVER_ERRORS as error:
             raise translated(error) from error
-        with self._engine.writing() as session:
+        with self._engine.writing(patient=patient) as session:
             yield WatchedSession(session, self)
 
     def reading(self) -> AbstractContextManager[Session]:

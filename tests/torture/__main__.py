@@ -1,23 +1,26 @@
 """The command behind `make torture`: runs, prints the figures, writes them to build/torture.json.
 
+The logs of the servers go beside it.
+
 Exits with 0 only when every run came to a verdict and found nothing.
 """
 
 import argparse
 import json
 import secrets
+import shutil
 import sys
 import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.torture.database import Database
+from tests.support.postgres import Cluster
 from tests.torture.faults import FAULTS, NAMED_POINTS
 from tests.torture.figures import Figures
 from tests.torture.nursery import Nursery
 from tests.torture.plan import Plan
-from tests.torture.run import NoVerdict, Run
+from tests.torture.run import LOG_NAME, NoVerdict, Run
 
 REPORT = Path(__file__).parents[2] / "build" / "torture.json"
 ENGINES = ("sqlite", "postgresql")
@@ -77,11 +80,13 @@ def _plan(options: argparse.Namespace, engine: str, seed: int) -> Plan:
 def _run(plan: Plan) -> Figures:
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tollhouse-torture-")))
-        database = Database() if plan.engine == "postgresql" else None
+        database = Cluster() if plan.engine == "postgresql" else None
         if database is not None:
             stack.callback(database.close)
         nursery = Nursery()
         stack.callback(nursery.close)
+        log = REPORT.with_name(f"torture-{plan.engine}.log")
+        stack.callback(lambda: shutil.copyfile(scratch / LOG_NAME, log))
         return Run(plan, nursery, scratch, database, lambda: time.time_ns() // 1_000).verdict()
 
 

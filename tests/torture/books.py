@@ -1,25 +1,25 @@
 """What `tollhouse verify` says of the books: V2 and V4 to V7, recomputed from the rows."""
 
 import json
-import subprocess
-import sys
+from pathlib import Path
 
 from tests.torture.checker import Violation
+from tests.torture.nursery import Nursery
 
-VERIFY_SECONDS_MAX = 300
+VERIFY_SECONDS_MAX = 300.0
 FOUND_SOMETHING = 1
 
 
-def verify(database_url: str) -> list[Violation]:
-    """Runs the command. Raises RuntimeError when it comes to no verdict."""
-    command = [sys.executable, "-m", "tollhoused", "verify", "--json", "--database-url", database_url]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=VERIFY_SECONDS_MAX, check=False)
-    if ended.returncode not in (0, FOUND_SOMETHING):
-        raise RuntimeError(f"verify ended with {ended.returncode}: {ended.stderr[-2_000:]}")
-    verdict = json.loads(ended.stdout)
-    if verdict["verified"] != (ended.returncode == 0):
-        raise RuntimeError("verify says one thing and exits with another")
+def verify(nursery: Nursery, database_url: str, output: Path) -> list[Violation]:
+    """Runs the command into a file. Raises RuntimeError when it comes to no verdict."""
+    code = nursery.wait(nursery.start(["verify", "--json", "--database-url", database_url], output), VERIFY_SECONDS_MAX)
+    text = output.read_text(encoding="utf-8")
+    if code not in (0, FOUND_SOMETHING):
+        raise RuntimeError(f"verify ended with {code}: {text[-2_000:]}")
+    verdict = json.loads(text)
+    if verdict["verified"] != (code == 0):
+        raise RuntimeError(f"verify ended with {code} and says verified: {verdict['verified']}")
     return [
-        Violation(finding["invariant"], f"verify, {finding['account_id']}: {finding['what']}")
+        Violation(finding["invariant"], f"{finding['account_id']}: {finding['what']}", "verify")
         for finding in verdict["findings"]
     ]

@@ -4,20 +4,23 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.torture.commands import Command, Grant, Usage
+from tests.torture.commands import Command, Grant, Limit, Usage
 from tests.torture.door import UNKNOWN
 from tests.torture.history import Answer, Result, Sent
 from tests.torture.rows import Stored, StoredOperation
+
+KINDS: Mapping[type[Command], str] = {Grant: "grant_credits", Limit: "set_override"}
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
     """One thing that must not be. `invariant` is a number of the design such as "V1", or "status", "conflict",
-    "atomic", "stop".
+    "atomic", "stop", "log". `source` is "history", which includes the rows it was compared with, or "verify".
     """
 
     invariant: str
     what: str
+    source: str = "history"
 
 
 @dataclass(slots=True)
@@ -115,8 +118,8 @@ def _difference(command: Command, row: StoredOperation, account_ids: Mapping[str
     """In what a row differs from what was sent; empty where it does not."""
     if row.account != account_ids[command.actor.name]:
         return "account"
-    if isinstance(command, Grant):
-        return "" if row.kind == "grant_credits" else "kind"
+    if not isinstance(command, Usage):
+        return "" if row.kind == KINDS[type(command)] else "kind"
     if (row.kind, row.meter) != ("record_usage", command.meter):
         return "meter"
     return "" if row.quantity == command.quantity else "quantity"
@@ -246,5 +249,13 @@ def _statuses(sends: Sequence[Sent]) -> Iterator[Violation]:
                 yield Violation("conflict", f"{key} with another {sent.altered}: {reply.status} {named}")
         elif reply.result is Result.CONFLICT:
             yield Violation("conflict", f"{key} as it was sent first: {reply.detail}")
-        elif reply.result is Result.REFUSED and reply.reason not in sent.command.actor.refusals:
+        elif reply.result is Result.REFUSED and reply.reason not in _refusals(sent.command):
             yield Violation("status", f"{key} was refused, {reply.reason}: {reply.detail}")
+
+
+def _refusals(command: Command) -> frozenset[str]:
+    """For what it may be refused."""
+    if isinstance(command, Usage):
+        return command.actor.refusals
+    # Credits cannot be given any more once the instant has come at which they expire.
+    return frozenset({"INVALID_FIELD"} if isinstance(command, Grant) and command.expires_us else ())

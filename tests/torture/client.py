@@ -1,4 +1,4 @@
-"""One client: sends usage events and grants, repeats them until they are settled, and now and then misbehaves."""
+"""One client: sends commands, repeats them until they are settled, and now and then misbehaves."""
 
 import threading
 import time
@@ -6,21 +6,22 @@ from collections.abc import Callable
 from enum import Enum
 
 from tests.torture.cast import CAST, Actor
-from tests.torture.commands import METERS, PRODUCTS, Command, Grant, Shipment, Usage, altered
+from tests.torture.commands import METERS, PRODUCTS, Command, Grant, Limit, Shipment, Usage, altered
 from tests.torture.door import Door
 from tests.torture.history import History, Result, Sent
 from tests.torture.plan import Plan
 
 CALL_SECONDS = 3.0
-RESEND_SHARE = 0.10
-CONFLICT_SHARE = 0.04
-GRANT_SHARE = 0.03
-BATCH_SHARE = 0.15
+SHARES = (0.10, 0.04, 0.03, 0.01, 0.15, 0.67)
+"""How often a client re-sends, contradicts, gives credits, sets a limit, records a batch, records one usage event."""
+
 ABANDON_SHARE = 0.10
 LATE_SHARE = 0.05
 LATE_MAX_US = 3_600_000_000
 BATCH_ITEMS_MAX = 8
 QUANTITY_MAX = 5
+LIFE_US = (1_000_000, 8_000_000)
+"""How long credits last that expire."""
 
 
 class Patience(Enum):
@@ -40,7 +41,9 @@ class Client(threading.Thread):
         super().__init__(name=f"client-{index}", daemon=True)
         self.index = index
         self.give_up_at = float("inf")
+        self.failure: Exception | None = None
         self._chance = plan.chance(f"client {index}")
+        self._seconds = plan.seconds
         self._prefix = f"{plan.seed}-{index}"
         self._servers = len(addresses)
         self._door = Door(addresses)
@@ -50,8 +53,12 @@ class Client(threading.Thread):
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        while not self._stopping.is_set():
-            self._act()
+        try:
+            while not self._stopping.is_set():
+                self._act()
+        except Exception as failure:
+            # What it had under way is missing from the history, so that there can be no verdict.
+            self.failure = failure
         self._door.close()
 
     def stop(self, give_up_at: float) -> None:
@@ -60,17 +67,20 @@ class Client(threading.Thread):
         self._stopping.set()
 
     def _act(self) -> None:
-        drawn = self._chance.random()
-        if drawn < RESEND_SHARE:
-            self._resend()
-        elif drawn < RESEND_SHARE + CONFLICT_SHARE:
-            self._contradict()
-        elif drawn < RESEND_SHARE + CONFLICT_SHARE + GRANT_SHARE:
-            self._deliver(Shipment((self._grant(),)), Patience.UNTIL_SETTLED)
-        elif drawn < RESEND_SHARE + CONFLICT_SHARE + GRANT_SHARE + BATCH_SHARE:
-            self._deliver(self._batch(), self._patience())
-        else:
-            self._deliver(Shipment((self._usage(self._actor()),)), self._patience())
+        acts = (self._resend, self._contradict, self._give_credits, self._set_limit, self._record_batch, self._record)
+        self._chance.choices(acts, SHARES)[0]()
+
+    def _give_credits(self) -> None:
+        self._deliver(Shipment((self._grant(),)), Patience.UNTIL_SETTLED)
+
+    def _set_limit(self) -> None:
+        self._deliver(Shipment((self._limit(),)), Patience.UNTIL_SETTLED)
+
+    def _record_batch(self) -> None:
+        self._deliver(self._batch(), self._patience())
+
+    def _record(self) -> None:
+        self._deliver(Shipment((self._usage(self._actor()),)), self._patience())
 
     def _resend(self) -> None:
         """Sends another client's recent command, settled or not, under its own key."""
@@ -134,8 +144,18 @@ class Client(threading.Thread):
         )
 
     def _grant(self) -> Grant:
+        """Credits that last, or that expire while the run goes on; for any meter, or for the busiest one."""
         actor = self._chance.choice([actor for actor in CAST if actor.grant_nanos])
-        return Grant(self._key(), actor, actor.grant_nanos)
+        expires_us = None
+        if self._chance.random() < 0.5:
+            expires_us = self._clock_us() + self._chance.randint(*LIFE_US)
+        meters = (METERS[1],) if self._chance.random() < 0.3 else ()
+        return Grant(self._key(), actor, actor.grant_nanos, expires_us, meters)
+
+    def _limit(self) -> Limit:
+        actor = self._chance.choice([actor for actor in CAST if actor.limit_per_second])
+        included = round(actor.limit_per_second * self._seconds * self._chance.uniform(0.5, 2.0))
+        return Limit(self._key(), actor, self._chance.choice(METERS), included)
 
     def _batch(self) -> Shipment:
         """A few usage events: of any accounts and now and then with one key twice, or atomic and of one account."""

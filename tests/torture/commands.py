@@ -1,4 +1,4 @@
-"""What clients send: usage events and grants, each under its own key, and their altered twins."""
+"""What clients send: usage events, grants and limits, each under its own key, and altered twins of usage events."""
 
 import random
 from dataclasses import dataclass, replace
@@ -25,14 +25,26 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Credits for an account, without restriction or expiry."""
+    """Credits for an account. `expires_us` None: for ever; no `meters`: for any."""
 
     key: str
     actor: Actor
     amount_nanos: int
+    expires_us: int | None = None
+    meters: tuple[str, ...] = ()
 
 
-Command = Usage | Grant
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A hard limit for one meter of an account; a new one begins a new segment, which carries the use on."""
+
+    key: str
+    actor: Actor
+    meter: str
+    included: int
+
+
+Command = Usage | Grant | Limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ from grpc_status import rpc_status
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import credits_service_pb2 as credits_pb
 from tollhouse.v1 import error_reason_pb2 as reasons
+from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 from tollhouse.v1.credits_service_pb2_grpc import CreditsServiceStub
+from tollhouse.v1.subscription_service_pb2_grpc import SubscriptionServiceStub
 from tollhouse.v1.usage_service_pb2_grpc import UsageServiceStub
 
 from tests.torture.cast import Actor
-from tests.torture.commands import Grant, Shipment, Usage
+from tests.torture.commands import Grant, Limit, Shipment, Usage
 from tests.torture.history import Answer, Reply, Result
 
 CURRENCY = "usd"
@@ -40,6 +42,7 @@ class Door:
         self._channels = [grpc.insecure_channel(address, options=CHANNEL_OPTIONS) for address in addresses]
         self._usage = [UsageServiceStub(channel) for channel in self._channels]
         self._credits = [CreditsServiceStub(channel) for channel in self._channels]
+        self._limits = [SubscriptionServiceStub(channel) for channel in self._channels]
 
     def send(self, shipment: Shipment, server: int, timeout_seconds: float) -> list[Reply]:
         """One call to one server; a reply for each command, in order."""
@@ -47,9 +50,16 @@ class Door:
             if shipment.batch:
                 return self._batch(shipment, server, timeout_seconds)
             (command,) = shipment.commands
-            if isinstance(command, Grant):
-                return [_granted(self._credits[server].GrantCredits(grant_request(command), timeout=timeout_seconds))]
-            return [_recorded(self._usage[server].RecordUsage(usage_request(command), timeout=timeout_seconds))]
+            match command:
+                case Usage():
+                    response = self._usage[server].RecordUsage(usage_request(command), timeout=timeout_seconds)
+                    return [_recorded(response)]
+                case Grant():
+                    granted = self._credits[server].GrantCredits(grant_request(command), timeout=timeout_seconds)
+                    return [_acknowledged(granted, granted.balance.total_nanos)]
+                case Limit():
+                    limited = self._limits[server].SetOverride(limit_request(command), timeout=timeout_seconds)
+                    return [_acknowledged(limited, 0)]
         except grpc.RpcError as error:
             return [_failed(error)] * len(shipment.commands)
 
@@ -93,13 +103,28 @@ def usage_item(usage: Usage) -> usage_pb.UsageItem:
 
 
 def grant_request(grant: Grant) -> credits_pb.GrantCreditsRequest:
-    """Paid credits that last."""
-    return credits_pb.GrantCreditsRequest(
+    """Paid credits."""
+    request = credits_pb.GrantCreditsRequest(
         subject=subject(grant.actor),
         amount_nanos=grant.amount_nanos,
         currency=CURRENCY,
         category=credits_pb.GRANT_CATEGORY_PAID,
+        meters=grant.meters,
         idempotency_key=grant.key,
+    )
+    if grant.expires_us is not None:
+        request.expire_time.CopyFrom(_timestamp(grant.expires_us))
+    return request
+
+
+def limit_request(limit: Limit) -> subscription_pb.SetOverrideRequest:
+    """An override that refuses what goes beyond it."""
+    return subscription_pb.SetOverrideRequest(
+        subject=subject(limit.actor),
+        meter=limit.meter,
+        included=limit.included,
+        policy=common.POLICY_HARD_LIMIT,
+        idempotency_key=limit.key,
     )
 
 
@@ -131,18 +156,13 @@ def _recorded(response: usage_pb.RecordUsageResponse) -> Reply:
     return Reply(Result.ACKNOWLEDGED, "OK", answer=answer)
 
 
-def _granted(response: credits_pb.GrantCreditsResponse) -> Reply:
+def _acknowledged(
+    response: credits_pb.GrantCreditsResponse | subscription_pb.SetOverrideResponse, balance_nanos: int
+) -> Reply:
     replayed = response.replayed
     response.replayed = False
-    answer = Answer(
-        content=response.SerializeToString(deterministic=True),
-        replayed=replayed,
-        account_id=response.account_id,
-        new_usage=0,
-        charged_nanos=0,
-        debt_nanos=0,
-        balance_nanos=response.balance.total_nanos,
-    )
+    content = response.SerializeToString(deterministic=True)
+    answer = Answer(content, replayed, response.account_id, 0, 0, 0, balance_nanos)
     return Reply(Result.ACKNOWLEDGED, "OK", answer=answer)
 
 

@@ -127,10 +127,10 @@ def plant_acknowledge_first() -> None:
     """Callers who record usage are answered, then the batch is committed."""
     transact = Journal._transact
 
-    def answer_then_commit(self: Journal, pieces: list[Piece]) -> list[Piece]:
+    def answer_then_commit(self: Journal, pieces: list[Piece], *, patient: bool = True) -> list[Piece]:
         commands = [command for piece in pieces for command in piece.commands]
         if not all(isinstance(command, RecordUsage) for command in commands):
-            return transact(self, pieces)
+            return transact(self, pieces, patient=patient)
         with self._store.batch() as batch:
             books = batch.load(wanted_by(commands), self._clock)
             for piece in pieces:
@@ -191,7 +191,7 @@ def plant_no_reconnect() -> None:
     """A connection that the database has closed is kept, and used for ever."""
     ended = postgres._ended
 
-    def kept(connection: psycopg.Connection[Any] | None) -> psycopg.Connection[Any] | None:
+    def kept(connection: psycopg.Connection[Any] | None, failure: object = None) -> psycopg.Connection[Any] | None:
         ended(connection)
         return connection
 

@@ -61,7 +61,7 @@ class Nemesis:
                 server.kill()
                 self._start(server, point="")
         for server in self._servers:
-            self._serving(server)
+            server.wait_until_serving(self._plan.liveness_seconds)
 
     def _has_time(self, now: float, begin: float) -> bool:
         plan = self._plan
@@ -90,7 +90,7 @@ class Nemesis:
                 time.sleep(self._chance.uniform(0, START_SECONDS))  # somewhere within its start
                 self.deeds.kills_while_starting += server.kill()
                 self._start(server, self._point())
-            self._serving(server)
+            server.wait_until_serving()
 
     def _bury(self, server: Server) -> None:
         """Starts a server again that ended by itself."""
@@ -99,7 +99,7 @@ class Nemesis:
         else:
             self.deeds.other_exits += 1
         self._start(server, self._point())
-        self._serving(server)
+        server.wait_until_serving()
 
     def _restart_database(self) -> None:
         """A crash of the database; the servers live on and must find back by themselves."""
@@ -119,7 +119,3 @@ class Nemesis:
     def _start(self, server: Server, point: str) -> None:
         server.start(point)
         self.deeds.starts += 1
-
-    def _serving(self, server: Server) -> None:
-        """Waits until the server serves or has ended again; the next strike sees to that."""
-        server.wait_until_serving()

@@ -25,10 +25,12 @@ class Nursery:
             start_new_session=True,
         )
 
-    def start(self, arguments: list[str], *, fault: str, variables: dict[str, str], log: Path) -> int:
-        """Starts `tollhouse` with these arguments; gives the process id. An empty `fault` plants none."""
-        started = self._ask({"start": arguments, "fault": fault, "variables": variables, "log": str(log)})
-        return int(started)
+    def start(
+        self, arguments: list[str], log: Path, *, fault: str = "", variables: dict[str, str] | None = None
+    ) -> int:
+        """Starts `tollhouse` with these arguments, its output and its log in one file; gives the process id."""
+        request: dict[str, object] = {"start": arguments, "log": str(log), "fault": fault, "variables": variables or {}}
+        return int(self._ask(request))
 
     def exit_code(self, pid: int) -> int | None:
         """The exit code of a server that has ended, negative for a signal's number; None while it runs."""

@@ -20,10 +20,15 @@ from tests.torture.rows import read_stored, rows_of
 from tests.torture.server import Server
 from tests.torture.stage import Stage
 
-PROBE_CLIENT = -1
+LOG_NAME = "servers.log"
+HARNESS = -1
+"""The client number of what the run itself sends."""
+
 PROBES_IN_A_ROW = 5
 PROBE_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
+JOIN_SECONDS = 30.0
+LOG_EXCERPT = 2_000
 
 
 class NoVerdict(Exception):
@@ -37,8 +42,10 @@ class Run:
         self, plan: Plan, nursery: Nursery, scratch: Path, cluster: Cluster | None, clock_us: Callable[[], int]
     ) -> None:
         self._plan = plan
+        self._nursery = nursery
         self._clock_us = clock_us
-        self._log = scratch / "servers.log"
+        self._log = scratch / LOG_NAME
+        self._log.touch()
         if plan.engine == "postgresql":
             assert cluster is not None
             self._url = cluster.create_database(f"torture_{plan.seed}_{plan.fault.replace('-', '_')}")
@@ -54,15 +61,21 @@ class Run:
         """Runs and checks. Raises NoVerdict where the run itself broke down."""
         begin = time.monotonic()
         try:
-            return self._verdict(begin)
+            evidence = self._evidence()
+            self._found += check(evidence)
+            self._found += verify(self._nursery, self._url, self._log.with_name("verify.json"))
+            self._found += self._tracebacks()
         except Exception as error:
-            log = self._log.read_text(encoding="utf-8", errors="replace")[-3_000:] if self._log.exists() else ""
-            raise NoVerdict(f"seed {self._plan.seed}: {error!r}\n{log}") from error
+            log = self._log.read_text(encoding="utf-8", errors="replace")
+            raise NoVerdict(f"seed {self._plan.seed}: {error!r}\n{log[-LOG_EXCERPT:]}") from error
         finally:
             for server in self._servers:
                 server.kill()
+        seconds = time.monotonic() - begin
+        return figures_of(self._plan, evidence, self._found, self._nemesis.deeds, self._recovery_seconds, seconds)
 
-    def _verdict(self, begin: float) -> Figures:
+    def _evidence(self) -> Evidence:
+        """Works, stops in order, looks at the rows, starts again and drains."""
         self._start_all()
         stage = Stage(self._servers[0].address, self._plan.seconds)
         before = rows_of(self._url, stage.bystander_ids)
@@ -73,7 +86,7 @@ class Run:
         self._drain()
         if read_stored(self._url) != stored:
             self._found.append(Violation("V8", "sending acknowledged commands once more has changed what is stored"))
-        evidence = Evidence(
+        return Evidence(
             sends=self._history.sends,
             stored=stored,
             account_ids=stage.account_ids,
@@ -81,51 +94,11 @@ class Run:
             bystanders_before=before,
             bystanders_after=rows_of(self._url, stage.bystander_ids),
         )
-        self._found += check(evidence)
-        self._found += verify(self._url)
-        seconds = time.monotonic() - begin
-        return figures_of(self._plan, evidence, self._found, self._nemesis.deeds, self._recovery_seconds, seconds)
 
-    def _work(self) -> None:
-        """Clients against the nemesis; then the last fault is over, and everything must finish soon."""
-        addresses = [server.address for server in self._servers]
-        clients = [
-            Client(index, self._plan, addresses, self._history, self._clock_us) for index in range(self._plan.clients)
-        ]
-        for client in clients:
-            client.start()
-        try:
-            self._nemesis.rage()
-            self._nemesis.calm()
-        finally:
-            give_up_at = time.monotonic() + self._plan.liveness_seconds
-            for client in clients:
-                client.stop(give_up_at)
-        self._probe(time.monotonic())
-        for client in clients:
-            client.join(self._plan.liveness_seconds + 20)
-        if any(client.is_alive() for client in clients):
-            raise RuntimeError("a client did not end")
-        self._found += [Violation("V14", f"{key} could not be settled") for key in self._history.unsettled]
-
-    def _probe(self, calm_at: float) -> None:
-        """V14: new calls to every server succeed within the bound, and go on to do so."""
-        door = Door([server.address for server in self._servers])
-        in_a_row = made = 0
-        while in_a_row < PROBES_IN_A_ROW * self._plan.servers:
-            if time.monotonic() - calm_at > self._plan.liveness_seconds:
-                self._found.append(
-                    Violation("V14", f"new calls do not succeed {self._plan.liveness_seconds} s after the last fault")
-                )
-                break
-            made += 1
-            usage = Usage(f"probe-{made}", PROBE, "talk", "api_calls", 1, False, None, "")
-            answered = self._call(door, Shipment((usage,)), made % self._plan.servers, PROBE_SECONDS)
-            in_a_row = in_a_row + 1 if answered else 0
-            if not answered:
-                time.sleep(0.05)  # not a busy loop while the server comes back
-        self._recovery_seconds = time.monotonic() - calm_at
-        door.close()
+    def _tracebacks(self) -> list[Violation]:
+        """What no caller sees: a server met something that nothing provides for."""
+        log = self._log.read_text(encoding="utf-8", errors="replace")
+        return [Violation("log", text.strip()[:LOG_EXCERPT]) for text in log.split("Traceback")[1:]]
 
     def _start_all(self) -> None:
         for server in self._servers:
@@ -140,6 +113,48 @@ class Run:
             code = server.wait_until_stopped()
             if code != 0:
                 self._found.append(Violation("stop", f"a server that was asked to stop ended with {code}"))
+
+    def _work(self) -> None:
+        """Clients against the nemesis; then the last fault is over, and everything must finish soon."""
+        addresses = [server.address for server in self._servers]
+        clients = [
+            Client(index, self._plan, addresses, self._history, self._clock_us) for index in range(self._plan.clients)
+        ]
+        for client in clients:
+            client.start()
+        try:
+            self._nemesis.rage()
+            calm_at = time.monotonic()
+            self._nemesis.calm()
+        finally:
+            for client in clients:
+                client.stop(time.monotonic() + self._plan.liveness_seconds)
+        self._probe(calm_at)
+        for client in clients:
+            client.join(self._plan.liveness_seconds + JOIN_SECONDS)
+        for client in clients:
+            if client.is_alive() or client.failure:
+                raise RuntimeError(f"{client.name} did not end in order") from client.failure
+        self._found += [Violation("V14", f"{key} could not be settled") for key in self._history.unsettled]
+
+    def _probe(self, calm_at: float) -> None:
+        """V14: new calls to every server succeed within the bound, and go on to do so."""
+        door = Door([server.address for server in self._servers])
+        bound_seconds = self._plan.liveness_seconds
+        in_a_row = made = 0
+        while in_a_row < PROBES_IN_A_ROW * self._plan.servers:
+            made += 1
+            usage = Usage(f"probe-{made}", PROBE, "talk", "api_calls", 1, False, None, "")
+            if self._call(door, Shipment((usage,)), made % self._plan.servers, PROBE_SECONDS):
+                in_a_row += 1
+                continue
+            in_a_row = 0
+            if time.monotonic() - calm_at > bound_seconds:
+                self._found.append(Violation("V14", f"new calls fail {bound_seconds:g} s after the last fault"))
+                break
+            time.sleep(0.05)  # not a busy loop while the server comes back
+        self._recovery_seconds = time.monotonic() - calm_at
+        door.close()
 
     def _drain(self) -> None:
         """Sends acknowledged commands once more: nothing fails any more, and each gets its first answer."""
@@ -156,5 +171,5 @@ class Run:
         """Sends and remembers; whether it was acknowledged."""
         sent_ns = time.monotonic_ns()
         (reply,) = door.send(shipment, server, timeout_seconds)
-        self._history.add(Sent(shipment.commands[0], PROBE_CLIENT, sent_ns, time.monotonic_ns(), reply))
+        self._history.add(Sent(shipment.commands[0], HARNESS, sent_ns, time.monotonic_ns(), reply))
         return reply.result is Result.ACKNOWLEDGED

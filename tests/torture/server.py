@@ -50,11 +50,9 @@ class Server:
         """Starts the process; with a `point` (`name:passes`) it will kill itself there."""
         options = ["--database-url", self._database_url, "--listen", self.address, "--log-level", "warning"]
         options += [] if self._migrated else ["--migrate"]
+        variables = {KILL_VARIABLE: point}
         self.pid = self._nursery.start(
-            ["serve", "--insecure-no-auth", *options],
-            fault=self._fault,
-            variables={KILL_VARIABLE: point},
-            log=self._log,
+            ["serve", "--insecure-no-auth", *options], self._log, fault=self._fault, variables=variables
         )
 
     def wait_until_serving(self, timeout_seconds: float = 30.0) -> bool:

@@ -2,7 +2,6 @@
 
 import grpc
 from tollhouse.v1 import account_service_pb2 as account_pb
-from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1.account_service_pb2_grpc import AccountServiceStub
 from tollhouse.v1.credits_service_pb2_grpc import CreditsServiceStub
@@ -10,8 +9,8 @@ from tollhouse.v1.subscription_service_pb2_grpc import SubscriptionServiceStub
 from tollhouse.v1.usage_service_pb2_grpc import UsageServiceStub
 
 from tests.torture.cast import BYSTANDERS, CAST, PROBE, Actor
-from tests.torture.commands import METERS, Grant, Usage
-from tests.torture.door import grant_request, subject, usage_request
+from tests.torture.commands import METERS, Grant, Limit, Usage
+from tests.torture.door import grant_request, limit_request, subject, usage_request
 
 CALL_SECONDS = 10.0
 LIMIT_MIN = 40
@@ -63,14 +62,9 @@ class Stage:
         return self._accounts.UpsertUser(user, timeout=CALL_SECONDS).account.account_id
 
     def _limit(self, actor: Actor, meter: str) -> None:
-        request = subscription_pb.SetOverrideRequest(
-            subject=subject(actor),
-            meter=meter,
-            included=max(LIMIT_MIN, round(actor.limit_per_second * self._seconds)),
-            policy=common.POLICY_HARD_LIMIT,
-            idempotency_key=self._key(actor, f"limit of {meter}"),
-        )
-        self._subscriptions.SetOverride(request, timeout=CALL_SECONDS)
+        included = max(LIMIT_MIN, round(actor.limit_per_second * self._seconds))
+        limit = Limit(self._key(actor, f"limit of {meter}"), actor, meter, included)
+        self._subscriptions.SetOverride(limit_request(limit), timeout=CALL_SECONDS)
 
     def _key(self, actor: Actor, purpose: str) -> str:
         key = f"stage: {purpose} of {actor.name}"

@@ -3,40 +3,47 @@
 import re
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 
 import pytest
 from sqlalchemy import NullPool, create_engine
 
 from tests.support.busy import ADA, BOB, CYD, DAN, EVE, ORG, keep_busy_books
-from tests.support.engines import ENGINES
+from tests.support.engines import ENGINES, NUMBERS
 from tests.support.house import Clock, Ids, build_core, close_core, give_credits, make_user, use
 from tests.support.postgres import Cluster
 from tollhoused.domain.proof import INVARIANTS, Evidence, Finding
 from tollhoused.errors import StoreUnavailable
 from tollhoused.store import triggers
 from tollhoused.store.audit import auditing
-from tollhoused.store.store import open_store
+from tollhoused.store.store import Store, open_store
 from tollhoused.store.tables import metadata
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.verify import FINDINGS_OF_AN_ACCOUNT_MAX, Summary, verify
 
-# What takes the database's own guards away: checks, foreign keys and triggers.
-UNGUARDED_SQLITE = [
-    "PRAGMA ignore_check_constraints = ON",
-    *(f"DROP TRIGGER {trigger.name}" for trigger in triggers.SQLITE),
-]
-UNGUARDED_SESSION = "SET session_replication_role = replica"
-UNCHECKED = """DO $$ DECLARE rule record; BEGIN
-    FOR rule IN SELECT conrelid::regclass AS place, conname FROM pg_constraint WHERE contype = 'c' AND conrelid > 0
-    LOOP EXECUTE 'ALTER TABLE ' || rule.place || ' DROP CONSTRAINT ' || rule.conname; END LOOP;
-END $$"""
+# What takes the database's own guards away: in each session foreign keys, checks and triggers as far as it goes there,
+# and the rest once.
+UNGUARDED_SESSION = {
+    "sqlite": "PRAGMA ignore_check_constraints = ON",
+    "postgresql": "SET session_replication_role = replica",
+}
+UNGUARDED = {
+    "sqlite": [f"DROP TRIGGER {trigger.name}" for trigger in triggers.SQLITE],
+    "postgresql": [
+        """DO $$ DECLARE rule record; BEGIN
+            FOR rule IN SELECT conrelid::regclass AS place, conname FROM pg_constraint
+                WHERE contype = 'c' AND conrelid > 0
+            LOOP EXECUTE 'ALTER TABLE ' || rule.place || ' DROP CONSTRAINT ' || rule.conname; END LOOP;
+        END $$"""
+    ],
+}
 TABLES = sorted(metadata.tables)
 
 # Which rows a corruption touches.
 DEBIT = "idempotency_key = 'ada/3'"  # paid by two grants
 BOOKED = "cause = 'ada/3'"
 CALLS = "idempotency_key = 'dan/calls'"  # costs nothing
+BEYOND = "idempotency_key = 'bob/beyond debt'"  # took more than was available, but no debt
 MAIL = "idempotency_key = 'org/1'"
 OF_ADA, OF_BOB, OF_CYD, OF_DAN, OF_EVE, OF_ORG = (f"account = '{id_}'" for id_ in (ADA, BOB, CYD, DAN, EVE, ORG))
 MIDDLE = f"{OF_CYD} AND start_us = 1800522004000001"  # a segment that carries use on, and has more of its own
@@ -149,6 +156,9 @@ CORRUPTIONS = [
     ("V4", ORG, f"operations SET stored_at_us = stored_at_us + 1 WHERE {MAIL}"),
     ("V4", CYD, "operations SET stored_at_us = stored_at_us + 1 WHERE idempotency_key = 'cyd/override use'"),
     ("V4", ORG, f"operations SET slice = slice + 1 WHERE {MAIL}"),
+    ("V4", ORG, "operations SET slice = slice + 1 WHERE idempotency_key = 'org/pro'"),
+    ("V6", ORG, "operations SET kind = 'x' WHERE idempotency_key = 'org/pro'"),
+    ("V6", "acct_x", "operations SET account = 'acct_x' WHERE idempotency_key = 'org/pro'"),
     ("V4", ORG, f"operations SET kind = 'assign_plan' WHERE {MAIL}"),
     ("V6", ADA, f"operations SET kind = 'assign_plan' WHERE {DEBIT}"),
     ("V4", EVE, f"operations SET account = '{EVE}' WHERE {MAIL} AND {OF_ORG}"),
@@ -162,6 +172,7 @@ CORRUPTIONS = [
         DAN,
         f"""operations SET sent = replace(sent, '"record"', '"enforce"') WHERE {OF_DAN} AND product = 'talk'""",
     ),
+    ("V7", BOB, f"""operations SET sent = replace(sent, '"record"', '"enforce"') WHERE {BEYOND}"""),
     ("V7", DAN, f"""operations SET sent = replace(sent, '"record"', '"enforce"') WHERE {OF_DAN} AND product = 'doc'"""),
     ("V6", ORG, f"operations SET sent = 'x' WHERE {MAIL}"),
     ("V6", ADA, """operations SET sent = replace(sent, '"priority":10,', '"priority":11,')"""),
@@ -220,88 +231,67 @@ CORRUPTIONS = [
     ("V6", EVE, f"ledger_entries SET account = '{EVE}' WHERE {BOOKED} AND {OF_ADA}"),
     ("V6", "acct_9", f"ledger_entries SET account = 'acct_9' WHERE {BOOKED} AND {OF_ADA}"),
     ("V5", ADA, f"DELETE FROM ledger_entries WHERE {BOOKED}"),
-    ("V2", BOB, f"DELETE FROM ledger_entries WHERE {OF_BOB} AND seq >= 13"),
+    ("V2", BOB, f"DELETE FROM ledger_entries WHERE {OF_BOB} AND seq >= 14"),
     ("V6", BOB, f"DELETE FROM ledger_entries WHERE {OF_BOB} AND cause_kind = 'settlement' AND grant_id IS NULL"),
     ("V2", ADA, f"INSERT INTO {ENTRY} WHERE {OF_ADA} AND seq = 19"),
-    ("V2", BOB, f"INSERT INTO {ENTRY} WHERE {OF_BOB} AND seq = 14"),
+    ("V2", BOB, f"INSERT INTO {ENTRY} WHERE {OF_BOB} AND seq = 15"),
 ]
 
 
-@pytest.fixture(scope="module")
-def sqlite_books(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Busy books in a file that nobody has open."""
-    path = tmp_path_factory.mktemp("busy") / "books.sqlite3"
-    shutil.copyfile(sqlite_template, path)
-    _keep(f"sqlite:///{path}")
-    return path
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Busy books without guards, and with a copy of every table to go back to."""
+
+    url: str
+    store: Store
+
+    def change(self, *statements: str) -> int:
+        """Runs statements in one transaction; returns how many rows the last one touched."""
+        with create_engine(self.url, poolclass=NullPool).begin() as connection:
+            connection.exec_driver_sql(UNGUARDED_SESSION[connection.dialect.name])
+            return [connection.exec_driver_sql(statement).rowcount for statement in statements][-1]
+
+    def prove(self) -> tuple[Summary, list[Finding]]:
+        """The summary and the findings of a proof."""
+        found: list[Finding] = []
+        return verify(self.store, found.append), found
 
 
-@pytest.fixture(scope="module")
-def postgres_books(postgres_cluster: Cluster, postgres_template: str) -> str:
-    """The URL of busy books without checks, with a copy of every table in the schema `kept`."""
-    url = postgres_cluster.create_database("busy", postgres_template)
-    _keep(url)
-    copies = (f"CREATE TABLE kept.{name} AS TABLE {name}" for name in TABLES)
-    _execute(url, UNCHECKED, "CREATE SCHEMA kept", *copies)
-    return url
-
-
-@pytest.fixture(params=ENGINES)
-def books(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of busy books on each engine in turn: as they were kept, whatever other tests did to them."""
+@pytest.fixture(scope="module", params=ENGINES)
+def unguarded_books(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Books]:
     if request.param == "sqlite":
-        shutil.copyfile(request.getfixturevalue("sqlite_books"), tmp_path / "books.sqlite3")
-        yield f"sqlite:///{tmp_path}/books.sqlite3"
+        path = tmp_path_factory.mktemp("busy") / "books.sqlite3"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        url = f"sqlite:///{path}"
     else:
-        url: str = request.getfixturevalue("postgres_books")
-        yield url
-        restored = (f"INSERT INTO {name} TABLE kept.{name}" for name in TABLES)
-        _execute(url, UNGUARDED_SESSION, f"TRUNCATE {', '.join(TABLES)}", *restored)
-
-
-def _keep(url: str) -> None:
+        cluster: Cluster = request.getfixturevalue("postgres_cluster")
+        url = cluster.create_database(f"busy{next(NUMBERS)}", request.getfixturevalue("postgres_template"))
     clock = Clock()
     core = build_core(open_store(url), clock=clock, new_id=Ids())
-    try:
-        keep_busy_books(core, clock)
-    finally:
-        close_core(core)
+    keep_busy_books(core, clock)
+    books = Books(url, core.store)
+    books.change(*UNGUARDED[request.param], *(f"CREATE TABLE kept_{name} AS SELECT * FROM {name}" for name in TABLES))
+    yield books
+    close_core(core)
 
 
-def _execute(url: str, *statements: str) -> int:
-    """Runs statements in one transaction; returns how many rows the last one touched."""
-    with create_engine(url, poolclass=NullPool).begin() as connection:
-        return [connection.exec_driver_sql(statement).rowcount for statement in statements][-1]
+@pytest.fixture
+def books(unguarded_books: Books) -> Iterator[Books]:
+    """Busy books on each engine in turn, as they were kept, whatever other tests did to them."""
+    yield unguarded_books
+    restored = (f"INSERT INTO {name} SELECT * FROM kept_{name}" for name in TABLES)
+    unguarded_books.change(*(f"DELETE FROM {name}" for name in TABLES), *restored)
 
 
-def _corrupt(url: str, what: str) -> int:
-    """Changes rows behind every guard; returns how many the last statement did."""
-    guards = UNGUARDED_SQLITE if url.startswith("sqlite") else [UNGUARDED_SESSION]
-    statements = [part if part.startswith(("DELETE", "INSERT")) else f"UPDATE {part}" for part in what.split("; ")]
-    return _execute(url, *guards, *statements)
-
-
-def _proved(url: str) -> tuple[Summary, list[Finding]]:
-    found: list[Finding] = []
-    store = open_store(url)
-    try:
-        return verify(store, found.append), found
-    finally:
-        store.close()
-
-
-def test_books_that_were_kept_are_right(books: str) -> None:
-    summary, found = _proved(books)
+def test_books_that_were_kept_are_right(books: Books) -> None:
+    summary, found = books.prove()
 
     assert found == []
-    assert summary == Summary(accounts=6, operations=61, entries=41, findings=0, invariants=INVARIANTS)
+    assert summary == Summary(accounts=6, operations=62, entries=42, findings=0, invariants=INVARIANTS)
 
 
-def test_empty_books_are_right(core: Core) -> None:
-    found: list[Finding] = []
-
-    assert verify(core.store, found.append) == Summary(0, 0, 0, 0, INVARIANTS)
-    assert found == []
+def test_empty_books_are_right(core: Core, database_url: str) -> None:
+    assert Books(database_url, core.store).prove() == (Summary(0, 0, 0, 0, INVARIANTS), [])
 
 
 def test_a_proof_sees_one_instant_whoever_writes_meanwhile(core: Core) -> None:
@@ -324,25 +314,28 @@ def test_an_account_full_of_differences_does_not_fill_the_screen(core: Core, dat
     make_user(core, "ada")
     for number in range(FINDINGS_OF_AN_ACCOUNT_MAX + 5):
         use(core, "ada", f"{number}", meter="api_calls")
-    _execute(database_url, "UPDATE operations SET slice = 1")
+    books = Books(database_url, core.store)
+    books.change("UPDATE operations SET slice = 1")
 
-    _, found = _proved(database_url)
+    _, found = books.prove()
 
     assert len(found) == FINDINGS_OF_AN_ACCOUNT_MAX
 
 
 def test_books_that_cannot_be_read_to_the_end_are_not_called_right(core: Core, database_url: str) -> None:
-    _execute(database_url, "ALTER TABLE ledger_entries RENAME TO elsewhere")
+    books = Books(database_url, core.store)
+    books.change("ALTER TABLE ledger_entries RENAME TO elsewhere")
 
     with pytest.raises(StoreUnavailable):
-        verify(core.store, lambda _: None)
+        books.prove()
 
 
 @pytest.mark.parametrize(("invariant", "account_id", "what"), CORRUPTIONS, ids=[item[2] for item in CORRUPTIONS])
-def test_a_corruption_is_named(books: str, invariant: str, account_id: str, what: str) -> None:
-    assert _corrupt(books, what) > 0
+def test_a_corruption_is_named(books: Books, invariant: str, account_id: str, what: str) -> None:
+    statements = [part if part.startswith(("DELETE", "INSERT")) else f"UPDATE {part}" for part in what.split("; ")]
+    assert books.change(*statements) > 0
 
-    _, found = _proved(books)
+    _, found = books.prove()
 
     assert (invariant, account_id) in {(finding.invariant, finding.account_id) for finding in found}, found
     if "catalog_versions" not in what:

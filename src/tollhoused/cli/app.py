@@ -48,12 +48,12 @@ Exit codes: 0 done, 1 failed or found something wrong, 2 misused.
 GROUPS: list[tuple[str, str, dict[str, Callable[..., None]]]] = [
     (
         "catalog",
-        "Check, apply and show the catalogue: products, meters, plans, prices.",
+        "Check, apply and show what is sold.",
         {"check": catalog.check, "apply": catalog.apply, "show": catalog.show},
     ),
     (
         "accounts",
-        "Find accounts, look at one, make some to try with.",
+        "Find accounts, or make some to try with.",
         {"list": accounts.list_, "show": accounts.show, "provision": provision.provision},
     ),
     (

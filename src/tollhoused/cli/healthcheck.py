@@ -19,7 +19,10 @@ def healthcheck(
         float, typer.Option("--timeout-seconds", help="How long to wait for the answer.", min=0.1, max=60)
     ] = 5.0,
 ) -> None:
-    """Ask a server whether it serves: exit code 0 when it does, 1 when it does not or nobody answers."""
+    """Ask a server whether it serves.
+
+    Exit code 0 when it does, 1 when it does not or nobody answers.
+    """
     settings = settings_from(address=address)
     if not check_health(settings.address, service, timeout_seconds):
         raise CommandFailed(f"{settings.address} is NOT_SERVING")

@@ -17,7 +17,7 @@ def migrate(
         str, typer.Option("--to", help="The revision to go to, also an older one.", metavar="REVISION")
     ] = "head",
 ) -> None:
-    """Bring the database's schema to what this program works on.
+    """Bring the database to this program's schema.
 
     Safe while servers run; each step is a transaction, so a step that fails leaves no trace. An SQLite file is made if
     there is none.

@@ -1,5 +1,6 @@
 """`tollhouse serve`: composes the parts, serves until it is told to stop, and ends in order."""
 
+import gc
 import logging
 import signal
 import threading
@@ -121,6 +122,7 @@ def _serve(program: Program, settings: Settings, stop: threading.Event) -> None:
             port = server.start(settings.listen)
             pulse = Pulse(core, server.health.report, keyring)
             pulse.start()
+            _settle_memory()
             log.info(
                 "tollhouse %s, database %s, catalogue %s version %d",
                 version("tollhouse"),
@@ -149,6 +151,17 @@ def _keyring(core: Core, settings: Settings) -> Keyring | None:
     if keyring.empty:
         log.warning("no API key is live: make one with `tollhouse clients create` and `tollhouse keys create`")
     return keyring
+
+
+def _settle_memory() -> None:
+    """Takes what lives as long as the server out of the garbage collector's sight, and lets it look less often.
+
+    A batch makes some ten thousand short-lived values, none of them in cycles: at the default thresholds the collector
+    walked the whole heap several times a second for nothing, about a quarter of the time of a batch.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def _stock(shelf: CatalogueShelf, catalogue: str, program: Program) -> None:

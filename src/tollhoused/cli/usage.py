@@ -76,6 +76,11 @@ def load(
 ) -> None:
     """Record usage from a file, through a running server.
 
+    For example, calls.csv with the columns at, customer, prompt and answer:
+
+    tollhouse usage load calls.csv --product talk --user-column customer --time-column at
+    --meter ai_tokens=prompt+answer --meter api_calls=1
+
     Keys are made of the file's content and the line, so loading a file twice records nothing twice, and a load that was
     interrupted goes on where it stopped. Accounts must exist: see `tollhouse accounts provision`. A server that asks
     for keys wants one with the scope usage.write, from TOLLHOUSE_API_KEY.

@@ -14,9 +14,10 @@ SCHEMA = "schema"
 
 
 def verify(as_json: AsJson = False, database_url: DatabaseUrl = None) -> None:
-    """Prove the books: recompute every total from the rows, and say which account breaks what.
+    """Prove the books from their rows.
 
-    Reads one snapshot, also beside a running server, and changes nothing. Exit code 1 on a difference.
+    Recomputes every total and says which account breaks what. Reads one snapshot, also beside a running server, and
+    changes nothing. Exit code 1 on a difference.
     """
     settings = settings_from(database_url=database_url)
     findings: list[Finding] = []

@@ -8,7 +8,6 @@ timer having fired.
 from collections.abc import Iterator
 
 from tollhoused.domain.account import (
-    NEVER_US,
     Account,
     Cause,
     CauseKind,
@@ -37,7 +36,7 @@ def advance(account: Account, now_us: int, history: CatalogueHistory) -> None:
         _expire_grants(account, at_us, now_us)
         _settle_debt(account, at_us, now_us)
         turn(account, at_us, history)
-        account.due_us = min(_instants(account, at_us), default=NEVER_US)
+        account.due_us = min(_instants(account, at_us))
         account.dirty = True
     account.as_of_us = max(account.as_of_us, now_us)
 
@@ -45,7 +44,7 @@ def advance(account: Account, now_us: int, history: CatalogueHistory) -> None:
 def reconsider(account: Account, now_us: int, history: CatalogueHistory) -> None:
     """Takes a change of subscriptions or overrides into account at once, and finds the next due instant."""
     turn(account, now_us, history)
-    account.due_us = min(_instants(account, now_us), default=NEVER_US)
+    account.due_us = min(_instants(account, now_us))
 
 
 def turn(account: Account, at_us: int, history: CatalogueHistory) -> None:

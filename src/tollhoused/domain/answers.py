@@ -175,7 +175,9 @@ Answer = (
 
 def answer_to_json(answer: Answer) -> str:
     """Compact versioned text."""
-    return compact_json({**answer._asdict(), "v": ANSWER_VERSION})
+    data = answer._asdict()
+    data["v"] = ANSWER_VERSION
+    return compact_json(data)
 
 
 def answer_from_json(kind: str, text: str) -> Answer:

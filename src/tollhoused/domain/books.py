@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from tollhoused.domain import credits, plans
-from tollhoused.domain.account import HOUR_US, Account, AccountKind
+from tollhoused.domain.account import HOUR_US, Account, AccountKind, Counter
 from tollhoused.domain.advance import advance, turn
 from tollhoused.domain.answers import (
     AccountAnswer,
@@ -129,7 +129,7 @@ class Books:
             return self._upsert(command, history)
         if isinstance(command, RegistryCommand):
             answer = self.registry.carry_out(command, self.clock_us)
-            self._store(command, command.account_id, answer, self.clock_us)
+            self._add(command, answer, self.clock_us)
             return Settled(answer)
         if isinstance(command, Tick):
             account = self.accounts[command.account_id]
@@ -144,7 +144,7 @@ class Books:
         command = self._as_found(command)
         decision = decide(account, command, now_us, history, rules)
         apply(account, decision.effect, now_us, history)
-        self._add(account, command, decision, now_us)
+        self._add(command, decision.answer, now_us, decision.effect.counter)
         return Settled(decision.answer)
 
     def settle_atomic(self, commands: Sequence[Command], history: CatalogueHistory, rules: Rules) -> list[Settled]:
@@ -234,71 +234,38 @@ class Books:
             org_id=command.subject.org_id,
             created=created,
         )
-        self._store(command, account_id, answer, now_us)
+        self._add(command, answer, now_us)
         return Settled(answer)
 
-    def _add(self, account: Account, command: Command, decision: Decision, now_us: int) -> None:
-        answer = decision.answer
-        if isinstance(command, RecordUsage) and isinstance(answer, UsageAnswer) and decision.effect.counter:
-            self._store(
-                command,
-                account.id,
-                answer,
-                now_us,
-                event_us=answer.event_us,
-                product=command.product,
-                meter=command.meter,
-                segment_start_us=decision.effect.counter.segment_start_us,
-                quantity=command.quantity,
-                overage=answer.overage_quantity,
-                charged_nanos=answer.charged_nanos,
-                metadata=command.metadata,
-            )
-        else:
-            self._store(command, account.id, answer, now_us, metadata=command.note())
-
-    def _store(
-        self,
-        command: Command,
-        account_id: str,
-        answer: Answer,
-        now_us: int,
-        *,
-        event_us: int | None = None,
-        product: str | None = None,
-        meter: str | None = None,
-        segment_start_us: int | None = None,
-        quantity: int | None = None,
-        overage: int | None = None,
-        charged_nanos: int | None = None,
-        metadata: str | None = None,
-    ) -> None:
+    def _add(self, command: Command, answer: Answer, now_us: int, counter: Counter | None = None) -> None:
         """Adds the operation, unless the command has no key because it is only previewed."""
         if not command.idempotency_key:
             return
+        usage = answer if isinstance(answer, UsageAnswer) else None
         operation = Operation(
             idempotency_key=command.idempotency_key,
             client=command.client,
-            account_id=account_id,
+            account_id=answer.account_id,
             kind=command.kind,
             stored_us=now_us,
-            event_us=now_us if event_us is None else event_us,
-            product=product,
-            meter=meter,
-            segment_start_us=segment_start_us,
-            quantity=quantity,
-            overage=overage,
-            charged_nanos=charged_nanos,
-            metadata=metadata,
+            event_us=usage.event_us if usage else now_us,
+            product=command.product if isinstance(command, RecordUsage) else None,
+            meter=usage.meter if usage else None,
+            segment_start_us=counter.segment_start_us if counter else None,
+            quantity=usage.quantity if usage else None,
+            overage=usage.overage_quantity if usage else None,
+            charged_nanos=usage.charged_nanos if usage else None,
+            metadata=command.note(),
             sent=sent_json(command),
             answer=answer_to_json(answer),
         )
         self.operations[command.idempotency_key, command.client] = operation
         self.added.append(operation)
         if command.audited:
-            self.audit.append(
-                AuditEntry(now_us, command.client, command.idempotency_key, command.kind, account_id, operation.sent)
+            act = AuditEntry(
+                now_us, command.client, command.idempotency_key, command.kind, answer.account_id, operation.sent
             )
+            self.audit.append(act)
 
 
 def decide(account: Account, command: Command, now_us: int, history: CatalogueHistory, rules: Rules) -> Decision:

@@ -17,7 +17,7 @@ INVARIANTS = {
     "V6": "every row has its cause, and every charge is the price of the overage under the terms",
     "V7": "nothing under ENFORCE exceeded what was available",
 }
-"""Those of design section 13 that are proved from rows, by number. What is impossible for a row to be is told as V6."""
+"""Those that are proved from rows, by the numbers that the design gives them. A row that makes no sense breaks V6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Finding:
     what: str
 
 
-class UsageRow(NamedTuple):
-    """An operation that moves a counter or credits. Usage columns are None for other kinds.
+class OperationRow(NamedTuple):
+    """An operation. The columns of usage, from the product to the charge, are None for other kinds.
 
-    `enforcement` is None where the stored request says neither.
+    `enforcement` is None where the stored request names none.
     """
 
     account_id: str
@@ -89,7 +89,7 @@ class Evidence:
     account: Account
     plans: list[tuple[str, int]]
     names: frozenset[str]
-    operations: Iterator[UsageRow]
+    operations: Iterator[OperationRow]
     entries: Iterator[EntryRow]
 
     def finding(self, invariant: str, what: str) -> Finding:

@@ -5,10 +5,11 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from tollhoused.domain.account import HOUR_US, MAX_QUANTITY, Counter, Segment
+from tollhoused.domain.answers import ANSWER_TYPES
 from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.money import MAX_NANOS
-from tollhoused.domain.proof import Evidence, Finding, UsageRow
+from tollhoused.domain.proof import Evidence, Finding, OperationRow
 from tollhoused.domain.proof_of_terms import same_period
 from tollhoused.domain.terms import NO_TERMS, charge_for, overage_of
 
@@ -43,12 +44,20 @@ def prove_usage(evidence: Evidence) -> Generator[Finding, None, Bag[str]]:
     tallies: Tallies = {}
     segments: Segments = {segment.start_us: segment for segment in evidence.account.segments}
     for operation in evidence.operations:
+        if operation.kind not in ANSWER_TYPES:
+            yield evidence.finding("V6", f"operation {operation.idempotency_key} is of no kind: {operation.kind}")
+        if operation.slice != operation.stored_us // HOUR_US:
+            what = f"operation {operation.idempotency_key} of {operation.stored_us} is in slice {operation.slice}"
+            yield evidence.finding("V4", what)
         if operation.kind != RecordUsage.kind:
             causes[operation.kind] += 1
             continue
         causes[operation.kind] += operation.charged_nanos != 0
         segment = segments.get(operation.segment_start_us)
-        tally = tallies.setdefault((operation.segment_start_us, operation.meter), Tally())
+        key = (operation.segment_start_us, operation.meter)
+        tally = tallies.get(key)
+        if tally is None:
+            tally = tallies[key] = Tally()
         _add(tally, operation, segment)
         wrong = _wrong(evidence, operation, segment)
         if wrong:
@@ -64,7 +73,7 @@ def prove_usage(evidence: Evidence) -> Generator[Finding, None, Bag[str]]:
     return causes
 
 
-def _add(tally: Tally, operation: UsageRow, segment: Segment | None) -> None:
+def _add(tally: Tally, operation: OperationRow, segment: Segment | None) -> None:
     quantity = operation.quantity
     tally.quantity += quantity
     tally.overage += operation.overage
@@ -82,12 +91,10 @@ def _add(tally: Tally, operation: UsageRow, segment: Segment | None) -> None:
             tally.maybe_early += quantity
 
 
-def _wrong(evidence: Evidence, operation: UsageRow, segment: Segment | None) -> str:
-    """What is wrong with an operation by itself; nothing is empty."""
+def _wrong(evidence: Evidence, operation: OperationRow, segment: Segment | None) -> str:
+    """What is wrong with a usage event by itself; empty where nothing is."""
     if segment is None:
         return f"is in segment {operation.segment_start_us}, which is not there"
-    if operation.slice != operation.stored_us // HOUR_US:
-        return f"is in slice {operation.slice}, not in that of its time {operation.stored_us}"
     if operation.stored_us > evidence.account.as_of_us:
         return f"was stored at {operation.stored_us}, after the account's as_of_us {evidence.account.as_of_us}"
     if not 0 < operation.quantity <= MAX_QUANTITY or not 0 <= operation.overage <= operation.quantity:
@@ -148,14 +155,16 @@ def _enforced(evidence: Evidence, segment: Segment, counter: Counter, tally: Tal
 def _carried(evidence: Evidence, tallies: Tallies) -> Iterator[Finding]:
     """A segment carries what its period had used when it opened, a new period nothing."""
     account = evidence.account
+    meters: dict[int, set[str]] = {}
+    for start_us, meter in account.counters:
+        meters.setdefault(start_us, set()).add(meter)
     carried: dict[str, tuple[int, int]] = {}
     """What the segment must have carried of each meter: from the one number to the other."""
     before: Segment | None = None
     for segment in account.segments:
         if before is None or not same_period(before, segment):
             carried = {}
-        here = {meter for start_us, meter in account.counters if start_us == segment.start_us}
-        for meter in sorted(carried.keys() | here):
+        for meter in sorted(carried.keys() | meters.get(segment.start_us, set())):
             least, most = carried.get(meter, (0, 0))
             counter = account.counter(segment, meter)
             if not least <= counter.carried <= most:

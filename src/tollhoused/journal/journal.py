@@ -194,12 +194,13 @@ class Journal:
             self._waiting -= size
         return taken
 
-    def _write(self, pieces: list[Piece]) -> None:
+    def _write(self, pieces: list[Piece], *, patient: bool = True) -> None:
         """Writes a batch, again if that helps, in halves if it does not; then every piece is answered."""
         collisions = absences = 0
         while pieces := _in_time(pieces):
+            hopeless: Callable[[], TollhouseError] | None = None
             try:
-                pieces = self._transact(pieces)
+                pieces = self._transact(pieces, patient=patient)
                 collisions += 1  # what is left has moved, and may move again
             except UnknownCatalogueVersion:
                 self._refresh_shelf()
@@ -207,29 +208,32 @@ class Journal:
             except StoreFault as failure:
                 log.warning("a batch of %d failed: %s", len(pieces), failure)
                 if failure.fault is Fault.REFUSED:
-                    self._halve(pieces, _internal_error)
-                    return
-                if failure.fault is Fault.AWAY:
+                    hopeless = _internal_error
+                elif failure.fault is Fault.BLOCKED:
+                    hopeless, patient = _contention, False
+                elif failure.fault is Fault.AWAY:
                     absences += 1
                     time.sleep(self._limits.away_pause_seconds)
                 else:
                     collisions += 1
-            except Exception:
-                log.exception("a batch of %d failed in a way that nothing provides for", len(pieces))
-                self._halve(pieces, _internal_error)
-                return
+            except Exception as error:
+                # The halves will fail as well, down to one piece: only that one is worth a traceback.
+                log.error("a batch of %d failed unforeseen: %r", len(pieces), error, exc_info=len(pieces) == 1)
+                hopeless = _internal_error
             if absences > self._limits.away_reruns_max:
                 for piece in pieces:
                     piece.fail(StoreUnavailable("the database cannot be reached or cannot write"))
                 return
             if collisions > self._limits.reruns_max:
-                self._halve(pieces, _contention)
+                hopeless = _contention
+            if hopeless:
+                self._halve(pieces, hopeless, patient=patient)
                 return
 
-    def _transact(self, pieces: list[Piece]) -> list[Piece]:
+    def _transact(self, pieces: list[Piece], *, patient: bool = True) -> list[Piece]:
         """One transaction. Answers what was settled; returns the pieces whose subjects have moved, redirected."""
         commands = [command for piece in pieces for command in piece.commands]
-        with self._store.batch() as batch:
+        with self._store.batch() if patient else self._store.impatient_batch() as batch:
             books = batch.load(wanted_by(commands), self._clock)
             outcomes = [self._settle(books, piece) for piece in pieces]
             batch.commit(books)
@@ -247,15 +251,16 @@ class Journal:
         settle = settle_together if piece.ticket.atomic else settle_each
         return settle(books, piece.commands, self._shelf.history, self._rules)
 
-    def _halve(self, pieces: list[Piece], error: Callable[[], TollhouseError]) -> None:
+    def _halve(self, pieces: list[Piece], error: Callable[[], TollhouseError], *, patient: bool) -> None:
         """Finds the piece that makes a batch fail; it alone is answered with the error."""
         if len(pieces) == 1:
-            log.error("a call fails, whatever it is stored with: %s", pieces[0].commands[0].kind)
-            pieces[0].fail(error())
+            failure = error()
+            log.error("%s fails on its own: %s", pieces[0].commands[0].kind, failure.reason)
+            pieces[0].fail(failure)
             return
         middle = len(pieces) // 2
-        self._write(pieces[:middle])
-        self._write(pieces[middle:])
+        self._write(pieces[:middle], patient=patient)
+        self._write(pieces[middle:], patient=patient)
 
     def _refresh_shelf(self) -> None:
         try:

@@ -1,6 +1,7 @@
 """From the domain's values to the parts that several messages of the contract share."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -65,8 +66,9 @@ def optional_timestamp(instant_us: int | None) -> Timestamp | None:
     return None if instant_us is None else timestamp(instant_us)
 
 
+@lru_cache(maxsize=4096)
 def usage_period(start_us: int, end_us: int) -> common.UsagePeriod:
-    """A usage period, half-open."""
+    """A usage period, half-open. Shared between answers: to be read and copied, not to be changed."""
     return common.UsagePeriod(start_time=timestamp(start_us), end_time=timestamp(end_us))
 
 

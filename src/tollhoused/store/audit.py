@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 
 from tollhoused.domain.account import Account, AccountKind, CauseKind
-from tollhoused.domain.commands import AdjustCredits, Enforcement, GrantCredits, RecordUsage
-from tollhoused.domain.proof import EntryRow, Evidence, Finding, UsageRow
+from tollhoused.domain.commands import Enforcement, RecordUsage
+from tollhoused.domain.proof import EntryRow, Evidence, Finding, OperationRow
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import TEXT, Dialect
 from tollhoused.store.rows import (
@@ -45,7 +45,6 @@ UNREADABLE = (ArithmeticError, AssertionError, AttributeError, LookupError, Type
 """What a row raises that holds what no row of ours can hold, such as terms that are no JSON."""
 
 CAUSED_BY_OPERATIONS = (CauseKind.USAGE, CauseKind.GRANT, CauseKind.ADJUSTMENT)
-MOVING_CREDITS = (RecordUsage.kind, GrantCredits.kind, AdjustCredits.kind)
 
 
 @contextmanager
@@ -105,7 +104,7 @@ class Audit:
                 account=account,
                 plans=[(item[6], item[7]) for item in of_segments],
                 names=frozenset(kind for _, kind in names.of(account.id)),
-                operations=map(UsageRow._make, operations.of(account.id)),
+                operations=map(OperationRow._make, operations.of(account.id)),
                 entries=map(EntryRow._make, entries.of(account.id)),
             )
         for table in every:
@@ -117,7 +116,7 @@ class Audit:
         booked = func.count()
         statement = (
             select(func.min(row.account), row.cause_kind, row.cause, row.cause_client)
-            .where(row.cause_kind.in_(_literals(CAUSED_BY_OPERATIONS)))
+            .where(_caused_by_operation())
             .group_by(row.cause_kind, row.cause, row.cause_client)
             .having(
                 or_(
@@ -133,7 +132,7 @@ class Audit:
     def _names(self) -> Select[Any]:
         """Which kind of account each user and organization takes its account for."""
         kinds = {t.users: AccountKind.PERSONAL, t.organizations: AccountKind.ORGANIZATION}
-        parts = [select(table.c.account, _literals([kind])[0].label("kind")) for table, kind in kinds.items()]
+        parts = [select(table.c.account, _literal(kind.value).label("kind")) for table, kind in kinds.items()]
         names = union_all(*parts).subquery("names")
         return select(names.c.account, names.c.kind)
 
@@ -153,14 +152,14 @@ class Audit:
             row.stored_at_us,
             row.event_at_us,
             _enforcement(),
-        ).where(row.kind.in_(_literals(MOVING_CREDITS)))
+        )
 
     def _entries(self) -> Select[Any]:
         entry, operation = t.ledger_entries.c, t.operations.c
         caused = and_(
             operation.idempotency_key == entry.cause,
             operation.client == entry.cause_client,
-            entry.cause_kind.in_(_literals(CAUSED_BY_OPERATIONS)),
+            _caused_by_operation(),
         )
         return select(
             entry.account,
@@ -181,7 +180,7 @@ class Audit:
             operation.meter,
             operation.charged_nanos,
             _enforcement(),
-            case((operation.kind != _literals([RecordUsage.kind])[0], operation.sent)),
+            case((operation.kind != _literal(RecordUsage.kind), operation.sent)),
         ).select_from(t.ledger_entries.outerjoin(t.operations, caused))
 
     def _in_step(self, name: str, statement: Select[Any], *then_by: ColumnElement[Any]) -> "_InStep":
@@ -203,6 +202,8 @@ class _InStep:
         self._name = name
         self._groups = groupby(rows, key=itemgetter(0))
         self._reached: str | None = None
+        self._account_id: str | None = None
+        self._rows: Iterator[Row] = iter(())
         self._next()
 
     def of(self, account_id: str) -> Iterator[Row]:
@@ -219,8 +220,6 @@ class _InStep:
         self._reached = before
 
     def _next(self) -> None:
-        self._account_id: str | None
-        self._rows: Iterator[Row]
         self._account_id, self._rows = next(self._groups, (None, iter(())))
 
 
@@ -238,10 +237,14 @@ def _enforcement() -> ColumnElement[Any]:
     have no say in the text around it.
     """
     sent = t.operations.c.sent
-    says = [(sent.contains(f'"enforcement":"{item.value}"'), _literals([item])[0]) for item in Enforcement]
+    says = [(sent.contains(f'"enforcement":"{item.value}"'), _literal(item.value)) for item in Enforcement]
     return case(*says)
 
 
-def _literals(values: Any) -> list[ColumnElement[Any]]:
-    """Constants of ours as text within the statement."""
-    return [literal_column(f"'{value.value if hasattr(value, 'value') else value}'", TEXT) for value in values]
+def _caused_by_operation() -> ColumnElement[bool]:
+    return t.ledger_entries.c.cause_kind.in_([_literal(kind.value) for kind in CAUSED_BY_OPERATIONS])
+
+
+def _literal(word: str) -> ColumnElement[str]:
+    """A word of ours within the statement."""
+    return literal_column(f"'{word}'", TEXT)

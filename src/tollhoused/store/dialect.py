@@ -5,7 +5,6 @@ Writes go to SQLite by `executemany`, to PostgreSQL as one statement over `unnes
 as tuples of one set, never by a product of two sets.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 from sqlalchemy import (
     BigInteger,
     FromClause,
+    Select,
     Table,
     Text,
     and_,
@@ -25,8 +25,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import TypeEngine
+
+from tollhoused.domain.json_text import compact_json
 
 Rows = Sequence[Sequence[Any]]
 
@@ -48,13 +49,15 @@ class Relation:
 class Query:
     """A compiled statement that reads.
 
-    `positions` are its parameters' names in order, where the driver wants an order.
+    `positions` are its parameters' names in order, where the driver wants an order; `width` is how many columns a row
+    of the answer has.
     """
 
     sql: str
     relations: tuple[Relation, ...]
     positions: tuple[str, ...]
     constants: Mapping[str, Any]
+    width: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Dialect(Protocol):
     def relation(self, relation: Relation) -> FromClause:
         """The relation as something to join with."""
 
-    def query(self, statement: ClauseElement, *relations: Relation) -> Query:
+    def query(self, statement: Select[Any], *relations: Relation) -> Query:
         """Compiles a read."""
 
     def bind(self, query: Query, sets: Mapping[str, Rows], values: Mapping[str, Any]) -> Any:
@@ -129,6 +132,10 @@ def _array(kind: TypeEngine[Any], values: Sequence[Any]) -> str:
     return "{" + ",".join(items) + "}"
 
 
+def _width(statement: Select[Any]) -> int:
+    return len(statement.selected_columns)
+
+
 def _constants(compiled: Any) -> dict[str, Any]:
     """Values that the compiler itself passes as parameters, such as an OFFSET of 0."""
     return {name: value for name, value in compiled.params.items() if value is not None}
@@ -149,12 +156,12 @@ class SqliteDialect:
         ]
         return select(*columns).subquery(relation.name)
 
-    def query(self, statement: ClauseElement, *relations: Relation) -> Query:
+    def query(self, statement: Select[Any], *relations: Relation) -> Query:
         compiled = statement.compile(dialect=self._dialect)
-        return Query(str(compiled), relations, _positions(compiled), _constants(compiled))
+        return Query(str(compiled), relations, _positions(compiled), _constants(compiled), _width(statement))
 
     def bind(self, query: Query, sets: Mapping[str, Rows], values: Mapping[str, Any]) -> Any:
-        named = {**query.constants, **values, **{item.name: json.dumps(sets[item.name]) for item in query.relations}}
+        named = {**query.constants, **values, **{item.name: compact_json(sets[item.name]) for item in query.relations}}
         return [named[name] for name in query.positions]
 
     def insert(self, table: Table) -> Write:
@@ -190,9 +197,9 @@ class PostgresDialect:
         names = [name for name, _ in relation.columns]
         return func.unnest(*arrays).table_valued(*names, name=relation.name).render_derived()
 
-    def query(self, statement: ClauseElement, *relations: Relation) -> Query:
+    def query(self, statement: Select[Any], *relations: Relation) -> Query:
         compiled = statement.compile(dialect=self._dialect)
-        return Query(str(compiled), relations, (), _constants(compiled))
+        return Query(str(compiled), relations, (), _constants(compiled), _width(statement))
 
     def bind(self, query: Query, sets: Mapping[str, Rows], values: Mapping[str, Any]) -> Any:
         named = {**query.constants, **values}

@@ -24,8 +24,8 @@ _SQLITE_REFUSALS = {
 _PG_COLLISIONS = {
     "23505",  # unique_violation
     "22012",  # division_by_zero: an account's version moved, see `PostgresDialect.update_versioned`
-    "55P03",  # lock_not_available
 }
+_PG_BLOCKED = "55P03"  # lock_not_available
 _PG_COLLIDING_CLASS = "40"  # transaction_rollback: serialization failures, deadlocks
 _PG_REFUSING_CLASSES = {
     "21",  # cardinality_violation
@@ -41,6 +41,7 @@ class Fault(Enum):
     """What went wrong, by what helps."""
 
     COLLISION = "run the transaction again"
+    BLOCKED = "others keep rows locked that the transaction needs: try what does not need them"
     AWAY = "the database cannot be reached or cannot write"
     REFUSED = "the database refuses these rows, and will again"
 
@@ -67,7 +68,8 @@ def translated(error: BaseException) -> StoreFault:
     if isinstance(error, sqlite3.Error):
         return StoreFault(_sqlite_fault(error), error)
     if isinstance(error, psycopg.Error):
-        return StoreFault(_postgresql_fault(error), error)
+        # The rest of its text quotes rows, which may hold what is personal.
+        return StoreFault(_postgresql_fault(error), error.diag.message_primary or str(error))
     return StoreFault(Fault.REFUSED, error)
 
 
@@ -84,4 +86,6 @@ def _postgresql_fault(error: psycopg.Error) -> Fault:
         return Fault.REFUSED if isinstance(error, psycopg.DataError | psycopg.ProgrammingError) else Fault.AWAY
     if state in _PG_COLLISIONS or state.startswith(_PG_COLLIDING_CLASS):
         return Fault.COLLISION
+    if state == _PG_BLOCKED:
+        return Fault.BLOCKED
     return Fault.REFUSED if state[:2] in _PG_REFUSING_CLASSES else Fault.AWAY

@@ -5,9 +5,11 @@ connections.
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
@@ -24,31 +26,55 @@ PORTION = 2_000
 # READ COMMITTED: row locks, versions and unique keys make it right. Readers have one snapshot for all statements.
 BEGIN_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+IMPATIENTLY = "SET LOCAL lock_timeout = '50ms'"
 COMMIT = "COMMIT"
 
 # Whoever has vanished behind a broken network must not keep a thread or a lock for hours. A URL may say otherwise.
-CONNECTION_LIMITS = {
+CONNECTION_SETTINGS = {
+    "client_encoding": "utf8",
     "connect_timeout": "5",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "25000",
 }
-SESSION_LIMITS = (
-    "-c statement_timeout=20s -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
-    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
-)
+# Every statement finds its rows by a key: a plan that is kept while a table grows must do so from the start. Plans are
+# kept, always: planning the reads of one question anew took several times as long as answering it.
+SESSION_SETTINGS = {
+    "statement_timeout": "20s",
+    "lock_timeout": "3s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "enable_seqscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+STREAM_SETTINGS = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "enable_seqscan": "on"}
+
+
+@lru_cache(maxsize=256)
+def _at_once(queries: tuple[tuple[str, int], ...]) -> str:
+    """One statement that answers several, given by text and width; the parameters of each get a prefix of their own."""
+    parts = []
+    for index, (text, width) in enumerate(queries):
+        columns = ", ".join(f"c{number}" for number in range(width))
+        sql = text.replace("%(", f"%(q{index}_")
+        parts.append(f"(SELECT json_agg(json_build_array({columns}))::text FROM ({sql}) AS q{index} ({columns}))")
+    return f"SELECT {', '.join(parts)}"
 
 
 class PostgresSession:
     """A transaction on one connection in autocommit mode: its BEGIN and COMMIT travel with other statements."""
 
-    def __init__(self, connection: psycopg.Connection[Any], dialect: PostgresDialect, begin: str) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], dialect: PostgresDialect, begin: tuple[str, ...]) -> None:
+        """`begin` are the statements that go before the first one."""
         self.connection = connection
         self._dialect = dialect
-        self._begin: str | None = begin
+        self._begin = begin
 
     def read(self, asks: Sequence[Ask], *, last: bool = False) -> list[list[tuple[Any, ...]]]:
+        if last and self._begin and len(asks) > 1:
+            return self._read_at_once(asks)
         cursors = []
         with self.connection.pipeline():
             self._begin_once()
@@ -60,6 +86,21 @@ class PostgresSession:
                 self.connection.execute(COMMIT, prepare=False)
         return [cursor.fetchall() for cursor in cursors]
 
+    def _read_at_once(self, asks: Sequence[Ask]) -> list[list[tuple[Any, ...]]]:
+        """A whole snapshot as one statement, which needs no transaction around it.
+
+        The driver's work for each statement of a pipeline is several times the database's. Every answer comes as one
+        JSON array of rows; our columns are texts and integers, so nothing is lost on the way.
+        """
+        values: dict[str, Any] = {}
+        for index, ask in enumerate(asks):
+            bound = self._dialect.bind(ask.query, ask.sets, ask.values)
+            values |= {f"q{index}_{name}": value for name, value in bound.items()}
+        statement = _at_once(tuple((ask.query.sql, ask.query.width) for ask in asks))
+        row = self.connection.execute(statement, values, prepare=True).fetchone()
+        assert row is not None
+        return [[tuple(item) for item in orjson.loads(text)] if text else [] for text in row]
+
     def commit(self, writes: Sequence[tuple[Write, Rows]]) -> None:
         with self.connection.pipeline():
             self._begin_once()
@@ -68,12 +109,14 @@ class PostgresSession:
                 if write.counted:
                     arguments[ROWS] = len(rows)
                 self.connection.cursor().execute(write.sql, arguments, prepare=True)
-            self.connection.execute(COMMIT, prepare=False)
+            done = self.connection.execute(COMMIT, prepare=False)
+        if done.statusmessage != COMMIT:  # a transaction that has failed before answers ROLLBACK, which is no error
+            raise psycopg.OperationalError(f"COMMIT was answered by {done.statusmessage}")
 
     def _begin_once(self) -> None:
-        if self._begin:
-            self.connection.execute(self._begin, prepare=False)
-            self._begin = None
+        for statement in self._begin:
+            self.connection.execute(statement, prepare=False)
+        self._begin = ()
 
 
 class PostgresStreams:
@@ -103,30 +146,36 @@ class PostgresEngine:
         self._alone = threading.Lock()
 
     @contextmanager
-    def writing(self) -> Iterator[PostgresSession]:
+    def writing(self, *, patient: bool = True) -> Iterator[PostgresSession]:
         with self._alone:
             try:
                 if self._writer is None:
                     self._writer = self._connect()
-                yield PostgresSession(self._writer, self.dialect, BEGIN_WRITING)
+                begin = (BEGIN_WRITING,) if patient else (BEGIN_WRITING, IMPATIENTLY)
+                yield PostgresSession(self._writer, self.dialect, begin)
             except DRIVER_ERRORS as error:
-                raise translated(error) from error
+                failure = translated(error)
+                self._writer = _ended(self._writer, failure)
+                raise failure from error
             finally:
                 self._writer = _ended(self._writer)
 
     @contextmanager
     def reading(self) -> Iterator[PostgresSession]:
-        connection, used_before = self.readers.take()
+        taken, used_before = self.readers.take()
+        connection: psycopg.Connection[Any] | None = taken
         try:
-            yield PostgresSession(connection, self.dialect, BEGIN_READING)
-            if connection.info.transaction_status != TransactionStatus.IDLE:
-                connection.execute(COMMIT, prepare=False)  # a ROLLBACK would cost every prepared statement
+            yield PostgresSession(taken, self.dialect, (BEGIN_READING,))
+            if taken.info.transaction_status != TransactionStatus.IDLE:
+                taken.execute(COMMIT, prepare=False)  # a ROLLBACK would cost every prepared statement
         except DRIVER_ERRORS as error:
-            if used_before and _ended(connection) is None:
+            failure = translated(error)
+            if used_before and _ended(taken) is None:
                 # It may have died long ago, as the other idle ones: connecting anew may help at once.
                 self.readers.empty()
-                raise StoreFault(Fault.COLLISION, error) from error
-            raise translated(error) from error
+                failure = StoreFault(Fault.COLLISION, error)
+            connection = _ended(taken, failure)
+            raise failure from error
         finally:
             self.readers.give(_ended(connection))
 
@@ -136,8 +185,8 @@ class PostgresEngine:
         try:
             with self._connect() as connection, ExitStack() as cursors:
                 connection.execute(BEGIN_READING)
-                connection.execute("SET LOCAL statement_timeout = 0")
-                connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                for name, value in STREAM_SETTINGS.items():
+                    connection.execute("SELECT set_config(%s, %s, true)", (name, value))
                 yield PostgresStreams(connection, self.dialect, cursors)
         except DRIVER_ERRORS as error:
             raise translated(error) from error
@@ -154,18 +203,26 @@ class PostgresEngine:
 
     def _connect(self) -> psycopg.Connection[Any]:
         asked = conninfo_to_dict(self._url)
-        limits: dict[str, Any] = {**CONNECTION_LIMITS, **asked}
-        limits["options"] = f"{SESSION_LIMITS} {asked.get('options') or ''}"
-        return psycopg.connect(autocommit=True, **limits)
+        ours = " ".join(f"-c {name}={value}" for name, value in SESSION_SETTINGS.items())
+        settings: dict[str, Any] = {**CONNECTION_SETTINGS, **asked, "options": f"{ours} {asked.get('options') or ''}"}
+        return psycopg.connect(autocommit=True, **settings)
 
 
-def _ended(connection: psycopg.Connection[Any] | None) -> psycopg.Connection[Any] | None:
-    """The connection with nothing open, what was not committed rolled back; None for one that cannot go on."""
+def _ended(
+    connection: psycopg.Connection[Any] | None, failure: StoreFault | None = None
+) -> psycopg.Connection[Any] | None:
+    """The connection with nothing open, what was not committed rolled back; None for one that cannot go on.
+
+    None survives its database being away: the one that can write by now may be another.
+    """
     if connection is None:
         return None
     try:
         if connection.info.transaction_status != TransactionStatus.IDLE:
             connection.rollback()
+        if failure is None or failure.fault is not Fault.AWAY:
+            return None if connection.closed else connection
     except psycopg.Error:
-        connection.close()
-    return None if connection.closed else connection
+        pass
+    connection.close()
+    return None

@@ -29,10 +29,10 @@ class Questions:
         self.usage_events = self._usage_events(dialect)
         self.entries = self._entries(dialect)
         self.grants = dialect.query(self._grants())
-        self.subscriptions = dialect.query(self._of_account(t.subscriptions).order_by(t.subscriptions.c.start_us))
-        self.overrides = dialect.query(self._of_account(t.overrides).order_by(t.overrides.c.from_us))
-        self.users = dialect.query(self._of_account(t.users))
-        self.organizations = dialect.query(self._of_account(t.organizations))
+        self.subscriptions = dialect.query(self._of_account(t.subscriptions, "start_us", "id"))
+        self.overrides = dialect.query(self._of_account(t.overrides, "from_us", "id"))
+        self.users = dialect.query(self._of_account(t.users, "id"))
+        self.organizations = dialect.query(self._of_account(t.organizations, "org_id"))
         after = t.accounts.c.id > _text("after")
         self.accounts = dialect.query(select(t.accounts).where(after).order_by(t.accounts.c.id).limit(_number("size")))
         newer = t.catalog_versions.c.version > _number("known")
@@ -51,8 +51,8 @@ class Questions:
         self.add_deployment = dialect.insert(t.deployment)
         self.alive = dialect.query(select(func.count()).select_from(t.catalog_versions))
 
-    def _of_account(self, table: Table) -> Select[Any]:
-        return select(table).where(table.c.account == _text("account"))
+    def _of_account(self, table: Table, *order: str) -> Select[Any]:
+        return select(table).where(table.c.account == _text("account")).order_by(*[table.c[name] for name in order])
 
     def _grants(self) -> Select[Any]:
         """A page of an account's grants, newest first: their ids are time-ordered."""

@@ -218,7 +218,7 @@ def _engine(url: str, begin: str) -> Engine:
         # No prepared statements: a pooler in between would lose them.
         return create_engine(
             "postgresql+psycopg://",
-            creator=lambda: psycopg.connect(url, prepare_threshold=None),
+            creator=lambda: psycopg.connect(url, prepare_threshold=None, client_encoding="utf8"),
             poolclass=NullPool,
             isolation_level="READ COMMITTED",
         )

@@ -44,8 +44,11 @@ class Engine(Protocol):
     def dialect(self) -> Dialect:
         """How statements are written for it."""
 
-    def writing(self) -> AbstractContextManager[Session]:
-        """A transaction on the one connection that writes; for one thread at a time."""
+    def writing(self, *, patient: bool = True) -> AbstractContextManager[Session]:
+        """A transaction on the one connection that writes; for one thread at a time.
+
+        `patient` is whether it waits for rows that others have locked as long as is usual, or hardly at all.
+        """
 
     def reading(self) -> AbstractContextManager[Session]:
         """A snapshot on a pooled connection; `commit` is not for these."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from tollhoused.store.dialect import Query, Rows, SqliteDialect, Write
 from tollhoused.store.durability import durability_problems
-from tollhoused.store.faults import DRIVER_ERRORS, VersionMoved, translated
+from tollhoused.store.faults import DRIVER_ERRORS, Fault, StoreFault, VersionMoved, translated
 from tollhoused.store.pool import Pool
 from tollhoused.store.session import Ask
 
@@ -75,8 +75,8 @@ class SqliteEngine:
         self._alone = threading.Lock()
 
     @contextmanager
-    def writing(self) -> Iterator[SqliteSession]:
-        """BEGIN IMMEDIATE: other processes that write wait their turn."""
+    def writing(self, *, patient: bool = True) -> Iterator[SqliteSession]:
+        """BEGIN IMMEDIATE: other processes that write wait their turn. No row is locked apart from the others."""
         with self._alone:
             try:
                 if self._writer is None:
@@ -84,19 +84,24 @@ class SqliteEngine:
                 self._writer.execute("BEGIN IMMEDIATE")
                 yield SqliteSession(self._writer, self.dialect)
             except DRIVER_ERRORS as error:
-                raise translated(error) from error
+                failure = translated(error)
+                self._writer = _ended(self._writer, failure)
+                raise failure from error
             finally:
                 self._writer = _ended(self._writer)
 
     @contextmanager
     def reading(self) -> Iterator[SqliteSession]:
         """A deferred transaction: one snapshot, whoever writes meanwhile."""
-        connection, _ = self.readers.take()
+        taken, _ = self.readers.take()
+        connection: sqlite3.Connection | None = taken
         try:
-            connection.execute("BEGIN")
-            yield SqliteSession(connection, self.dialect)
+            taken.execute("BEGIN")
+            yield SqliteSession(taken, self.dialect)
         except DRIVER_ERRORS as error:
-            raise translated(error) from error
+            failure = translated(error)
+            connection = _ended(connection, failure)
+            raise failure from error
         finally:
             self.readers.give(_ended(connection))
 
@@ -126,14 +131,20 @@ class SqliteEngine:
             self._writer = None
 
 
-def _ended(connection: sqlite3.Connection | None) -> sqlite3.Connection | None:
-    """The connection with nothing open, what was not committed rolled back; None for one that cannot go on."""
+def _ended(connection: sqlite3.Connection | None, failure: StoreFault | None = None) -> sqlite3.Connection | None:
+    """The connection with nothing open, what was not committed rolled back; None for one that cannot go on.
+
+    A file that could not be written to when it was opened never can be on this connection, so none survives its
+    database being away.
+    """
     if connection is None:
         return None
     try:
         if connection.in_transaction:
             connection.rollback()
+        if failure is None or failure.fault is not Fault.AWAY:
+            return connection
     except sqlite3.Error:
-        connection.close()
-        return None
-    return connection
+        pass
+    connection.close()
+    return None

@@ -61,6 +61,12 @@ class Store:
         with self.engine.writing() as session:
             yield Batch(session, self._statements)
 
+    @contextmanager
+    def impatient_batch(self) -> Iterator[Batch]:
+        """The same, hardly waiting for rows that others have locked."""
+        with self.engine.writing(patient=False) as session:
+            yield Batch(session, self._statements)
+
     def snapshot(self, wanted: Wanted, clock: Callable[[], int]) -> Books:
         """The same set, read without locks: books that nobody saves."""
         return self._read(lambda session: load(session, self._statements, wanted, clock, lock=False))

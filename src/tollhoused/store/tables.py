@@ -98,6 +98,7 @@ users = Table(
     UniqueConstraint("email"),
     of_account(),
     check("named", "user_id IS NOT NULL OR email IS NOT NULL"),
+    Index(None, "account"),
 )
 
 organizations = Table(
@@ -107,6 +108,7 @@ organizations = Table(
     text("account"),
     PrimaryKeyConstraint("org_id"),
     of_account(),
+    Index(None, "account"),
 )
 
 catalog_versions = Table(

@@ -55,11 +55,6 @@ def record_batch(
         if isinstance(item, TollhouseError):
             raise item.at_item(index)
     commands = [item for item in prepared if isinstance(item, RecordUsage)]
-    for index, command in enumerate(commands):
-        if command.account_id != commands[0].account_id:
-            raise InvalidField(
-                f"items[{index}].subject", "names another account than the first item of an atomic batch"
-            )
     outcomes = core.run_all(call, commands, validate_only=validate_only, atomic=True)
     for outcome in outcomes:
         if isinstance(outcome, TollhouseError):

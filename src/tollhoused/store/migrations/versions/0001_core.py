@@ -77,6 +77,7 @@ def _directory() -> None:
         ForeignKeyConstraint(["account"], ["accounts.id"], name="fk_users_accounts"),
         CheckConstraint("user_id IS NOT NULL OR email IS NOT NULL", name="ck_users_named"),
     )
+    op.create_index("ix_users_account", "users", ["account"])
     op.create_table(
         "organizations",
         text("org_id"),
@@ -84,6 +85,7 @@ def _directory() -> None:
         PrimaryKeyConstraint("org_id", name="pk_organizations"),
         ForeignKeyConstraint(["account"], ["accounts.id"], name="fk_organizations_accounts"),
     )
+    op.create_index("ix_organizations_account", "organizations", ["account"])
 
 
 def _catalogue_and_subscriptions() -> None:

@@ -1,0 +1,1 @@
+"""Builds the container image and starts it under the restrictions of a careful cluster."""
