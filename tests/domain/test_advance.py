@@ -258,6 +258,17 @@ def test_without_a_subscription_a_period_keeps_the_version_it_began_under() -> N
     assert (next_period.limit, next_period.plan_version) == (20, 2)
 
 
+def test_a_period_that_nobody_saw_begin_has_the_version_of_its_beginning_too() -> None:
+    desk = Desk()
+    versions = shop_with(MORE_FREE_CALLS).versions
+    desk.history = CatalogueHistory(versions, applied_us={1: START_US, 2: PERIOD_END_US + DAY_US})
+
+    answer = desk.wait_until(PERIOD_END_US + 40 * DAY_US).use(use(1))
+
+    assert [segment.terms.plan_version for segment in desk.account.segments] == [1, 1, 2]
+    assert (answer.limit, answer.plan_version) == (20, 2)
+
+
 def test_a_subscription_keeps_the_version_it_was_made_under() -> None:
     desk = Desk()
     desk.subscribe(assign("free"))

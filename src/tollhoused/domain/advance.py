@@ -61,7 +61,7 @@ def turn(account: Account, at_us: int, history: CatalogueHistory) -> None:
         plan_version = subscription.plan_version
         plan = pinned_plan(subscription, history)
     else:
-        plan_version = current.terms.plan_version if current and same_period else history.newest_version
+        plan_version = current.terms.plan_version if current and same_period else history.version_at(at_us)
         catalogue = version_of(history, plan_version)
         plan = catalogue.plans[catalogue.default_plan]
     terms = resolve_terms(plan, plan_version, account.overrides.values(), at_us)

@@ -136,9 +136,15 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueHistory:
-    """All applied versions by number, at least one."""
+    """All applied versions by number, at least one; and when each was applied, where that is known."""
 
     versions: Mapping[int, Catalogue]
+    applied_us: Mapping[int, int] = field(default_factory=dict)
+
+    def version_at(self, at_us: int) -> int:
+        """The newest version that had been applied by an instant; the first one, for what lies before it."""
+        applied = [version for version in self.versions if self.applied_us.get(version, at_us) <= at_us]
+        return max(applied, default=min(self.versions))
 
     @property
     def newest_version(self) -> int:

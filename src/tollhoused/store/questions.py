@@ -38,6 +38,7 @@ class Questions:
         newer = t.catalog_versions.c.version > _number("known")
         versions = select(t.catalog_versions.c.version, t.catalog_versions.c.toml).where(newer)
         self.catalogues = dialect.query(versions.order_by(t.catalog_versions.c.version))
+        self.applied_times = dialect.query(select(t.catalog_versions.c.version, t.catalog_versions.c.applied_at_us))
         self.add_catalogue = dialect.insert(t.catalog_versions)
         due = t.accounts.c.due_us <= _number("now_us")
         self.due_accounts = dialect.query(

@@ -27,7 +27,7 @@ class CatalogueShelf:
             found = self._store.catalogues(known=max(self._history.versions, default=0))
             if found:
                 added = {version: parse_catalogue(toml) for version, toml in found}
-                self._history = CatalogueHistory({**self._history.versions, **added})
+                self._history = CatalogueHistory({**self._history.versions, **added}, self._store.applied_times())
 
     def apply(self, toml: str, now_us: int) -> int:
         """Checks and stores a new version, unless it equals the newest; returns the version that is newest then.

@@ -156,6 +156,10 @@ class Store:
         """Applied catalogue versions above `known`, as (version, TOML text)."""
         return [(row[0], row[1]) for row in self._ask(self._questions.catalogues, known=known)]
 
+    def applied_times(self) -> dict[int, int]:
+        """When each catalogue version was applied, by version."""
+        return {row[0]: row[1] for row in self._ask(self._questions.applied_times)}
+
     def add_catalogue(self, version: int, now_us: int, toml: str, sha256: str) -> None:
         """Stores a version, and in the audit log that a command applied it.
 
