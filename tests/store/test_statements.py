@@ -36,7 +36,7 @@ LEAST, MOST = 10, 13
 
 SIZES = [1, 10, 500]
 
-SMALL_TABLES = {"SCAN catalog_versions"}
+SMALL_TABLES = {"api_keys", "catalog_versions", "clients"}
 """What may be read from end to end."""
 
 
@@ -204,7 +204,7 @@ def test_every_statement_on_sqlite_finds_its_rows_by_a_key(
             plan = session.connection.execute(
                 f"EXPLAIN QUERY PLAN {query.sql}", engine.dialect.bind(query, sets, values)
             ).fetchall()
-            scans = [step[3] for step in plan if step[3].startswith("SCAN") and "_each" not in step[3]]
+            scans = [step[3].split()[1] for step in plan if step[3].startswith("SCAN") and "_each" not in step[3]]
             assert set(scans) <= SMALL_TABLES, (name, plan)
     engine.close()
 
@@ -218,7 +218,8 @@ def test_every_statement_on_postgresql_finds_its_rows_by_a_key(
             sets, values = _example(query)
             bound = engine.dialect.bind(query, sets, values)
             plan = session.connection.execute(f"EXPLAIN {query.sql}", bound, prepare=False).fetchall()
-            assert [step for (step,) in plan if "Seq Scan" in step] == [], (name, plan)
+            scans = [step.partition("Seq Scan on ")[2].split()[0] for (step,) in plan if "Seq Scan on " in step]
+            assert set(scans) <= SMALL_TABLES, (name, plan)
     engine.close()
 
 
