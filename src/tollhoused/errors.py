@@ -241,12 +241,6 @@ class QuotaExceeded(ResourceExhausted):
     reason = "QUOTA_EXCEEDED"
 
 
-class RateLimited(ResourceExhausted):
-    """The client sends more than its rate; nothing was recorded. Metadata `retry_after_ms` says when to try again."""
-
-    reason = "RATE_LIMITED"
-
-
 class Overloaded(Unavailable):
     """The queue is full; nothing was written."""
 

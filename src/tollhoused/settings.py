@@ -85,26 +85,6 @@ class Settings:
     insecure_no_auth: bool = field(
         default=False, metadata={"help": "Serve without API keys, on this machine's loopback only."}
     )
-    tls_cert: str = field(default="", metadata={"help": "PEM file of the server's certificate chain."})
-    tls_key: str = field(default="", metadata={"help": "PEM file of the server's private key."})
-    tls_client_ca: str = field(
-        default="", metadata={"help": "PEM file of the authority whose certificates clients must show (mTLS)."}
-    )
-    calls_max: int = field(
-        default=256,
-        metadata={"help": "How many calls are served at once before OVERLOADED.", "least": 1, "most": 4_096},
-    )
-    client_items_per_minute: int = field(
-        default=60_000,
-        metadata={
-            "help": "How many items a client may send in a minute, at all replicas together.",
-            "least": 1,
-            "most": 1_000_000_000,
-        },
-    )
-    replicas: int = field(
-        default=1, metadata={"help": "How many servers share a client's rate.", "least": 1, "most": 1_000}
-    )
     reflection: bool = field(default=False, metadata={"help": "Let clients ask for the contract (gRPC reflection)."})
     log_level: str = field(default="info", metadata={"help": f"What is logged: {', '.join(LOG_LEVELS)}."})
 
@@ -122,10 +102,6 @@ class Settings:
             raise SettingsError("batch_max: must not be more than queue_max")
         if self.environment not in ENVIRONMENTS:
             raise SettingsError(f"environment: must be one of {', '.join(ENVIRONMENTS)}")
-        if bool(self.tls_cert) != bool(self.tls_key):
-            raise SettingsError("tls_cert: goes together with tls_key")
-        if self.tls_client_ca and not self.tls_cert:
-            raise SettingsError("tls_client_ca: goes together with tls_cert and tls_key")
         if self.log_level not in LOG_LEVELS:
             raise SettingsError(f"log_level: must be one of {', '.join(LOG_LEVELS)}")
 

@@ -39,7 +39,6 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_CLIENT_NOT_FOUND: _ClassVar[ErrorReason]
     ERROR_REASON_KEY_NOT_FOUND: _ClassVar[ErrorReason]
     ERROR_REASON_TOO_MANY_KEYS: _ClassVar[ErrorReason]
-    ERROR_REASON_RATE_LIMITED: _ClassVar[ErrorReason]
     ERROR_REASON_CLIENT_EXISTS: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_FIELD: ErrorReason
@@ -74,5 +73,4 @@ ERROR_REASON_PRODUCT_NOT_ALLOWED: ErrorReason
 ERROR_REASON_CLIENT_NOT_FOUND: ErrorReason
 ERROR_REASON_KEY_NOT_FOUND: ErrorReason
 ERROR_REASON_TOO_MANY_KEYS: ErrorReason
-ERROR_REASON_RATE_LIMITED: ErrorReason
 ERROR_REASON_CLIENT_EXISTS: ErrorReason
