@@ -10,7 +10,7 @@ from sqlalchemy import NullPool, create_engine
 
 from tests.support.busy import ADA, BOB, CYD, DAN, EVE, ORG, keep_busy_books
 from tests.support.engines import ENGINES, NUMBERS
-from tests.support.house import Clock, Ids, build_core, close_core, give_credits, make_user, use
+from tests.support.house import Clock, Ids, build_core, call, close_core, give_credits, make_user, use
 from tests.support.postgres import Cluster
 from tollhoused.domain.proof import INVARIANTS, Evidence, Finding
 from tollhoused.errors import StoreUnavailable
@@ -18,6 +18,7 @@ from tollhoused.store import triggers
 from tollhoused.store.audit import auditing
 from tollhoused.store.store import Store, open_store
 from tollhoused.store.tables import metadata
+from tollhoused.usecases import registry
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.verify import FINDINGS_OF_AN_ACCOUNT_MAX, Summary, verify
 
@@ -292,6 +293,16 @@ def test_books_that_were_kept_are_right(books: Books) -> None:
 
 def test_empty_books_are_right(core: Core, database_url: str) -> None:
     assert Books(database_url, core.store).prove() == (Summary(0, 0, 0, 0, INVARIANTS), [])
+
+
+def test_clients_and_keys_belong_to_no_account(core: Core, database_url: str) -> None:
+    registry.create_client(
+        core, call(), client_id="talk-backend", name="", idempotency_key="client", validate_only=False
+    )
+
+    summary, found = Books(database_url, core.store).prove()
+
+    assert (summary.operations, found) == (1, [])
 
 
 def test_a_proof_sees_one_instant_whoever_writes_meanwhile(core: Core) -> None:

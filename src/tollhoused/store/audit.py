@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from tollhoused.domain.account import Account, AccountKind, CauseKind
-from tollhoused.domain.commands import Enforcement, RecordUsage
+from tollhoused.domain.commands import CreateClient, CreateKey, Enforcement, RecordUsage, RevokeKey, RotateKey
 from tollhoused.domain.proof import EntryRow, Evidence, Finding, OperationRow
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import TEXT, Dialect
@@ -44,6 +44,7 @@ from tollhoused.store.store import Store
 UNREADABLE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """What a row raises that holds what no row of ours can hold, such as terms that are no JSON."""
 
+REGISTRY_KINDS = tuple(command.kind for command in (CreateClient, CreateKey, RotateKey, RevokeKey))
 CAUSED_BY_OPERATIONS = (CauseKind.USAGE, CauseKind.GRANT, CauseKind.ADJUSTMENT)
 
 
@@ -137,8 +138,9 @@ class Audit:
         return select(names.c.account, names.c.kind)
 
     def _operations(self) -> Select[Any]:
+        """Every operation but those on clients and keys, which belong to no account."""
         row = t.operations.c
-        return select(
+        statement = select(
             row.account,
             row.kind,
             row.idempotency_key,
@@ -152,6 +154,9 @@ class Audit:
             row.stored_at_us,
             row.event_at_us,
             _enforcement(),
+        )
+        return statement.where(
+            or_(row.account != literal_column("''"), row.kind.not_in([_literal(kind) for kind in REGISTRY_KINDS]))
         )
 
     def _entries(self) -> Select[Any]:

@@ -1,0 +1,15 @@
+"""The demo is the first thing that a newcomer runs: it ends well, and with books that are right."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_day_ends_with_books_that_are_right() -> None:
+    ended = subprocess.run([sys.executable, "-m", "tests.demo"], cwd=ROOT, capture_output=True, text=True, timeout=100)
+
+    assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
+    assert "100 balances equal what was granted" in ended.stdout
+    assert "The books are right." in ended.stdout
