@@ -241,6 +241,12 @@ class QuotaExceeded(ResourceExhausted):
     reason = "QUOTA_EXCEEDED"
 
 
+class RateLimited(ResourceExhausted):
+    """The client sends faster than it may; the call counts for nothing, and may be repeated later."""
+
+    reason = "RATE_LIMITED"
+
+
 class Overloaded(Unavailable):
     """The queue is full; nothing was written."""
 

@@ -74,6 +74,31 @@ class Settings:
         default=0.005,
         metadata={"help": "How long a transaction waits for company, in seconds.", "least": 0, "most": 1},
     )
+    calls_max: int = field(
+        default=384,
+        metadata={
+            "help": "How many calls may be under way before callers hear OVERLOADED.",
+            "least": 1,
+            "most": 10_000,
+        },
+    )
+    items_per_minute: int = field(
+        default=60_000,
+        metadata={
+            "help": "How many items a client may send a minute over all replicas; a call counts as one, a batch as its "
+            "items. Without API keys nobody is counted.",
+            "least": 1,
+            "most": 1_000_000_000,
+        },
+    )
+    replicas: int = field(
+        default=1,
+        metadata={
+            "help": "How many servers share the clients, each with its part of their limits.",
+            "least": 1,
+            "most": 1_000,
+        },
+    )
     drain_seconds: float = field(
         default=20.0,
         metadata={"help": "How long calls may take to finish when the server stops.", "least": 0, "most": 600},

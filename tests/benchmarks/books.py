@@ -9,10 +9,15 @@ import psycopg
 
 from tests.benchmarks import templates
 from tests.benchmarks.load import Generator, Load
-from tests.benchmarks.servers import Server, serving, tollhouse
+from tests.benchmarks.servers import Server, make_api_key, serving, tollhouse
 
 SQLITE_PREFIX = "sqlite:///"
 COUNT = "SELECT count(*) FROM operations"
+KEY_OPERATIONS = 2
+"""Making a client and its key."""
+
+ITEMS_PER_MINUTE = 1_000_000_000
+"""No limit for what is measured, but counted like any client's."""
 
 
 class WrongBooks(Exception):
@@ -29,17 +34,24 @@ class Books:
     log: Path
     cores: set[int]
     acknowledged: int = 0
+    api_key: str = ""
 
     def serve(self) -> AbstractContextManager[Server]:
         """A server over these books, as a context."""
-        flags = ("serve", "--insecure-no-auth", "--database-url", self.url)
-        return serving("tollhoused", *flags, log=self.log, cores=self.cores)
+        flags = ("serve", "--database-url", self.url, "--items-per-minute", str(ITEMS_PER_MINUTE))
+        return serving("tollhoused", *flags, log=self.log, cores=self.cores, api_key=self.api_key)
 
-    def seed(self, generator: Generator) -> None:
-        """Makes the accounts through the public interface and uses up their allowances."""
+    def prepare(self) -> None:
+        """Makes the database, and a key for whoever calls."""
         code, output = tollhouse("migrate", "--database-url", self.url)
         if code != 0:
             raise WrongBooks(output)
+        self.api_key = make_api_key(self.url)
+        self.acknowledged += KEY_OPERATIONS
+
+    def seed(self, generator: Generator) -> None:
+        """Makes the accounts through the public interface and uses up their allowances."""
+        self.prepare()
         with self.serve() as server:
             self.fill(generator, server)
 
@@ -51,7 +63,7 @@ class Books:
             templates.records(self.users, templates.ALLOWANCE),
             templates.records(self.users),
         ):
-            self.count(generator.once(server.address, plan, callers=64))
+            self.count(generator.once(server, plan, callers=64))
 
     def count(self, load: Load) -> Load:
         """Adds what a run has stored. Raises WrongBooks when a call or an item failed."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.servers import Server
 from tests.benchmarks.templates import Plan
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +55,7 @@ class Load:
 
 
 class Generator:
-    """Runs plans against one address."""
+    """Runs plans against servers."""
 
     def __init__(self, command: list[str], name: str, workers: int) -> None:
         self.name = name
@@ -62,16 +63,16 @@ class Generator:
         self._workers = workers
 
     def run(
-        self, address: str, plan: Plan, *, callers: int = 1, seconds: float = 1.0, warmup: float = WARMUP_SECONDS
+        self, server: Server, plan: Plan, *, callers: int = 1, seconds: float = 1.0, warmup: float = WARMUP_SECONDS
     ) -> Load:
         """Calls for a time. Latencies and rates leave the warm-up out."""
-        return self._run(address, plan, callers, ["--seconds", str(seconds), "--warmup", str(warmup)])
+        return self._run(server, plan, callers, ["--seconds", str(seconds), "--warmup", str(warmup)])
 
-    def once(self, address: str, plan: Plan, *, callers: int = 32) -> Load:
+    def once(self, server: Server, plan: Plan, *, callers: int = 32) -> Load:
         """Sends each request once."""
-        return self._run(address, plan, callers, ["--once"])
+        return self._run(server, plan, callers, ["--once"])
 
-    def _run(self, address: str, plan: Plan, callers: int, flags: list[str]) -> Load:
+    def _run(self, server: Server, plan: Plan, callers: int, flags: list[str]) -> Load:
         workers = min(self._workers, callers)
         began, spent = time.perf_counter(), _children_cpu_seconds()
         with tempfile.TemporaryDirectory() as folder:
@@ -79,8 +80,10 @@ class Generator:
             for worker in range(workers):
                 path = Path(folder) / f"{worker}.json"
                 share = callers // workers + (worker < callers % workers)
-                Plan(plan.method, plan.requests[worker::workers] or plan.requests, plan.bulk).write(path)
-                arguments = ["--target", address, "--templates", str(path), "--callers", str(share), *flags]
+                Plan(plan.method, plan.requests[worker::workers] or plan.requests, plan.bulk).write(
+                    path, server.api_key
+                )
+                arguments = ["--target", server.address, "--templates", str(path), "--callers", str(share), *flags]
                 processes.append(
                     subprocess.Popen(
                         [*self._command, *arguments],

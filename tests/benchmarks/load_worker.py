@@ -30,6 +30,7 @@ class Worker:
             plan["method"], request_serializer=lambda data: data, response_deserializer=lambda data: data
         )
         self._bulk: bool = plan["bulk"]
+        self._metadata = (("x-api-key", plan["api_key"]),) if plan["api_key"] else ()
         self._templates = [(base64.b64decode(item["body"]), item["keys"]) for item in plan["templates"]]
         self._callers = callers
         self._next = itertools.count()
@@ -72,7 +73,7 @@ class Worker:
                 return
             body, keys = self._templates[number % len(self._templates)]
             try:
-                answer = self._call(_keyed(body, keys), timeout=CALL_TIMEOUT_SECONDS)
+                answer = self._call(_keyed(body, keys), timeout=CALL_TIMEOUT_SECONDS, metadata=self._metadata)
             except grpc.RpcError as error:
                 with self._lock:
                     self._errors[error.code().name] += 1

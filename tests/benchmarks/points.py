@@ -13,7 +13,7 @@ from tests.benchmarks.books import Books
 from tests.benchmarks.load import Generator, Load
 from tests.benchmarks.postgres_reference import PostgresReference
 from tests.benchmarks.rows import Measure
-from tests.benchmarks.servers import Server, serving
+from tests.benchmarks.servers import Server, make_api_key, serving, tollhouse
 from tests.benchmarks.sqlite_reference import SqliteReference
 from tests.benchmarks.templates import Plan
 from tests.support.postgres import Cluster, find_binaries
@@ -77,9 +77,9 @@ class _Maker:
     def noops(self) -> None:
         """Servers that do nothing, and the disk alone."""
         bare = self._noop("bare")
-        guarded = self._noop("guarded", "--guarded")
+        guarded = self._guarded_noop()
         refused = self._generator.run(
-            guarded.address, Plan(templates.REFUSING_METHOD, [b""]), callers=8, seconds=0.1, warmup=0.0
+            guarded, Plan(templates.REFUSING_METHOD, [b""]), callers=8, seconds=0.1, warmup=0.0
         )
         assert refused.calls == 0, "the load generator counts refusals as answers"
         assert set(refused.errors) == {"NOT_FOUND"}, refused.errors
@@ -146,12 +146,21 @@ class _Maker:
         points[rows.RECORD_ALONE.format(engine)] = lambda seconds: calls(many, 1, seconds).p50_ms
         points[rows.BATCH.format(engine)] = lambda seconds: calls(batches, BATCH_CALLERS, seconds).item_rate
 
-    def _noop(self, name: str, *flags: str) -> Server:
+    def _noop(self, name: str, *flags: str, api_key: str = "") -> Server:
         log = self._directory / f"{name}.log"
-        return self._stack.enter_context(serving("tests.benchmarks.noop", *flags, log=log, cores=self._server_cores))
+        return self._stack.enter_context(
+            serving("tests.benchmarks.noop", *flags, log=log, cores=self._server_cores, api_key=api_key)
+        )
+
+    def _guarded_noop(self) -> Server:
+        """The same behind everything that stands around a method: a key, a rate, an admission."""
+        url = f"sqlite:///{self._directory / 'keys.sqlite3'}"
+        code, output = tollhouse("migrate", "--database-url", url)
+        assert code == 0, output
+        return self._noop("guarded", "--guarded", url, api_key=make_api_key(url))
 
     def _calls(self, server: Server, plan: Plan, callers: int, seconds: float) -> Load:
-        load = self._generator.run(server.address, plan, callers=callers, seconds=seconds)
+        load = self._generator.run(server, plan, callers=callers, seconds=seconds)
         if load.rate == 0:
             raise RuntimeError(f"{plan.method}: nothing was answered: {load.failures}")
         self._made.shares.append(load.cpu_share)

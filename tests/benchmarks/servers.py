@@ -1,5 +1,6 @@
 """Starts the processes under test, each on the core that is set apart for them, and ends exactly those."""
 
+import json
 import os
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import grpc
 from tests.benchmarks.machine import pin
 
 ROOT = Path(__file__).parents[2]
+CLIENT = "generator"
 START_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 30.0
 
@@ -25,9 +27,10 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that answers."""
+    """A server that answers, and the API key that it asks for, if any."""
 
     address: str
+    api_key: str
     pid: int
     start_seconds: float
 
@@ -40,7 +43,7 @@ class Server:
 
 
 @contextmanager
-def serving(module: str, *flags: str, log: Path, cores: set[int]) -> Iterator[Server]:
+def serving(module: str, *flags: str, log: Path, cores: set[int], api_key: str = "") -> Iterator[Server]:
     """Runs `python -m module ... --listen` on a free port of loopback until the context ends."""
     address = f"127.0.0.1:{_free_port()}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TOLLHOUSE_")}
@@ -56,7 +59,7 @@ def serving(module: str, *flags: str, log: Path, cores: set[int]) -> Iterator[Se
     try:
         began = time.monotonic()
         _wait_until_it_answers(process, address, log)
-        yield Server(address, process.pid, time.monotonic() - began)
+        yield Server(address, api_key, process.pid, time.monotonic() - began)
     finally:
         process.terminate()
         try:
@@ -72,6 +75,21 @@ def tollhouse(*arguments: str) -> tuple[int, str]:
         [sys.executable, "-m", "tollhoused", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=600
     )
     return done.returncode, (done.stdout + done.stderr).strip()
+
+
+def make_api_key(url: str) -> str:
+    """Makes a client in migrated books, and a key that may do everything."""
+    for command in (("catalog", "apply", "hub"), ("clients", "create", CLIENT)):
+        _succeed(*command, "--database-url", url)
+    made = _succeed("keys", "create", CLIENT, "--scope", "admin", "--database-url", url, "--json")
+    return str(json.loads(made)["text"])
+
+
+def _succeed(*arguments: str) -> str:
+    code, output = tollhouse(*arguments)
+    if code != 0:
+        raise ServerFailed(output)
+    return output
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], address: str, log: Path) -> None:

@@ -34,12 +34,13 @@ class Plan:
     requests: Sequence[bytes]
     bulk: bool = False
 
-    def write(self, path: Path) -> None:
-        """Writes the file that the load generator reads."""
+    def write(self, path: Path, api_key: str = "") -> None:
+        """Writes the file that the load generator reads; its calls carry the API key if there is one."""
         templates = [
             {"body": base64.b64encode(request).decode(), "keys": key_offsets(request)} for request in self.requests
         ]
-        path.write_text(json.dumps({"method": self.method, "bulk": self.bulk, "templates": templates}))
+        plan = {"method": self.method, "bulk": self.bulk, "api_key": api_key, "templates": templates}
+        path.write_text(json.dumps(plan))
 
 
 def key_offsets(request: bytes) -> list[int]:

@@ -37,6 +37,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     folder = tmp_path_factory.mktemp("bed")
     server_cores, other_cores = machine.cores()
     books = Books("SQLite", f"sqlite:///{folder}/books.sqlite3", USERS, folder / "log", server_cores | other_cores)
+    books.prepare()
     with books.serve() as server:
         books.fill(GENERATOR, server)
         yield Bed(books, server, folder)
@@ -56,8 +57,8 @@ def test_keys_are_written_where_the_templates_say() -> None:
 
 def test_what_is_acknowledged_is_stored_and_the_books_verify(bed: Bed) -> None:
     batches = templates.batches(USERS, size=5, count=2)
-    alone = GENERATOR.run(bed.server.address, templates.records(USERS), callers=4, seconds=0.2, warmup=0.0)
-    together = GENERATOR.run(bed.server.address, batches, callers=2, seconds=0.2, warmup=0.0)
+    alone = GENERATOR.run(bed.server, templates.records(USERS), callers=4, seconds=0.2, warmup=0.0)
+    together = GENERATOR.run(bed.server, batches, callers=2, seconds=0.2, warmup=0.0)
     bed.books.count(alone)
     bed.books.count(together)
 
@@ -72,8 +73,8 @@ def test_what_is_acknowledged_is_stored_and_the_books_verify(bed: Bed) -> None:
 
 
 def test_refusals_are_counted_by_status_and_never_as_answers(bed: Bed) -> None:
-    strangers = GENERATOR.once(bed.server.address, templates.records(["nobody", "no one"]))
-    mixed = GENERATOR.once(bed.server.address, templates.batches([USERS[0], "nobody"], size=4, count=1))
+    strangers = GENERATOR.once(bed.server, templates.records(["nobody", "no one"]))
+    mixed = GENERATOR.once(bed.server, templates.batches([USERS[0], "nobody"], size=4, count=1))
     bed.books.acknowledged += mixed.stored
 
     assert (strangers.calls, strangers.stored, strangers.failures) == (0, 0, {"NOT_FOUND": 2})

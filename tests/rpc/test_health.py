@@ -11,7 +11,8 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from tests.rpc.methods import METHODS
 from tests.support.door import TIMEOUT_SECONDS, Door, ServerMaker, refusal, until, usage
 from tests.support.house import CoreMaker
-from tollhoused.rpc.server import CALL_THREADS_MAX, GrpcServer
+from tollhoused.rpc.admission import THREADS_MAX
+from tollhoused.rpc.server import GrpcServer
 from tollhoused.usecases import usage as usage_cases
 from tollhoused.usecases.core import Core
 
@@ -119,9 +120,9 @@ def test_health_answers_while_every_other_thread_waits(
     monkeypatch.setattr(usage_cases, "record", stall)
     calls = [
         door.usage.RecordUsage.future(usage("anna", f"call-{number}", meter="api_calls"), timeout=TIMEOUT_SECONDS)
-        for number in range(CALL_THREADS_MAX + 10)
+        for number in range(THREADS_MAX + 10)
     ]
-    for _ in range(CALL_THREADS_MAX):
+    for _ in range(THREADS_MAX):
         assert arrived.acquire(timeout=TIMEOUT_SECONDS)
 
     with ThreadPoolExecutor(4) as askers:

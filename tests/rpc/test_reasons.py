@@ -30,6 +30,7 @@ from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
 from tollhoused.usecases.registry import NewKey
+from tollhoused.usecases.throttle import Throttle
 
 PREFIX = "ERROR_REASON_"
 ANNA = common.Subject(user_id="anna")
@@ -317,6 +318,14 @@ def _overloaded(stage: Stage) -> Refusal:
     return found
 
 
+def _too_fast(stage: Stage) -> Refusal:
+    core = stage.make_core(stage.url)
+    _, door = stage.serve(core, throttle=Throttle(60))
+    for number in range(1_000):
+        refusal(door.usage.GetOperation, GetOperationRequest(idempotency_key=f"k{number}"))
+    return refusal(door.usage.GetOperation, GetOperationRequest(idempotency_key="k"))
+
+
 def _away(stage: Stage) -> Refusal:
     core, door = stage.open()
     stage.monkeypatch.setattr(core.store, "batch", lambda: _raise(StoreFault(Fault.AWAY, "gone")))
@@ -353,6 +362,7 @@ def _raise(error: Exception) -> NoReturn:
 
 BY_FAILURE: dict[str, Callable[[Stage], Refusal]] = {
     "UNDECODABLE_REQUEST": _undecodable,
+    "RATE_LIMITED": _too_fast,
     "OVERLOADED": _overloaded,
     "STORE_UNAVAILABLE": _away,
     "SHUTTING_DOWN": _closing,
@@ -368,7 +378,7 @@ def test_what_goes_wrong_is_answered_as_documented(stage: Stage, reason: str) ->
 
     assert (found.reason, found.domain, found.code) == (reason, "tollhouse", DOCUMENTED[reason].code)
     assert set(found.metadata) == DOCUMENTED[reason].keys
-    assert (found.retry_seconds is not None) == (found.code == "UNAVAILABLE")
+    assert (found.retry_seconds is not None) == (found.code == "UNAVAILABLE" or reason == "RATE_LIMITED")
 
 
 @dataclass

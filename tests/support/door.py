@@ -27,9 +27,10 @@ from tests.support.house import CoreMaker
 from tests.support.keyed import keyed
 from tollhoused.domain.money import NANOS_PER_UNIT
 from tollhoused.rpc.guard import Deadlines
-from tollhoused.rpc.server import GrpcServer
+from tollhoused.rpc.server import CALLS_MAX, GrpcServer
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
+from tollhoused.usecases.throttle import Throttle
 
 TIMEOUT_SECONDS = 30.0
 PATIENCE_SECONDS = 10.0
@@ -182,7 +183,7 @@ ServerMaker = Callable[..., tuple[GrpcServer, Door]]
 def serve() -> Iterator[ServerMaker]:
     """Opens doors over Cores, on free ports, that say they serve.
 
-    `serve(core, keyring=..., key=..., reflection=..., deadlines=...)`; without a keyring everybody may come in.
+    `serve(core, keyring=..., key=..., ...)` takes what a GrpcServer does; without a keyring everybody may come in.
     """
     opened: list[tuple[GrpcServer, Door]] = []
 
@@ -193,8 +194,12 @@ def serve() -> Iterator[ServerMaker]:
         key: str = "",
         reflection: bool = False,
         deadlines: Deadlines | None = None,
+        throttle: Throttle | None = None,
+        calls_max: int = CALLS_MAX,
     ) -> tuple[GrpcServer, Door]:
-        server = GrpcServer(core, keyring, reflection=reflection, deadlines=deadlines)
+        server = GrpcServer(
+            core, keyring, throttle=throttle, calls_max=calls_max, reflection=reflection, deadlines=deadlines
+        )
         door = Door(f"127.0.0.1:{server.start('127.0.0.1:0')}", key)
         opened.append((server, door))
         server.health.report(True)

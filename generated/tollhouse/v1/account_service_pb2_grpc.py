@@ -30,7 +30,7 @@ class AccountServiceStub:
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -62,7 +62,7 @@ class AccountServiceServicer:
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -138,7 +138,7 @@ class AccountService:
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 

@@ -32,7 +32,7 @@ class AdminServiceStub:
     Every call takes an API key with the scope that its comment names and without a limit to products: who makes keys
     could make one without limits. Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`,
     `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`,
-    `PRODUCT_NOT_ALLOWED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
+    `PRODUCT_NOT_ALLOWED`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -112,7 +112,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
     Every call takes an API key with the scope that its comment names and without a limit to products: who makes keys
     could make one without limits. Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`,
     `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`,
-    `PRODUCT_NOT_ALLOWED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
+    `PRODUCT_NOT_ALLOWED`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -188,7 +188,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     Every call takes an API key with the scope that its comment names and without a limit to products: who makes keys
     could make one without limits. Beside the errors that each call names, any call may fail with `UNDECODABLE_REQUEST`,
     `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`, `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`,
-    `PRODUCT_NOT_ALLOWED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
+    `PRODUCT_NOT_ALLOWED`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `CONTENTION`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 

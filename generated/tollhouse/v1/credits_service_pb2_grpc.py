@@ -30,7 +30,7 @@ class CreditsServiceStub:
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -72,7 +72,7 @@ class CreditsServiceServicer:
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -186,7 +186,7 @@ class CreditsService:
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 

@@ -32,7 +32,7 @@ class EntitlementServiceStub:
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -71,7 +71,7 @@ class EntitlementServiceServicer:
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -166,7 +166,7 @@ class EntitlementService:
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 

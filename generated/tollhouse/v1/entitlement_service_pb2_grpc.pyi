@@ -33,7 +33,7 @@ class EntitlementServiceStub:
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -87,7 +87,7 @@ class EntitlementServiceAsyncStub(EntitlementServiceStub):
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -137,7 +137,7 @@ class EntitlementServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 

@@ -30,7 +30,7 @@ class UsageServiceStub:
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -67,7 +67,7 @@ class UsageServiceServicer:
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 
@@ -171,7 +171,7 @@ class UsageService:
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
-    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
+    `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
     """
 

@@ -23,6 +23,7 @@ from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
+from tollhoused.usecases.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,9 @@ def serve(
     queue_max: Annotated[int | None, setting("queue_max")] = None,
     batch_max: Annotated[int | None, setting("batch_max")] = None,
     linger_seconds: Annotated[float | None, setting("linger_seconds")] = None,
+    calls_max: Annotated[int | None, setting("calls_max")] = None,
+    items_per_minute: Annotated[int | None, setting("items_per_minute")] = None,
+    replicas: Annotated[int | None, setting("replicas")] = None,
     drain_seconds: Annotated[float | None, setting("drain_seconds")] = None,
     environment: Annotated[str | None, setting("environment", metavar="test|live")] = None,
     insecure_no_auth: Annotated[bool | None, setting("insecure_no_auth", "--insecure-no-auth")] = None,
@@ -59,6 +63,9 @@ def serve(
         queue_max=queue_max,
         batch_max=batch_max,
         linger_seconds=linger_seconds,
+        calls_max=calls_max,
+        items_per_minute=items_per_minute,
+        replicas=replicas,
         drain_seconds=drain_seconds,
         environment=environment,
         insecure_no_auth=insecure_no_auth,
@@ -104,7 +111,10 @@ def _serve(program: Program, settings: Settings, stop: threading.Event) -> None:
         settle_environment(store, settings.environment)
         core = compose(program, settings, store, shelf)
         keyring = _keyring(core, settings)
-        server = GrpcServer(core, keyring, reflection=settings.reflection)
+        throttle = Throttle(settings.items_per_minute, settings.replicas) if keyring else None
+        server = GrpcServer(
+            core, keyring, throttle=throttle, calls_max=settings.calls_max, reflection=settings.reflection
+        )
         core.journal.start()
         try:
             port = server.start(settings.listen)

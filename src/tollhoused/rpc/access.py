@@ -10,11 +10,13 @@ class Access(NamedTuple):
     """What a key needs for a call: a scope, None for any of them.
 
     With `every_product` also that it speaks for every product: who makes keys could give them what its own lacks.
-    Where a request names a product, its use case asks for that one.
+    Where a request names a product, its use case asks for that one. `items` is the request's repeated field whose
+    entries count against the client's rate, one by one; without it the call counts as one.
     """
 
     scope: Scope | None
     every_product: bool = False
+    items: str = ""
 
 
 ANY = Access(None)
@@ -26,11 +28,11 @@ RULE = Access(Scope.ADMIN, every_product=True)
 
 ACCESS: Mapping[str, Access] = {
     "tollhouse.v1.EntitlementService/GetEntitlement": READ,
-    "tollhouse.v1.EntitlementService/BatchGetEntitlements": READ,
+    "tollhouse.v1.EntitlementService/BatchGetEntitlements": READ._replace(items="subjects"),
     "tollhouse.v1.EntitlementService/CheckFeature": READ,
     "tollhouse.v1.EntitlementService/CheckUsage": READ,
     "tollhouse.v1.UsageService/RecordUsage": USE,
-    "tollhouse.v1.UsageService/BatchRecordUsage": USE,
+    "tollhouse.v1.UsageService/BatchRecordUsage": USE._replace(items="items"),
     "tollhouse.v1.UsageService/ListUsageEvents": READ,
     "tollhouse.v1.UsageService/GetOperation": ANY,
     "tollhouse.v1.CreditsService/GetBalance": READ,

@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NoReturn, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from tollhoused.errors import UndecodableRequest
+from tollhoused.errors import TollhouseError, UndecodableRequest
 from tollhoused.rpc.access import Access
 from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.status import Faults, status_of
 from tollhoused.usecases.core import Call
+from tollhoused.usecases.throttle import Throttle
 
 Q = TypeVar("Q", bound=Message)
 Context = grpc.ServicerContext
@@ -45,21 +47,29 @@ NO_DEADLINE_SECONDS = 1e12
 class Guard:
     """Makes handlers for the server out of methods that know messages and declared errors only."""
 
-    def __init__(self, faults: Faults, deadlines: Deadlines, doorkeeper: Doorkeeper) -> None:
+    def __init__(
+        self, faults: Faults, deadlines: Deadlines, doorkeeper: Doorkeeper, throttle: Throttle | None = None
+    ) -> None:
         self._faults = faults
         self._deadlines = deadlines
         self._doorkeeper = doorkeeper
+        self._throttle = throttle
 
     def call(self, request_type: type[Q], access: Access, method: Callable[[Q, Call], Message]) -> Handler:
         """A method of ours: who calls and until when stands in its Call. Who may not call is not even read."""
         deadlines, admit, decode = self._deadlines, self._doorkeeper.admit, request_type.FromString
+        take = self._throttle.take if self._throttle else None
+        items_of = attrgetter(access.items) if access.items else None
 
         def guarded(data: bytes, context: Context) -> bytes:
             try:
                 caller = admit(context.invocation_metadata(), access)
                 deadline = time.monotonic() + deadlines.seconds(context.time_remaining())
                 call = Call(caller.client, deadline, caller.products, caller.may_create)
-                return method(_decoded(decode, data), call).SerializeToString()
+                request = _decoded(decode, data)
+                if take:
+                    take(caller.client, len(items_of(request)) if items_of else 1)
+                return method(request, call).SerializeToString()
             except Exception as error:
                 self._end(context, error)
 
@@ -96,6 +106,18 @@ class Guard:
 
         vars(guarded)["experimental_non_blocking"] = True
         return grpc.unary_stream_rpc_method_handler(_placed(guarded, pool))
+
+    def refusing(self, error: TollhouseError, pool: ThreadPoolExecutor) -> Handler:
+        """A handler in place of any other that ends the call with this error.
+
+        It is one for streams of requests because such a one does not wait for the request, as the others do.
+        """
+        status = status_of(error)
+
+        def refused(_: object, context: Context) -> NoReturn:
+            context.abort_with_status(status)
+
+        return grpc.stream_unary_rpc_method_handler(_placed(refused, pool))
 
     def _end(self, context: Context, error: Exception) -> NoReturn:
         context.abort_with_status(status_of(self._faults.disclosable(error)))

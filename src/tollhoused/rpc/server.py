@@ -17,13 +17,15 @@ from tollhouse.v1 import entitlement_service_pb2 as entitlement_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
+from tollhoused.errors import Overloaded
 from tollhoused.rpc.access import ACCESS
 from tollhoused.rpc.accounts import AccountServicer
 from tollhoused.rpc.admin import AdminServicer
+from tollhoused.rpc.admission import CallPool, Dispatch
 from tollhoused.rpc.credits import CreditsServicer
 from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.entitlements import EntitlementServicer
-from tollhoused.rpc.guard import Deadlines, Guard
+from tollhoused.rpc.guard import Deadlines, Guard, Handler
 from tollhoused.rpc.health import HEALTH_SERVICE, HealthKeeper
 from tollhoused.rpc.status import Faults
 from tollhoused.rpc.subscriptions import SubscriptionServicer
@@ -31,12 +33,16 @@ from tollhoused.rpc.usage import UsageServicer
 from tollhoused.settings import parse_address
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
+from tollhoused.usecases.throttle import Throttle
 
-CALL_THREADS_MAX = 256
-"""Calls under way at once. Most of them only wait for the journal, and waiting is cheap."""
+CALLS_MAX = 384
+"""Calls that are taken on at once, unless a setting says otherwise."""
 
-SMALL_THREADS = 2
+HEALTH_THREADS = 2
 """For health, which must answer while every other thread waits."""
+
+REFUSAL_THREADS = 2
+"""For refusing calls that are too many: quick, and never waiting for anything."""
 
 NOTICE_SECONDS = 1.0
 """How long a server that is about to end still serves after health has said so: balancers need time to take note."""
@@ -45,6 +51,8 @@ OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     # A port has one owner: a second server fails loudly instead of taking half of the connections.
     ("grpc.so_reuseport", 0),
+    # What is more than this on one connection waits at its client.
+    ("grpc.max_concurrent_streams", 1_000),
     # Dead connections are found out; clients may ping every ten seconds, also between calls.
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
@@ -61,14 +69,24 @@ class GrpcServer:
     """The door over one Core. Health says NOT_SERVING until somebody reports otherwise."""
 
     def __init__(
-        self, core: Core, keyring: Keyring | None, *, reflection: bool = False, deadlines: Deadlines | None = None
+        self,
+        core: Core,
+        keyring: Keyring | None,
+        *,
+        throttle: Throttle | None = None,
+        calls_max: int = CALLS_MAX,
+        reflection: bool = False,
+        deadlines: Deadlines | None = None,
     ) -> None:
+        """Without a keyring anybody may call, without a throttle as fast as they like."""
         self.health = HealthKeeper()
-        self._calls = ThreadPoolExecutor(CALL_THREADS_MAX, thread_name_prefix="call")
-        self._small = ThreadPoolExecutor(SMALL_THREADS, thread_name_prefix="small")
+        self._calls = CallPool(calls_max)
+        self._small = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
+        self._refusals = ThreadPoolExecutor(REFUSAL_THREADS, thread_name_prefix="refusal")
+        self._methods: dict[str, Handler] = {}
         self._server = grpc.server(self._calls, options=OPTIONS)
         faults = Faults(core.new_id)
-        guard = Guard(faults, deadlines or Deadlines(), Doorkeeper(keyring))
+        guard = Guard(faults, deadlines or Deadlines(), Doorkeeper(keyring), throttle)
         services = [
             self._add(guard, usage_pb.DESCRIPTOR.services_by_name["UsageService"], UsageServicer(core, faults)),
             self._add(
@@ -85,7 +103,10 @@ class GrpcServer:
             ),
             self._add(guard, admin_pb.DESCRIPTOR.services_by_name["AdminService"], AdminServicer(core)),
         ]
-        self._server.add_generic_rpc_handlers([self.health.handler(guard, self._small)])
+        refusal = guard.refusing(Overloaded("the server has all the calls it takes on at once"), self._refusals)
+        self._server.add_generic_rpc_handlers(
+            [Dispatch(self._methods, self._calls, refusal), self.health.handler(guard, self._small)]
+        )
         if reflection:
             enable_server_reflection([*services, HEALTH_SERVICE, REFLECTION_SERVICE], self._server)
 
@@ -113,21 +134,17 @@ class GrpcServer:
         self._server.stop(grace_seconds).wait()
         self._calls.shutdown(wait=False, cancel_futures=True)
         self._small.shutdown(wait=False, cancel_futures=True)
+        self._refusals.shutdown(wait=False, cancel_futures=True)
 
     def _add(self, guard: Guard, service: ServiceDescriptor, servicer: object) -> str:
         """Registers a service; its servicer has methods by the same names. Returns the service's full name.
 
         A method without its row in ACCESS is a KeyError.
         """
-        methods = {
-            method.name: guard.call(
-                GetMessageClass(method.input_type),
-                ACCESS[f"{service.full_name}/{method.name}"],
-                getattr(servicer, method.name),
-            )
-            for method in service.methods
-        }
-        self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service.full_name, methods)])
+        for method in service.methods:
+            path = f"{service.full_name}/{method.name}"
+            handler = guard.call(GetMessageClass(method.input_type), ACCESS[path], getattr(servicer, method.name))
+            self._methods[f"/{path}"] = handler
         self.health.add(service.full_name)
         return service.full_name
 

@@ -24,6 +24,7 @@ from tollhoused.errors import (
     NotFound,
     PermissionDenied,
     QuotaExceeded,
+    RateLimited,
     ResourceExhausted,
     TollhouseError,
     Unauthenticated,
@@ -111,7 +112,7 @@ def _details(error: TollhouseError) -> list[Message]:
             field=error.field, description=_clipped(error.description), reason=error.reason
         )
         return [BadRequest(field_violations=[violation])]
-    if isinstance(error, Unavailable):
+    if isinstance(error, (Unavailable, RateLimited)):
         delay_ms = int(error.metadata.get(RETRY_AFTER_MS, RETRY_DELAY_MS))
         return [RetryInfo(retry_delay=Duration(seconds=delay_ms // 1_000, nanos=delay_ms % 1_000 * 1_000_000))]
     if isinstance(error, QuotaExceeded):

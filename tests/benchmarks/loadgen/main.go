@@ -38,10 +38,12 @@ type Template struct {
 	Keys []int  `json:"keys"`
 }
 
-// Plan is the content of the templates file. Bulk says that answers hold one result per item.
+// Plan is the content of the templates file. Bulk says that answers hold one result per item; calls carry the API key
+// if there is one.
 type Plan struct {
 	Method    string     `json:"method"`
 	Bulk      bool       `json:"bulk"`
+	APIKey    string     `json:"api_key"`
 	Templates []Template `json:"templates"`
 }
 
@@ -171,6 +173,9 @@ func (c *caller) call(plan *Plan, n int) (int, error) {
 	request.Header["Content-Type"] = []string{"application/grpc"}
 	request.Header["Te"] = []string{"trailers"}
 	request.Header["Grpc-Timeout"] = []string{strconv.Itoa(int(callTimeout.Seconds())) + "S"}
+	if plan.APIKey != "" {
+		request.Header["X-Api-Key"] = []string{plan.APIKey}
+	}
 	response, err := c.client.Do(request)
 	if err != nil {
 		return 0, err
