@@ -38,8 +38,8 @@ def guarded_methods() -> Methods:
 
     guard = Guard(Faults(lambda prefix: f"{prefix}_0"), Deadlines(), Doorkeeper(None))
     return {
-        "Echo": guard.call(Subject, READ, echo),
-        "Refuse": guard.call(Subject, READ, refuse),
+        "Echo": guard.call(f"{NOOP_SERVICE}/Echo", Subject, READ, echo),
+        "Refuse": guard.call(f"{NOOP_SERVICE}/Refuse", Subject, READ, refuse),
     }
 
 

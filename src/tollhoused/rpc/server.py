@@ -17,6 +17,7 @@ from tollhouse.v1 import entitlement_service_pb2 as entitlement_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
+from tollhoused.observing import CallObserver, Tracing
 from tollhoused.rpc.access import ACCESS
 from tollhoused.rpc.accounts import AccountServicer
 from tollhoused.rpc.admin import AdminServicer
@@ -61,16 +62,25 @@ class GrpcServer:
     """The door over one Core. Health says NOT_SERVING until somebody reports otherwise."""
 
     def __init__(
-        self, core: Core, keyring: Keyring | None, *, reflection: bool = False, deadlines: Deadlines | None = None
+        self,
+        core: Core,
+        keyring: Keyring | None,
+        *,
+        reflection: bool = False,
+        deadlines: Deadlines | None = None,
+        observer: CallObserver | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self.health = HealthKeeper()
         self._calls = ThreadPoolExecutor(CALL_THREADS_MAX, thread_name_prefix="call")
         self._small = ThreadPoolExecutor(SMALL_THREADS, thread_name_prefix="small")
         self._server = grpc.server(self._calls, options=OPTIONS)
         faults = Faults(core.new_id)
-        guard = Guard(faults, deadlines or Deadlines(), Doorkeeper(keyring))
+        guard = Guard(faults, deadlines or Deadlines(), Doorkeeper(keyring), observer, tracing)
         services = [
-            self._add(guard, usage_pb.DESCRIPTOR.services_by_name["UsageService"], UsageServicer(core, faults)),
+            self._add(
+                guard, usage_pb.DESCRIPTOR.services_by_name["UsageService"], UsageServicer(core, faults, observer)
+            ),
             self._add(
                 guard,
                 entitlement_pb.DESCRIPTOR.services_by_name["EntitlementService"],
@@ -121,6 +131,7 @@ class GrpcServer:
         """
         methods = {
             method.name: guard.call(
+                f"{service.full_name}/{method.name}",
                 GetMessageClass(method.input_type),
                 ACCESS[f"{service.full_name}/{method.name}"],
                 getattr(servicer, method.name),
