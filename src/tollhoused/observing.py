@@ -104,8 +104,11 @@ class Tracing:
         """The span of this thread; None where nothing is recorded."""
         return None
 
-    def transaction(self, origins: Sequence[tuple[object, float]], commands: int) -> AbstractContextManager[object]:
-        """A transaction of the journal, for calls that are given by their origin and the seconds that they waited."""
+    def queued(self, origins: Sequence[tuple[object, float]]) -> None:
+        """Calls, given by their origins, leave the journal's queue, in which each has waited these seconds."""
+
+    def transaction(self, origins: Iterable[object], commands: int) -> AbstractContextManager[object]:
+        """A transaction of the journal, for the calls of these origins."""
         return nullcontext()
 
     def statements(self, name: str, count: int) -> AbstractContextManager[object]:

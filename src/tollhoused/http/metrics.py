@@ -17,19 +17,20 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from tollhoused.http.call_metrics import SECONDS, CallMetrics
 from tollhoused.journal.journal import Journal
-from tollhoused.observing import CallObserver, EndedCall, JournalObserver
+from tollhoused.observing import JournalObserver
 from tollhoused.store.store import Store
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 COMMANDS = (1, 2, 5, 10, 20, 50, 100, 200, 512, 1_000, 2_000)
 
 
-class Metrics(CallObserver):
-    """The metrics of one server, in a registry of their own; `calls` and `journal` are told what happens."""
+class Metrics(CallMetrics):
+    """The metrics of one server, in a registry of their own; it is told of calls, `journal` of the journal."""
 
     def __init__(self, version: str, environment: str, engine: str) -> None:
+        super().__init__()
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
@@ -37,29 +38,8 @@ class Metrics(CallObserver):
         self.journal = JournalMetrics(registry)
         build = Gauge("tollhouse_build_info", "Always 1.", ["version", "environment", "engine"], registry=registry)
         build.labels(version, environment, engine).set(1)
-        self._calls = Counter(
-            "tollhouse_calls", "Calls that were answered.", ["method", "code", "reason"], registry=registry
-        )
-        self._seconds = Histogram(
-            "tollhouse_call_seconds",
-            "From a call's arrival in its thread to its answer.",
-            ["method"],
-            buckets=SECONDS,
-            registry=registry,
-        )
+        registry.register(self)
         self._items = Counter("tollhouse_batch_items", "Items of BatchRecordUsage.", ["outcome"], registry=registry)
-        # Children are looked up once: the library's own look-up takes a lock for all calls of all methods.
-        self._known_calls: dict[tuple[str, str, str], Counter] = {}
-        self._known_seconds: dict[str, Histogram] = {}
-
-    def ended(self, call: EndedCall) -> None:
-        key = (call.method, call.code, call.reason)
-        counter = self._known_calls.get(key)
-        if counter is None:
-            counter = self._known_calls[key] = self._calls.labels(*key)
-            self._known_seconds[call.method] = self._seconds.labels(call.method)
-        counter.inc()
-        self._known_seconds[call.method].observe(call.seconds)
 
     def batch_recorded(self, outcomes: Mapping[str, int]) -> None:
         for outcome, number in outcomes.items():

@@ -194,7 +194,9 @@ class Journal:
             pieces = [piece for ticket in tickets for piece in ticket.pieces()]
             size = sum(len(piece.commands) for piece in pieces)
             company = size > 1
-            self._observer.taken(size, time.monotonic() - tickets[0].since)
+            now = time.monotonic()
+            self._observer.taken(size, now - tickets[0].since)
+            self._tracing.queued([(ticket.origin, now - ticket.since) for ticket in tickets if ticket.origin])
             try:
                 self._write(pieces)
             except Exception:
@@ -276,7 +278,7 @@ class Journal:
         """One transaction. Answers what was settled; returns the pieces whose subjects have moved, redirected."""
         commands = [command for piece in pieces for command in piece.commands]
         began = time.monotonic()
-        origins = [(piece.ticket.origin, began - piece.ticket.since) for piece in pieces if piece.ticket.origin]
+        origins = [piece.ticket.origin for piece in pieces if piece.ticket.origin]
         with (
             self._tracing.transaction(origins, len(commands)),
             self._store.batch() if patient else self._store.impatient_batch() as batch,
