@@ -182,7 +182,7 @@ def parse_address(setting: str, text: str) -> Address:
     """Reads `host:port` or `[ipv6]:port`. Raises SettingsError."""
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]@]+)):([0-9]{1,5})", text)
     if match is None:
-        raise SettingsError(f"{setting}: {text!r} is no address: write host:port, such as 127.0.0.1:50051")
+        raise SettingsError(f"{setting}: {shown_url(text)!r} is no address: write host:port, such as 127.0.0.1:50051")
     if int(match[3]) > 65_535:
         raise SettingsError(f"{setting}: the port must be from 0 to 65535")
     return Address(match[1] or match[2], int(match[3]))
@@ -207,7 +207,7 @@ def _converted(setting: str, text: str) -> object:
                 return float(text)
     except (KeyError, ValueError):
         kind = {bool: "on or off", int: "a whole number", float: "a number"}[type(default)]
-        raise SettingsError(f"{variable(setting)}: must be {kind}, not {text!r}") from None
+        raise SettingsError(f"{variable(setting)}: must be {kind}, not {shown_url(text)!r}") from None
     return text
 
 

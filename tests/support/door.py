@@ -1,5 +1,6 @@
 """The gRPC door for tests: a server on a real socket, the generated stubs on one channel, and refusals as values."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from tollhouse.v1.usage_service_pb2_grpc import UsageServiceStub
 from tests.support.house import CoreMaker
 from tests.support.keyed import keyed
 from tollhoused.domain.money import NANOS_PER_UNIT
+from tollhoused.observing import CallObserver, Tracing
 from tollhoused.rpc.guard import Deadlines
 from tollhoused.rpc.server import GrpcServer
 from tollhoused.usecases.core import Core
@@ -175,6 +177,12 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.005)  # there is nothing here to wait on
 
 
+def free_address() -> str:
+    """An address of this machine on which nobody listens just now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
 ServerMaker = Callable[..., tuple[GrpcServer, Door]]
 
 
@@ -182,7 +190,8 @@ ServerMaker = Callable[..., tuple[GrpcServer, Door]]
 def serve() -> Iterator[ServerMaker]:
     """Opens doors over Cores, on free ports, that say they serve.
 
-    `serve(core, keyring=..., key=..., reflection=..., deadlines=...)`; without a keyring everybody may come in.
+    `serve(core, keyring=..., key=..., reflection=..., deadlines=..., observer=..., tracing=...)`; without
+    a keyring everybody may come in.
     """
     opened: list[tuple[GrpcServer, Door]] = []
 
@@ -193,8 +202,12 @@ def serve() -> Iterator[ServerMaker]:
         key: str = "",
         reflection: bool = False,
         deadlines: Deadlines | None = None,
+        observer: CallObserver | None = None,
+        tracing: Tracing | None = None,
     ) -> tuple[GrpcServer, Door]:
-        server = GrpcServer(core, keyring, reflection=reflection, deadlines=deadlines)
+        server = GrpcServer(
+            core, keyring, reflection=reflection, deadlines=deadlines, observer=observer, tracing=tracing
+        )
         door = Door(f"127.0.0.1:{server.start('127.0.0.1:0')}", key)
         opened.append((server, door))
         server.health.report(True)

@@ -38,10 +38,9 @@ def without_secrets(text: str) -> str:
 class TextFormatter(logging.Formatter):
     """A line for people; fields follow the message as name=value."""
 
-    converter = time.gmtime
-
     def __init__(self) -> None:
         super().__init__(FORMAT, TIME_FORMAT)
+        self.converter = time.gmtime
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         fields = "".join(f" {name}={value}" for name, value in _fields(record).items())
@@ -52,9 +51,11 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: time, level, logger, thread, message, the record's fields, and `exception` with a traceback."""
+    """One object a line: time, level, logger, thread, message, the record's fields, and a traceback as `exception`."""
 
-    converter = time.gmtime
+    def __init__(self) -> None:
+        super().__init__()
+        self.converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
         values: dict[str, object] = {

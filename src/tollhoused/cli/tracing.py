@@ -83,8 +83,8 @@ class Traces(Tracing, CallObserver):
                 self._tracer.start_span("journal queue", context=context, start_time=began_ns).end(now_ns)
 
     def transaction(self, origins: Iterable[object], commands: int) -> AbstractContextManager[Span]:
-        calls = {origin.get_span_context() for origin in origins if isinstance(origin, Span)}
-        links = [Link(call) for call in islice(calls, LINKS_MAX)]
+        calls = dict.fromkeys(origin for origin in origins if isinstance(origin, Span))
+        links = [Link(call.get_span_context()) for call in islice(calls, LINKS_MAX)]
         attributes = {"tollhouse.commands": commands, "tollhouse.calls": len(calls)}
         return self._span("journal transaction", links=links, attributes=attributes)
 

@@ -59,6 +59,10 @@ class HttpServer:
             raise HttpAddressError(f"http_listen: nothing serves on {address} after {START_SECONDS_MAX:g} seconds")
         return port
 
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._server.server_state.connections)
+
     def stop(self) -> None:
         """Takes no new connections, finishes what is under way; ends within a few seconds."""
         self._server.should_exit = True
