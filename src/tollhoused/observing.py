@@ -91,8 +91,11 @@ class JournalObserver:
         """Commands were given up before they were stored: their callers' deadline had passed."""
 
 
-class Tracing:
-    """Puts work into spans. `origin` is what a span is known by in another thread."""
+class Tracing(CallObserver):
+    """Puts work into spans, and hears of each call's end to complete its span.
+
+    `origin` is what a span is known by in another thread.
+    """
 
     on = False
 

@@ -1,7 +1,7 @@
 """Servers that do nothing, as references: `python -m tests.benchmarks.noop --listen 127.0.0.1:0 [--guarded]`.
 
 Bare is Python's gRPC with a small message of the contract. Guarded is the same behind what surrounds every method of
-the real server: its guard, its options, its threads.
+the real server: its guard with metrics and the call log, its options, its threads.
 """
 
 import argparse
@@ -14,7 +14,10 @@ import grpc
 from tollhouse.v1.common_pb2 import Subject
 
 from tests.benchmarks.templates import NOOP_SERVICE
+from tollhoused.cli.call_log import CallLog
 from tollhoused.errors import SubjectNotFound
+from tollhoused.http.metrics import Metrics
+from tollhoused.observing import all_of
 from tollhoused.rpc.access import READ
 from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.guard import Deadlines, Guard
@@ -36,7 +39,8 @@ def guarded_methods() -> Methods:
     def refuse(request: Subject, call: Call) -> Subject:
         raise SubjectNotFound("there is nothing here")
 
-    guard = Guard(Faults(lambda prefix: f"{prefix}_0"), Deadlines(), Doorkeeper(None))
+    observer = all_of([CallLog(every_call=False), Metrics("", "test", "none")])
+    guard = Guard(Faults(lambda prefix: f"{prefix}_0"), Deadlines(), Doorkeeper(None), observer)
     return {
         "Echo": guard.call(f"{NOOP_SERVICE}/Echo", Subject, READ, echo),
         "Refuse": guard.call(f"{NOOP_SERVICE}/Refuse", Subject, READ, refuse),

@@ -17,7 +17,6 @@ from tollhoused.cli.output import print_line
 from tollhoused.cli.program import CommandFailed, Program
 from tollhoused.cli.pulse import Pulse
 from tollhoused.cli.telemetry import telemetry
-from tollhoused.http.server import HttpAddressError
 from tollhoused.rpc.server import AddressError, GrpcServer, check_loopback
 from tollhoused.settings import Address, Settings, shown_url
 from tollhoused.store import schema
@@ -81,7 +80,7 @@ def serve(
         check_loopback(settings.listen)
         _prepare(settings, migrate)
         _serve(Program.of(context), settings, stop)
-    except (AddressError, HttpAddressError) as error:
+    except AddressError as error:
         raise CommandFailed(str(error)) from error
 
 

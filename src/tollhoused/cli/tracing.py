@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from tollhoused.observing import CallObserver, EndedCall, Metadata, Tracing
+from tollhoused.observing import EndedCall, Metadata, Tracing
 
 LINKS_MAX = 128
 """Calls to which a transaction is linked; a batch may have more, and the library keeps no more."""
@@ -40,7 +40,7 @@ def exporting(version: str) -> TracerProvider:
     return provider
 
 
-class Traces(Tracing, CallObserver):
+class Traces(Tracing):
     """Spans of one server. It is told the end of each call to complete that call's span."""
 
     on = True
