@@ -64,7 +64,10 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "thread": record.threadName,
             "message": without_secrets(record.getMessage()),
-            **_fields(record),
+            **{
+                name: without_secrets(value) if isinstance(value, str) else value
+                for name, value in _fields(record).items()
+            },
         }
         if record.exc_info:
             values["exception"] = without_secrets(self.formatException(record.exc_info))
