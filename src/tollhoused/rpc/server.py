@@ -28,9 +28,12 @@ from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.entitlements import EntitlementServicer
 from tollhoused.rpc.guard import Deadlines, Guard, Handler
 from tollhoused.rpc.health import HEALTH_SERVICE, HealthKeeper
+from tollhoused.rpc.open_calls import Keeper, OpenDoor
 from tollhoused.rpc.status import Faults
 from tollhoused.rpc.subscriptions import SubscriptionServicer
 from tollhoused.rpc.usage import UsageServicer
+from tollhoused.rpc.usage_streams import UsageStreams
+from tollhoused.rpc.watches import Watches
 from tollhoused.settings import parse_address
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
@@ -44,6 +47,9 @@ HEALTH_THREADS = 2
 
 REFUSAL_THREADS = 2
 """For refusing calls that are too many: quick, and never waiting for anything."""
+
+STREAM_USAGE = "tollhouse.v1.UsageService/StreamUsage"
+WATCH_ENTITLEMENTS = "tollhouse.v1.EntitlementService/WatchEntitlements"
 
 FULL = Overloaded("the server has all the calls it takes on at once")
 
@@ -90,9 +96,18 @@ class GrpcServer:
         self._refusals = ThreadPoolExecutor(REFUSAL_THREADS, thread_name_prefix="refusal")
         self._methods: dict[str, Handler] = {}
         self._refusing: dict[str, Handler] = {}
+        self._own: dict[str, UsageStreams | Watches] = {}
         self._server = grpc.server(self._calls, options=OPTIONS)
-        faults = Faults(core.new_id)
-        guard = Guard(faults, deadlines or Deadlines(), Doorkeeper(keyring), throttle, observer, tracing)
+        faults, doorkeeper = Faults(core.new_id), Doorkeeper(keyring)
+        guard = Guard(faults, deadlines or Deadlines(), doorkeeper, throttle, observer, tracing)
+        open_door = OpenDoor(faults, doorkeeper, throttle, observer)
+        self.streams = UsageStreams(core, open_door)
+        self.watches = Watches(core, open_door, self._calls)
+        self._keeper = Keeper([self.streams.tick, self.watches.tick])
+        self._open_calls: dict[str, UsageStreams | Watches] = {
+            STREAM_USAGE: self.streams,
+            WATCH_ENTITLEMENTS: self.watches,
+        }
         services = [
             self._add(
                 guard, usage_pb.DESCRIPTOR.services_by_name["UsageService"], UsageServicer(core, faults, observer)
@@ -112,7 +127,7 @@ class GrpcServer:
             self._add(guard, admin_pb.DESCRIPTOR.services_by_name["AdminService"], AdminServicer(core)),
         ]
         self._server.add_generic_rpc_handlers(
-            [Dispatch(self._methods, self._refusing, self._calls), self.health.handler(guard, self._small)]
+            [Dispatch(self._methods, self._refusing, self._calls, self._own), self.health.handler(guard, self._small)]
         )
         if reflection:
             enable_server_reflection([*services, HEALTH_SERVICE, REFLECTION_SERVICE], self._server)
@@ -127,6 +142,8 @@ class GrpcServer:
             port = self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise AddressError(f"cannot listen on {address}: the port is in use, or not ours to use") from error
+        self.watches.start()
+        self._keeper.start()
         self._server.start()
         return port
 
@@ -138,20 +155,28 @@ class GrpcServer:
         self.health.retire()
         time.sleep(notice_seconds)
         self.health.close()
+        self.streams.close()
+        self.watches.close()
         self._server.stop(grace_seconds).wait()
+        self._keeper.stop()
+        self.streams.shutdown()
         self._calls.shutdown(wait=False, cancel_futures=True)
         self._small.shutdown(wait=False, cancel_futures=True)
         self._refusals.shutdown(wait=False, cancel_futures=True)
 
     def _add(self, guard: Guard, service: ServiceDescriptor, servicer: object) -> str:
-        """Registers a service; its servicer has methods by the same names. Returns the service's full name.
+        """Registers a service; its servicer has methods by the same names, but for streams. Returns its full name.
 
         A method without its row in ACCESS is a KeyError.
         """
         for method in service.methods:
             name = f"{service.full_name}/{method.name}"
-            behaviour = getattr(servicer, method.name)
-            self._methods[f"/{name}"] = guard.call(name, GetMessageClass(method.input_type), ACCESS[name], behaviour)
+            if method.server_streaming:
+                self._own[f"/{name}"] = self._open_calls[name]
+                self._methods[f"/{name}"] = self._open_calls[name].handler(name, ACCESS[name])
+            else:
+                behaviour, request_type = getattr(servicer, method.name), GetMessageClass(method.input_type)
+                self._methods[f"/{name}"] = guard.call(name, request_type, ACCESS[name], behaviour)
             self._refusing[f"/{name}"] = guard.refusing(name, FULL, self._refusals)
         self.health.add(service.full_name)
         return service.full_name

@@ -18,7 +18,7 @@ from tollhoused.domain.identity import Match, Subject
 from tollhoused.domain.instants import DAY_US
 from tollhoused.domain.keys import Environment
 from tollhoused.errors import Contention, ProductNotAllowed, StoreUnavailable, TollhouseError
-from tollhoused.journal.journal import Journal
+from tollhoused.journal.journal import Journal, Ticket
 from tollhoused.journal.preview import preview
 from tollhoused.journal.settling import Outcome
 from tollhoused.store.faults import StoreFault
@@ -157,7 +157,11 @@ class Core:
         if validate_only:
             with reading():
                 return self.knowing(lambda: preview(self.store, self.shelf, self.clock, self.rules, commands, atomic))
-        outcomes = self.journal.submit(commands, call.deadline, atomic).wait()
+        return self.settled(commands, self.journal.submit(commands, call.deadline, atomic))
+
+    def settled(self, commands: Sequence[Command], ticket: Ticket) -> list[Outcome]:
+        """Waits for what became of commands that were submitted; outcomes in their order."""
+        outcomes = ticket.wait()
         for command, outcome in zip(commands, outcomes, strict=True):
             if isinstance(outcome, Settled) and outcome.answer.account_id != command.account_id:
                 self.matches.forget(command.subject)
