@@ -36,6 +36,7 @@ from tollhoused.usecases.throttle import Throttle
 
 TIMEOUT_SECONDS = 30.0
 PATIENCE_SECONDS = 10.0
+WATCH_ENTITLEMENTS = "/tollhouse.v1.EntitlementService/WatchEntitlements"
 
 
 @dataclass(slots=True)
@@ -63,8 +64,19 @@ class Door:
         self.admin = AdminServiceStub(self.channel)
 
     def raw(self, method: str) -> Callable[..., bytes]:
-        """A method by its path, such as "/tollhouse.v1.UsageService/RecordUsage", that takes and gives bytes."""
+        """A method by its path, such as "/tollhouse.v1.UsageService/RecordUsage", that takes and gives bytes.
+
+        Of a stream of requests it sends one, of a watch it takes the first answer and leaves.
+        """
+        if method == WATCH_ENTITLEMENTS:
+            return self._first_answer
         return cast(Callable[..., bytes], self.channel.unary_unary(method))
+
+    def _first_answer(self, request: bytes, **more: Any) -> bytes:
+        watch: Any = self.channel.unary_stream(WATCH_ENTITLEMENTS)(request, **more)
+        answer: bytes = next(watch)
+        watch.cancel()
+        return answer
 
     def health(self, service: str = "") -> int:
         """What health says about a service, or about the whole server."""
