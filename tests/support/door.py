@@ -29,6 +29,7 @@ from tests.support.keyed import keyed
 from tollhoused.domain.money import NANOS_PER_UNIT
 from tollhoused.observing import CallObserver, Tracing
 from tollhoused.rpc.guard import Deadlines
+from tollhoused.rpc.open_calls import OpenLimits
 from tollhoused.rpc.server import CALLS_MAX, GrpcServer
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
@@ -73,7 +74,8 @@ class Door:
         return cast(Callable[..., bytes], self.channel.unary_unary(method))
 
     def _first_answer(self, request: bytes, **more: Any) -> bytes:
-        watch: Any = self.channel.unary_stream(WATCH_ENTITLEMENTS)(request, **more)
+        method: Any = self.channel.unary_stream(WATCH_ENTITLEMENTS)
+        watch = method(request, **more)
         answer: bytes = next(watch)
         watch.cancel()
         return answer
@@ -214,6 +216,7 @@ def serve() -> Iterator[ServerMaker]:
         key: str = "",
         reflection: bool = False,
         deadlines: Deadlines | None = None,
+        open_limits: OpenLimits | None = None,
         throttle: Throttle | None = None,
         calls_max: int = CALLS_MAX,
         observer: CallObserver | None = None,
@@ -226,6 +229,7 @@ def serve() -> Iterator[ServerMaker]:
             calls_max=calls_max,
             reflection=reflection,
             deadlines=deadlines,
+            open_limits=open_limits,
             observer=observer,
             tracing=tracing,
         )

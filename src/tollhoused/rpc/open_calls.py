@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 import grpc
@@ -18,11 +19,32 @@ from tollhoused.usecases.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
-LIFE_SECONDS = 3_600.0
-"""How long a call may stay open: where it is opened again, servers that have joined meanwhile get their part."""
-
 CHECK_SECONDS = 1.0
 BEAT_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLimits:
+    """What calls that stay open may cost.
+
+    `life_seconds` is how long any may last: where they are opened again, servers that have joined meanwhile get their
+    part. Streams: how many, each with two threads; items of one that may wait for their acknowledgement before no more
+    is read; how long an item may take, and a stream be without one, or with acknowledgements that nobody reads.
+    Watches: how many; after how long a message comes at least; how long one may be under way, and how long while all
+    who send are taken and other watchers wait; how often the feed looks for changes.
+    """
+
+    life_seconds: float = 3_600.0
+    streams_max: int = 32
+    window_items: int = 1_000
+    item_seconds: float = 10.0
+    idle_seconds: float = 300.0
+    stalled_seconds: float = 30.0
+    watchers_max: int = 2_000
+    heartbeat_seconds: float = 15.0
+    slow_seconds: float = 5.0
+    crowded_seconds: float = 0.25
+    look_seconds: float = 1.0
 
 
 class OpenCall:
@@ -35,7 +57,7 @@ class OpenCall:
         self._doors = doors
         self._metadata = context.invocation_metadata()
         self._began = time.monotonic()
-        self._until = self._began + min(context.time_remaining(), doors.life_seconds)
+        self._until = self._began + min(context.time_remaining(), doors.limits.life_seconds)
         self._check_at = self._began + CHECK_SECONDS
         self._ended = threading.Lock()
         self.caller = ANYBODY
@@ -102,13 +124,13 @@ class OpenDoor:
         doorkeeper: Doorkeeper,
         throttle: Throttle | None,
         observer: CallObserver | None,
-        life_seconds: float = LIFE_SECONDS,
+        limits: OpenLimits | None = None,
     ) -> None:
         self.faults = faults
         self.doorkeeper = doorkeeper
         self.throttle = throttle
         self.observer = observer or CallObserver()
-        self.life_seconds = life_seconds
+        self.limits = limits or OpenLimits()
 
     def enter(self, name: str, context: grpc.ServicerContext, access: Access) -> OpenCall:
         """Lets a call in, or ends it."""

@@ -28,7 +28,7 @@ from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.entitlements import EntitlementServicer
 from tollhoused.rpc.guard import Deadlines, Guard, Handler
 from tollhoused.rpc.health import HEALTH_SERVICE, HealthKeeper
-from tollhoused.rpc.open_calls import Keeper, OpenDoor
+from tollhoused.rpc.open_calls import Keeper, OpenDoor, OpenLimits
 from tollhoused.rpc.status import Faults
 from tollhoused.rpc.subscriptions import SubscriptionServicer
 from tollhoused.rpc.usage import UsageServicer
@@ -60,6 +60,9 @@ OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     # A port has one owner: a second server fails loudly instead of taking half of the connections.
     ("grpc.so_reuseport", 0),
+    # A stream that is not read takes in this much and no more, however fast its client is.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 256 * 1024),
     # What is more than this on one connection waits at its client.
     ("grpc.max_concurrent_streams", 1_000),
     # Dead connections are found out; clients may ping every ten seconds, also between calls.
@@ -86,6 +89,7 @@ class GrpcServer:
         calls_max: int = CALLS_MAX,
         reflection: bool = False,
         deadlines: Deadlines | None = None,
+        open_limits: OpenLimits | None = None,
         observer: CallObserver | None = None,
         tracing: Tracing | None = None,
     ) -> None:
@@ -100,7 +104,7 @@ class GrpcServer:
         self._server = grpc.server(self._calls, options=OPTIONS)
         faults, doorkeeper = Faults(core.new_id), Doorkeeper(keyring)
         guard = Guard(faults, deadlines or Deadlines(), doorkeeper, throttle, observer, tracing)
-        open_door = OpenDoor(faults, doorkeeper, throttle, observer)
+        open_door = OpenDoor(faults, doorkeeper, throttle, observer, open_limits)
         self.streams = UsageStreams(core, open_door)
         self.watches = Watches(core, open_door, self._calls)
         self._keeper = Keeper([self.streams.tick, self.watches.tick])

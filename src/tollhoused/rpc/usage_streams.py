@@ -29,21 +29,8 @@ from tollhoused.usecases import usage
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.usage import Submission
 
-STREAMS_MAX = 32
-"""Each holds two threads."""
-
-WINDOW_ITEMS = 1_000
-"""Items of a stream that wait for their acknowledgement before no more is read."""
-
 MESSAGE_ITEMS_MAX = 100
 """Items in one message, and acknowledgements."""
-
-ITEM_SECONDS = 10.0
-"""How long an item may take, as a call without a deadline."""
-
-IDLE_SECONDS = 300.0
-STALLED_SECONDS = 30.0
-"""Without an item, and with acknowledgements that nobody reads, before a stream must end."""
 
 PAUSE_SECONDS = 0.05
 STOPPING = ShuttingDown("this server is shutting down")
@@ -77,6 +64,7 @@ class UsageStream:
         self._core = core
         self._call = call
         self._door = door
+        self._limits = door.limits
         self._changed = threading.Condition()
         self._chunks: deque[_Chunk] = deque()
         self._waiting = 0
@@ -95,11 +83,11 @@ class UsageStream:
     def tick(self, now: float) -> None:
         """Ends the stream when its time has come."""
         sending_since = self._sending_since
-        if sending_since is not None and now - sending_since > STALLED_SECONDS:
+        if sending_since is not None and now - sending_since > self._limits.stalled_seconds:
             self._call.cancel()
         try:
             self._call.check(now)
-            if not self._waiting and now - self._item_at > IDLE_SECONDS:
+            if not self._waiting and now - self._item_at > self._limits.idle_seconds:
                 raise OutOfTime("no item has come for too long; open another stream")
         except TollhouseError as error:
             self.end(error)
@@ -172,7 +160,7 @@ class UsageStream:
 
     def _submitted(self, items: Sequence[pb.UsageItem]) -> Submission | TollhouseError:
         """What became of the submission. A full queue holds the stream back before it refuses its items."""
-        call = self._call.during(ITEM_SECONDS)
+        call = self._call.during(self._limits.item_seconds)
         reports = decode.usage_reports(items)
         while True:
             try:
@@ -189,7 +177,7 @@ class UsageStream:
     def _has_room(self) -> bool:
         """Waits until fewer items than the window holds wait; false when nothing more is to be read."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting < WINDOW_ITEMS or self._ending)
+            self._changed.wait_for(lambda: self._waiting < self._limits.window_items or self._ending)
             return not self._ending
 
     def _next(self) -> _Chunk | None:
@@ -219,11 +207,11 @@ class UsageStream:
 class UsageStreams:
     """All open streams of a server, their threads and their limit."""
 
-    def __init__(self, core: Core, door: OpenDoor, streams_max: int = STREAMS_MAX) -> None:
+    def __init__(self, core: Core, door: OpenDoor) -> None:
         self._core = core
         self._door = door
-        self._senders = CallPool(streams_max, "stream")
-        self._readers = ThreadPoolExecutor(streams_max, thread_name_prefix="stream-reader")
+        self._senders = CallPool(door.limits.streams_max, "stream")
+        self._readers = ThreadPoolExecutor(door.limits.streams_max, thread_name_prefix="stream-reader")
         self._open: set[UsageStream] = set()
         self._lock = threading.Lock()
         self._closed = False
@@ -232,6 +220,11 @@ class UsageStreams:
     def has_room(self) -> bool:
         """Whether one more stream may be taken on."""
         return self._senders.has_room
+
+    @property
+    def open(self) -> int:
+        """How many streams are open."""
+        return len(self._open)
 
     def handler(self, name: str, access: Access) -> Handler:
         """The method for the server."""

@@ -33,14 +33,8 @@ from tollhoused.usecases.following import Feed
 
 log = logging.getLogger(__name__)
 
-WATCHERS_MAX = 2_000
 SENDERS = 8
 """Threads that send."""
-
-HEARTBEAT_SECONDS = 15.0
-SLOW_SECONDS = 5.0
-CROWDED_SECONDS = 0.25
-"""How long a message may be under way, and how long while every sender is taken and other watchers wait."""
 
 REST_SECONDS_MAX = 1.0
 STOPPING = ShuttingDown("this server is shutting down")
@@ -122,14 +116,14 @@ class Watcher:
 class Watches:
     """All open watches of a server, the threads that send to them, and their limit."""
 
-    def __init__(self, core: Core, door: OpenDoor, calls: CallPool, watchers_max: int = WATCHERS_MAX) -> None:
+    def __init__(self, core: Core, door: OpenDoor, calls: CallPool) -> None:
         """Watches are opened in the threads of `calls`, which they leave at once."""
         self.lock = threading.Lock()
-        self.feed = Feed(core, self._rest)
+        self.feed = Feed(core, self._rest, door.limits.look_seconds)
         self._core = core
         self._door = door
         self._calls = calls
-        self._watchers_max = watchers_max
+        self._limits = door.limits
         self._watchers: set[Watcher] = set()
         self._ready: deque[Watcher] = deque()
         self._arrived = threading.Condition(self.lock)
@@ -142,7 +136,7 @@ class Watches:
     @property
     def has_room(self) -> bool:
         """Whether one more watch may be taken on."""
-        return len(self._watchers) < self._watchers_max and self._calls.has_room
+        return len(self._watchers) < self._limits.watchers_max and self._calls.has_room
 
     @property
     def watchers(self) -> int:
@@ -202,7 +196,7 @@ class Watches:
     def tick(self, now: float) -> None:
         """Looks after every watch: heartbeats, keys, time that is over, clients that do not read."""
         crowded = self._sending == SENDERS and bool(self._ready)
-        patience = CROWDED_SECONDS if crowded else SLOW_SECONDS
+        patience = self._limits.crowded_seconds if crowded else self._limits.slow_seconds
         for watcher in list(self._watchers):
             sending_since = watcher.sending_since
             if sending_since is not None:
@@ -214,7 +208,7 @@ class Watches:
             except TollhouseError as error:
                 watcher.ending = error
                 self.wake(watcher)
-            if watcher.begun and now - watcher.sent_at > HEARTBEAT_SECONDS and self.feed.looks:
+            if watcher.begun and now - watcher.sent_at > self._limits.heartbeat_seconds and self.feed.looks:
                 self.wake(watcher)
 
     def _question(self, request: pb.WatchEntitlementsRequest, call: OpenCall) -> _Question:
