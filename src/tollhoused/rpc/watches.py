@@ -242,7 +242,8 @@ class Watches:
         try:
             self.feed.follow(subjects, watcher)
         except TollhouseError:
-            self._forget(watcher)
+            with self.lock:
+                self._watchers.discard(watcher)
             raise
         if not subjects:
             watcher.flush(self._core.clock())
