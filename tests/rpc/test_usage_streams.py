@@ -251,6 +251,23 @@ def test_a_stream_ends_when_its_time_is_over(core: Core, serve: ServerMaker, lim
     assert (found.code, found.reason) == ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED")
 
 
+def test_a_client_that_never_closes_its_side_holds_no_thread_of_a_stream_that_has_ended(
+    core: Core, serve: ServerMaker
+) -> None:
+    server, door = serve(core, open_limits=OpenLimits(streams_max=1, idle_seconds=0.1))
+    door.make_user("anna")
+    never: queue.Queue[pb.StreamUsageRequest | None] = queue.Queue()
+    with pytest.raises(grpc.RpcError) as ended:
+        list(door.usage.StreamUsage(iter(never.get, None), timeout=TIMEOUT_SECONDS))
+    until(lambda: server.streams.has_room, "there is room again")
+
+    found = Stream(door).send(item("anna", "next")).close().rest()
+
+    assert refusal_of(ended.value).reason == "DEADLINE_EXCEEDED"
+    assert _keys(found) == ["next"]
+    never.put(None)
+
+
 @pytest.mark.parametrize("number", [0, 101])
 def test_a_message_of_bad_form_ends_the_stream_after_what_came_before(door: Door, number: int) -> None:
     door.make_user("anna")

@@ -257,7 +257,9 @@ def test_a_heartbeat_tells_up_to_when_the_states_are_current(
         checked_us = server.watches.feed.checked_us
         clock.now_us += 1_000_000
         arrived: list[float] = []
-        reader = threading.Thread(target=lambda: arrived.extend([time.monotonic() for _ in range(4) if watch.next()]))
+        reader = threading.Thread(
+            target=lambda: arrived.extend([time.monotonic() for _ in range(4) if watch.next().HasField("checked_time")])
+        )
         reader.start()
         reader.join(1.5)
         assert server.watches.feed.checked_us == checked_us

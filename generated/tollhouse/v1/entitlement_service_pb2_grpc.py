@@ -147,10 +147,10 @@ class EntitlementServiceServicer:
         the states are known to be current. While the server cannot look, none comes. Resumable: with the versions that the
         client has in `known`, the first message leaves out what has not changed since. Idempotent: it is a read.
 
-        The server ends a watch with the caller's key (as any call would be refused), with DEADLINE_EXCEEDED at the
-        caller's own deadline and after an hour, with SHUTTING_DOWN when it stops: watch again. It cancels the watch of a
-        client that does not read for five seconds (a quarter of one while others wait for that) though there is something
-        to tell. It has 2,000 watches and 20,000 watched subjects at once and refuses more with OVERLOADED.
+        The server ends a watch when the caller's key ends, as it would refuse a call then; with DEADLINE_EXCEEDED after an
+        hour; with SHUTTING_DOWN when it stops: watch again. It cancels the watch of a client that leaves a message unread
+        for five seconds, or a quarter of one while other watchers wait for that. It takes on 2,000 watches of 20,000
+        subjects in all and refuses more with OVERLOADED.
 
         Scope: entitlements.read.
         Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED; per subject: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,

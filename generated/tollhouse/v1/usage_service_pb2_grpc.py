@@ -127,10 +127,10 @@ class UsageServiceServicer:
         item is refused for that. Read the acknowledgements while sending. Close the sending side when done: the stream
         ends with OK after the last acknowledgement.
 
-        The server ends a stream after what it has read is acknowledged: with the caller's key (as any call would be
-        refused), with DEADLINE_EXCEEDED at the caller's own deadline, after an hour, and after five minutes without an
-        item, with SHUTTING_DOWN when it stops. It cancels one whose acknowledgements nobody reads for 30 seconds. It has
-        32 streams at once and refuses more with OVERLOADED. There is no `validate_only` here; ask BatchRecordUsage.
+        The server ends a stream once what it has read is acknowledged: when the caller's key ends, as it would refuse a
+        call then; with DEADLINE_EXCEEDED after an hour, and after five minutes without an item; with SHUTTING_DOWN when it
+        stops. It cancels a stream whose acknowledgements nobody reads for 30 seconds, and at the caller's own deadline. It
+        takes on 32 streams and refuses more with OVERLOADED. There is no `validate_only` here; ask BatchRecordUsage.
 
         Scope: usage.write.
         Errors: INVALID_FIELD (for `items` itself); per item those of RecordUsage, IDEMPOTENCY_KEY_REUSED among them. On

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import grpc
 
-from tollhoused.errors import OutOfTime, TollhouseError
+from tollhoused.errors import OutOfTime, ShuttingDown, TollhouseError
 from tollhoused.observing import REQUEST_ID, CallObserver, EndedCall
 from tollhoused.rpc.access import Access
 from tollhoused.rpc.doorkeeper import ANYBODY, Doorkeeper
@@ -140,6 +140,11 @@ class OpenDoor:
         except Exception as error:
             call.refuse(error)
         return call
+
+
+def stopping() -> ShuttingDown:
+    """What ends a call that is open when its server stops."""
+    return ShuttingDown("this server is shutting down")
 
 
 class Keeper:

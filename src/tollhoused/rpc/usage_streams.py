@@ -22,7 +22,7 @@ from tollhoused.rpc import answers, decode
 from tollhoused.rpc.access import Access
 from tollhoused.rpc.admission import CallPool
 from tollhoused.rpc.guard import Context, Handler, decoded, placed
-from tollhoused.rpc.open_calls import OpenCall, OpenDoor
+from tollhoused.rpc.open_calls import OpenCall, OpenDoor, stopping
 from tollhoused.rpc.status import RETRY_AFTER_MS, item_error
 from tollhoused.rpc.usage import tally
 from tollhoused.usecases import usage
@@ -33,7 +33,9 @@ MESSAGE_ITEMS_MAX = 100
 """Items in one message, and acknowledgements."""
 
 PAUSE_SECONDS = 0.05
-STOPPING = ShuttingDown("this server is shutting down")
+"""Before a full queue is asked again."""
+
+KEY_LENGTH_MAX = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,10 @@ class UsageStream:
             message = pb.StreamUsageResponse()
             for key, outcome in zip(keys, outcomes, strict=True):
                 self._acknowledged += 1
-                self._fill(message.acknowledgements.add(sequence=self._acknowledged, idempotency_key=key), outcome)
+                self._fill(
+                    message.acknowledgements.add(sequence=self._acknowledged, idempotency_key=key[:KEY_LENGTH_MAX]),
+                    outcome,
+                )
             self._door.observer.batch_recorded(tally(outcomes))
             self._sending_since = time.monotonic()
             yield message.SerializeToString()
@@ -259,7 +264,7 @@ class UsageStreams:
         with self._lock:
             self._closed = True
         for stream in list(self._open):
-            stream.end(STOPPING)
+            stream.end(stopping())
 
     def shutdown(self) -> None:
         """Lets go of the threads."""
@@ -269,7 +274,7 @@ class UsageStreams:
     def _run(self, stream: UsageStream, requests: Iterator[bytes]) -> Iterator[bytes]:
         with self._lock:
             if self._closed:
-                raise STOPPING
+                raise stopping()
             self._open.add(stream)
         self._readers.submit(stream.read, requests)
         return stream.acknowledgements()

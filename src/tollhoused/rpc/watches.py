@@ -17,14 +17,14 @@ from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import entitlement_service_pb2 as pb
 
 from tollhoused.domain.identity import Subject
-from tollhoused.errors import InvalidField, ShuttingDown, TollhouseError
+from tollhoused.errors import InvalidField, TollhouseError
 from tollhoused.rpc import decode
 from tollhoused.rpc.access import Access
 from tollhoused.rpc.admission import CallPool
 from tollhoused.rpc.encode import timestamp
 from tollhoused.rpc.entitlements import entitlement_message
 from tollhoused.rpc.guard import Context, Handler, decoded, placed
-from tollhoused.rpc.open_calls import OpenCall, OpenDoor
+from tollhoused.rpc.open_calls import OpenCall, OpenDoor, stopping
 from tollhoused.rpc.status import item_error
 from tollhoused.usecases import forms
 from tollhoused.usecases.core import Call, Core, View
@@ -37,7 +37,6 @@ SENDERS = 8
 """Threads that send."""
 
 REST_SECONDS_MAX = 1.0
-STOPPING = ShuttingDown("this server is shutting down")
 
 Send = Callable[[bytes | None], None]
 
@@ -155,7 +154,7 @@ class Watches:
         with self.lock:
             self._closed = True
             for watcher in self._watchers:
-                watcher.ending = watcher.ending or STOPPING
+                watcher.ending = watcher.ending or stopping()
                 self._queue(watcher)
             self._arrived.notify_all()
 
@@ -233,7 +232,7 @@ class Watches:
     def _open(self, watcher: Watcher, context: Context) -> None:
         with self.lock:
             if self._closed:
-                raise STOPPING
+                raise stopping()
             self._watchers.add(watcher)
         if not context.add_callback(lambda: self._forget(watcher)):
             self._forget(watcher)  # the caller has left already

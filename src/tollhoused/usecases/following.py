@@ -39,6 +39,10 @@ writers do.
 """
 
 
+CLOSE_SECONDS = 2.0
+"""How long closing waits for a round that is under way, which the database may hold up."""
+
+
 class Follower(Protocol):
     """Somebody who follows subjects."""
 
@@ -50,8 +54,9 @@ class Follower(Protocol):
 
 
 class _State(NamedTuple):
-    """By what a state is told from another one. Without an account: by the refusal."""
+    """By what a state is told from another one. Without an account: by the refusal. Seen under a catalogue version."""
 
+    catalogue: int = 0
     account_id: str = ""
     version: int = 0
     due_us: int = 0
@@ -83,6 +88,8 @@ class Feed:
         self._versions: dict[str, int] = {}
         self._dirty: dict[Subject, None] = {}
         self._to_resolve: list[Subject] = []
+        # Who has heard something but not yet everything for the first time, with when the first was read.
+        self._newcomers: dict[Follower, int] = {}
         self._changed = threading.Condition()
         self._closing = False
         self._failing = False
@@ -116,7 +123,7 @@ class Feed:
             self._closing = True
             self._changed.notify_all()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(CLOSE_SECONDS)
 
     def follow(self, subjects: Iterable[Subject], follower: Follower) -> None:
         """Tells the follower these subjects' states, soon and from then on.
@@ -191,17 +198,17 @@ class Feed:
             self._look(started_us)
         with self._changed:
             dirty, self._dirty = list(self._dirty), {}
-        newcomers: set[Follower] = set()
         while dirty:
             try:
-                self._read(dirty[:READ_MAX], newcomers)
+                self._read(dirty[:READ_MAX], started_us)
             except BaseException:
                 with self._changed:
                     self._dirty.update(dict.fromkeys(item for item in dirty if item in self._followed))
                 raise
             del dirty[:READ_MAX]
-        for follower in newcomers:
-            follower.flush(started_us)
+        for follower, since_us in self._newcomers.items():
+            follower.flush(since_us)
+        self._newcomers.clear()
         if look:
             self._checked_us, self._looked_at = started_us, started
 
@@ -209,11 +216,13 @@ class Feed:
         """Finds accounts with another version, accounts that time has changed, subjects that name others by now."""
         with reading():
             moved = self._core.store.moved_accounts(list(self._versions.items())) if self._versions else []
+        catalogue = self._core.shelf.history.newest_version
         with self._changed:
-            due = [subject for subject, item in self._followed.items() if 0 < item.state.due_us <= now_us]
+            for subject, each in self._followed.items():
+                if 0 < each.state.due_us <= now_us or each.state.catalogue != catalogue:
+                    self._dirty[subject] = None
             for account_id in moved:
-                due.extend(self._by_account.get(account_id, ()))
-            self._dirty.update(dict.fromkeys(due))
+                self._dirty.update(dict.fromkeys(self._by_account.get(account_id, ())))
             subjects = self._next_to_resolve()
         found = self._core.look_up(set(subjects)) if subjects else {}
         with self._changed:
@@ -230,7 +239,7 @@ class Feed:
         subjects, self._to_resolve = self._to_resolve[:number], self._to_resolve[number:]
         return [subject for subject in subjects if subject in self._followed]
 
-    def _read(self, subjects: Sequence[Subject], newcomers: set[Follower]) -> None:
+    def _read(self, subjects: Sequence[Subject], now_us: int) -> None:
         """Reads subjects in one snapshot and tells who has to hear of them."""
         found = self._core.view_all(subjects)
         memo: dict[object, bytes] = {}
@@ -238,9 +247,10 @@ class Feed:
         for subject, view, fresh, others in self._news(found):
             for follower in (*fresh, *others):
                 follower.tell(subject, view, memo)
-            newcomers |= fresh
+            for follower in fresh:
+                self._newcomers.setdefault(follower, now_us)
             told |= others
-        for follower in told - newcomers:
+        for follower in told - self._newcomers.keys():
             follower.flush(None)
 
     def _news(
@@ -253,10 +263,17 @@ class Feed:
                 if followed is None:
                     continue
                 fresh, followed.fresh = followed.fresh, set()
-                state = _state(view)
+                state = self._state(view)
                 others = followed.followers - fresh if state != followed.state else set()
                 self._file(subject, followed, state)
             yield subject, view, fresh, others
+
+    def _state(self, found: View | TollhouseError) -> _State:
+        catalogue = self._core.shelf.history.newest_version
+        if isinstance(found, TollhouseError):
+            return _State(catalogue, found_by=found.reason)
+        account = found.account
+        return _State(catalogue, account.id, account.version, account.due_us, found.match.matched_by.value)
 
     def _file(self, subject: Subject, followed: _Followed, state: _State) -> None:
         """Keeps the state, and the accounts that are to be looked at."""
@@ -276,13 +293,6 @@ class Feed:
         if not self._failing or not foreseen:
             log.warning("what is watched cannot be read: %s", error, exc_info=None if foreseen else error)
         self._failing = True
-
-
-def _state(found: View | TollhouseError) -> _State:
-    if isinstance(found, TollhouseError):
-        return _State(found_by=found.reason)
-    account = found.account
-    return _State(account.id, account.version, account.due_us, found.match.matched_by.value)
 
 
 def _found_by(found: Match | TollhouseError) -> tuple[str, str]:
