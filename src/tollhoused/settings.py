@@ -45,6 +45,10 @@ class Settings:
         default="127.0.0.1:50051",
         metadata={"help": "The address to serve gRPC on, of this machine only; port 0 takes a free one."},
     )
+    health_listen: str = field(
+        default="",
+        metadata={"help": "One more address that answers health only, in plain text, for probes; none when empty."},
+    )
     address: str = field(
         default="127.0.0.1:50051", metadata={"help": "The address at which the server is reached, host:port."}
     )
@@ -91,6 +95,8 @@ class Settings:
     def __post_init__(self) -> None:
         _check_url(self.database_url)
         parse_address("listen", self.listen)
+        if self.health_listen:
+            parse_address("health_listen", self.health_listen)
         if parse_address("address", self.address).port == 0:
             raise SettingsError("address: the port must be from 1 to 65535")
         if not re.fullmatch(r"[!-~]*", self.api_key):

@@ -133,3 +133,26 @@ def test_health_answers_while_every_other_thread_waits(
     stream.cancel()
     allowed.set()
     assert {call.result().quantity for call in calls} == {1}
+
+
+def test_liveness_is_served_whatever_the_database_does(server: GrpcServer, door: Door) -> None:
+    stream = door.watch("liveness")
+    server.health.report(False)
+
+    assert (door.health("liveness"), door.health()) == (SERVING, NOT_SERVING)
+    assert next(stream).status == SERVING
+    stream.cancel()
+
+
+def test_probes_have_a_port_that_answers_health_and_nothing_else(server: GrpcServer) -> None:
+    probed = Door(f"127.0.0.1:{server.start_probed('127.0.0.1:0')}")
+    try:
+        for serving in (True, False):
+            server.health.report(serving)
+            assert probed.health() == (SERVING if serving else NOT_SERVING)
+        for method in METHODS:
+            with pytest.raises(grpc.RpcError) as caught:
+                probed.raw(method.path)(b"", timeout=TIMEOUT_SECONDS)
+            assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    finally:
+        probed.channel.close()

@@ -31,6 +31,7 @@ def serve(
     context: typer.Context,
     database_url: DatabaseUrl = None,
     listen: Annotated[str | None, setting("listen", metavar="HOST:PORT")] = None,
+    health_listen: Annotated[str | None, setting("health_listen", metavar="HOST:PORT")] = None,
     catalogue: Annotated[str | None, setting("catalogue", metavar="NAME|FILE")] = None,
     migrate: Annotated[bool, typer.Option("--migrate", help="Migrate the database before serving.")] = False,
     late_window_days: Annotated[int | None, setting("late_window_days")] = None,
@@ -53,6 +54,7 @@ def serve(
     settings = settings_from(
         database_url=database_url,
         listen=listen,
+        health_listen=health_listen,
         catalogue=catalogue,
         late_window_days=late_window_days,
         future_tolerance_seconds=future_tolerance_seconds,
@@ -108,6 +110,8 @@ def _serve(program: Program, settings: Settings, stop: threading.Event) -> None:
         core.journal.start()
         try:
             port = server.start(settings.listen)
+            if settings.health_listen:
+                server.start_probed(settings.health_listen)
             pulse = Pulse(core, server.health.report, keyring)
             pulse.start()
             _settle_memory()

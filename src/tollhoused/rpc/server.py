@@ -85,7 +85,10 @@ class GrpcServer:
             ),
             self._add(guard, admin_pb.DESCRIPTOR.services_by_name["AdminService"], AdminServicer(core)),
         ]
-        self._server.add_generic_rpc_handlers([self.health.handler(guard, self._small)])
+        # Probes get a server of their own: in plain text, and without a client's way to keep it busy.
+        self._probed = grpc.server(self._small, options=OPTIONS)
+        for server in (self._server, self._probed):
+            server.add_generic_rpc_handlers([self.health.handler(guard, self._small)])
         if reflection:
             enable_server_reflection([*services, HEALTH_SERVICE, REFLECTION_SERVICE], self._server)
 
@@ -102,6 +105,19 @@ class GrpcServer:
         self._server.start()
         return port
 
+    def start_probed(self, address: str) -> int:
+        """Answers health, and nothing else, in plain text on this address of any network; returns the port.
+
+        Raises AddressError, and SettingsError for text that is no address.
+        """
+        parse_address("health_listen", address)
+        try:
+            port = self._probed.add_insecure_port(address)
+        except RuntimeError as error:
+            raise AddressError(f"cannot listen on {address}: the port is in use, or not ours to use") from error
+        self._probed.start()
+        return port
+
     def drain(self, grace_seconds: float, notice_seconds: float = NOTICE_SECONDS) -> None:
         """Ends without failing a call: tells health, serves a little longer, then finishes what is under way.
 
@@ -111,6 +127,7 @@ class GrpcServer:
         time.sleep(notice_seconds)
         self.health.close()
         self._server.stop(grace_seconds).wait()
+        self._probed.stop(None).wait()
         self._calls.shutdown(wait=False, cancel_futures=True)
         self._small.shutdown(wait=False, cancel_futures=True)
 
