@@ -36,7 +36,7 @@ def guarded_methods() -> Methods:
     def refuse(request: Subject, call: Call) -> Subject:
         raise SubjectNotFound("there is nothing here")
 
-    guard = Guard(Faults(lambda prefix: f"{prefix}_0"), Deadlines(), Doorkeeper(None))
+    guard = Guard(Faults(lambda prefix: f"{prefix}_0"), Deadlines(), Doorkeeper(None, lambda: None))
     return {
         "Echo": guard.call(Subject, READ, echo),
         "Refuse": guard.call(Subject, READ, refuse),

@@ -98,6 +98,9 @@ class WatchedEngine:
     def streaming(self) -> AbstractContextManager[Streams]:
         return self._engine.streaming()
 
+    def check_writable(self) -> None:
+        self._engine.check_writable()
+
     def durability_problems(self) -> list[str]:
         return self._engine.durability_problems()
 

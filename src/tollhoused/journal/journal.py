@@ -125,6 +125,8 @@ class Journal:
         self._clock = clock
         self._rules = rules
         self._limits = limits or Limits()
+        self.write_failed = False
+        """Whether the database could not write a batch; who has found out that it can again takes this back."""
         self._queue: deque[Ticket] = deque()
         self._waiting = 0
         self._idle = False
@@ -213,6 +215,7 @@ class Journal:
                     hopeless, patient = _contention, False
                 elif failure.fault is Fault.AWAY:
                     absences += 1
+                    self.write_failed = True
                     time.sleep(self._limits.away_pause_seconds)
                 else:
                     collisions += 1

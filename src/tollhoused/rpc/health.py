@@ -10,12 +10,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-from grpc_health.v1.health_pb2 import DESCRIPTOR, HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from tollhoused.errors import ShuttingDown
+from tollhoused.rpc.channel import HEALTH_SERVICE
 from tollhoused.rpc.guard import Context, Guard, Send
 
-HEALTH_SERVICE = DESCRIPTOR.services_by_name["Health"].full_name
 WHOLE_SERVER = ""
 LIVENESS = "liveness"
 

@@ -56,6 +56,9 @@ class Engine(Protocol):
     def streaming(self) -> AbstractContextManager[Streams]:
         """A snapshot for as long as it takes, on a connection of its own."""
 
+    def check_writable(self) -> None:
+        """Raises StoreFault AWAY where the database itself says that it takes no writes. Writes nothing."""
+
     def durability_problems(self) -> list[str]:
         """What could lose committed rows, asked on the connection that writes."""
 

@@ -120,6 +120,9 @@ class SqliteEngine:
             if connection is not None:
                 connection.close()
 
+    def check_writable(self) -> None:
+        """Nothing to ask: whether a file can be written to is known from writing."""
+
     def durability_problems(self) -> list[str]:
         with self.writing() as session:
             return durability_problems(session.connection)

@@ -26,6 +26,7 @@ from tollhoused.store.wanted import Wanted
 
 SQLITE_PREFIX = "sqlite:///"
 ENVIRONMENT = "environment"
+TOUCHED = "touched"
 APPLY_CATALOGUE = "apply_catalogue"
 
 T = TypeVar("T")
@@ -213,8 +214,14 @@ class Store:
         return self.engine.durability_problems()
 
     def ping(self) -> None:
-        """Raises StoreFault unless the database answers."""
+        """Raises StoreFault unless the database answers, and does not say that it takes no writes."""
         self._ask(self._questions.alive)
+        self.engine.check_writable()
+
+    def touch(self) -> None:
+        """A tiny transaction that is really written. Raises StoreFault where the database cannot write."""
+        with self.engine.writing() as session:
+            session.commit([(self._questions.put_deployment, [(TOUCHED, "")])])
 
     def close(self) -> None:
         """Closes every connection."""
