@@ -130,7 +130,7 @@ class Pulse:
                 self._core.closed = False
             self._core.store.ping()
             if not self._serving or self._core.journal.write_failed:
-                self._core.store.touch()
+                self._core.store.touch(self._core.clock())
                 self._core.journal.write_failed = False
         except LASTING as failure:
             if not self._thread.is_alive():
