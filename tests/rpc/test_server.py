@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 import pytest
@@ -82,6 +83,31 @@ def test_a_call_with_too_much_metadata_is_refused_and_harms_nobody(door: Door) -
         assert "metadata size exceeds" in found.message
     metadata = (("x-note", "x" * largest),)
     assert not door.usage.RecordUsage(usage("anna", "large"), timeout=TIMEOUT_SECONDS, metadata=metadata).replayed
+
+
+def test_who_pings_all_the_time_is_sent_away_and_nobody_else(core: Core, door: Door) -> None:
+    restless = grpc.insecure_channel(
+        door.address,
+        [
+            ("grpc.keepalive_time_ms", 100),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),
+            ("grpc.use_local_subchannel_pool", 1),
+        ],
+    )
+    quiet = door.watch()
+    assert next(quiet).status == HealthCheckResponse.SERVING
+    watch: Any = restless.unary_stream(
+        "/grpc.health.v1.Health/Watch", response_deserializer=HealthCheckResponse.FromString
+    )
+
+    with pytest.raises(grpc.RpcError, match="Too many pings"):
+        list(watch(b"", timeout=TIMEOUT_SECONDS))
+
+    assert door.make_user("anna").created
+    assert quiet.is_active()
+    quiet.cancel()
+    restless.close()
 
 
 def test_reflection_shows_the_contract_when_it_is_wanted(core: Core, serve: ServerMaker) -> None:
