@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -116,7 +117,7 @@ class Server:
         )
         assert self._process.stdout is not None
         self.greeting = self._process.stdout.readline()
-        found = re.fullmatch(r"tollhouse is serving on (127\.0\.0\.1:\d+)\n", self.greeting)
+        found = re.fullmatch(r"tollhouse is serving on ([\d.]+:\d+)\n", self.greeting)
         if found is None:
             self._end()
             raise AssertionError(self.log)
@@ -148,6 +149,14 @@ class Server:
         self._log.close()
         assert rest == "", "a server says one line"
         return self._process.returncode
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Servers are stopped and started again under load, one after the other: who calls as the README says sees nothing."""
 
 import json
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -10,20 +9,13 @@ import grpc
 from tollhouse.v1.common_pb2 import ENFORCEMENT_RECORD
 from tollhouse.v1.usage_service_pb2_grpc import UsageServiceStub
 
-from tests.cli.commands import Server, done
+from tests.cli.commands import Server, done, free_port
 from tests.support.door import usage
 from tests.support.service_config import service_config
 
 CALLERS = 4
 RESTARTS = 4
 DEADLINE_SECONDS = 15.0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_the_documented_policy_repeats_what_is_unavailable_and_nothing_else() -> None:
@@ -37,7 +29,7 @@ def test_the_documented_policy_repeats_what_is_unavailable_and_nothing_else() ->
 
 
 def test_no_call_fails_while_two_servers_are_restarted_in_turn(postgres_url: str) -> None:
-    ports = [_free_port(), _free_port()]
+    ports = [free_port(), free_port()]
     database = ["--database-url", postgres_url]
 
     def start(port: int) -> Server:

@@ -6,7 +6,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.cli.commands import COMMAND, SCRIPT, Server, done, done_json, failed, not_serving, serving
+from tests.cli.commands import COMMAND, SCRIPT, Server, done, done_json, failed, free_port, not_serving, serving
+from tests.support.certificates import Authority
 from tests.support.engines import NUMBERS
 from tests.support.postgres import Cluster
 from tollhoused.cli.opening import settle_environment
@@ -166,3 +167,29 @@ def test_what_cannot_be_served_is_refused_by_name(
     assert ended.startswith("tollhouse: ")
     assert complaint in ended
     assert not (tmp_path / "tollhouse.sqlite3").exists() or arguments[0] == "--catalogue"
+
+
+def test_tls_opens_the_server_to_other_machines_and_its_health_port_needs_none(sqlite_url: str, tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "ours")
+    pair = authority.pair("server")
+    files = ["--tls-cert", str(pair.cert), "--tls-key", str(pair.key)]
+    health = f"127.0.0.1:{free_port()}"
+    listens = ["--listen", "0.0.0.0:0", "--health-listen", health]
+
+    with serving(sqlite_url, *files, *listens, asks_for_keys=True) as server:
+        assert server.address.startswith("0.0.0.0:")
+        reached = ["--address", server.address.replace("0.0.0.0", "127.0.0.1")]
+        assert "is SERVING" in done("healthcheck", *reached, "--tls-ca", str(authority.file))
+        assert "is SERVING" in done("healthcheck", *reached, TOLLHOUSE_TLS_CA=str(authority.file))
+        assert "does not answer" in failed("healthcheck", *reached, "--timeout-seconds", "2")
+        for service in ("", "liveness"):
+            assert "is SERVING" in done("healthcheck", "--address", health, "--service", service)
+
+
+def test_tls_does_not_make_a_door_without_keys_safe(tmp_path: Path) -> None:
+    pair = Authority(tmp_path, "ours").pair("server")
+    files = ["--tls-cert", str(pair.cert), "--tls-key", str(pair.key)]
+
+    complaint = not_serving("--listen", "0.0.0.0:0", "--insecure-no-auth", *files, cwd=tmp_path)
+
+    assert "which insecure_no_auth would let in: ask for keys, or listen on 127.0.0.1" in complaint
