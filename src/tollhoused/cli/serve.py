@@ -24,6 +24,9 @@ from tollhoused.usecases.keyring import Keyring
 
 log = logging.getLogger(__name__)
 
+SIGNAL_SECONDS = 0.25
+"""Python handles a signal in the main thread only, which sleeps on when the system gave the signal to another thread."""
+
 
 def serve(
     context: typer.Context,
@@ -110,7 +113,8 @@ def _serve(program: Program, settings: Settings, migrate: bool, stop: threading.
         pulse.start()
         print_line(f"tollhouse is serving on {Address(settings.listen_address.host, port)}")
         grace_seconds, notice_seconds = settings.drain_seconds, NOTICE_SECONDS
-        stop.wait()
+        while not stop.wait(SIGNAL_SECONDS):
+            pass
         log.info("stopping: no new calls, those under way have %g seconds", settings.drain_seconds)
     finally:
         pulse.stop()
