@@ -25,7 +25,7 @@ from tollhoused.usecases.keyring import Keyring
 log = logging.getLogger(__name__)
 
 SIGNAL_SECONDS = 0.25
-"""Python handles a signal in the main thread only, which sleeps on when the system gave the signal to another thread."""
+"""Python handles a signal in the main thread only, which sleeps on when the system gave it to another thread."""
 
 
 def serve(
