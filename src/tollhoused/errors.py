@@ -7,7 +7,11 @@ are the values of `ErrorReason` in `protos/tollhouse/v1/error_reason.proto`; a t
 from typing import ClassVar
 
 
-class TollhouseError(Exception):
+class Reported(Exception):
+    """A failure whose message is for people: a command ends with it as one line, without a traceback."""
+
+
+class TollhouseError(Reported):
     """Base of all declared errors: a message for people, and metadata for programs.
 
     Metadata values are text; the keys of each reason are documented in `error_reason.proto`.

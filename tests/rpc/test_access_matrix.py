@@ -24,7 +24,7 @@ from tests.support.house import START_US, Clock, Ids, build_core, close_core
 from tollhoused.domain.keys import Environment, Scope, write_key
 from tollhoused.rpc import server as server_module
 from tollhoused.rpc.access import ACCESS, Access
-from tollhoused.rpc.client import key_metadata
+from tollhoused.rpc.channel import key_metadata
 from tollhoused.rpc.server import GrpcServer
 from tollhoused.store import schema
 from tollhoused.store.store import open_store

@@ -1,6 +1,6 @@
 """Who calls, and whether this call is theirs to make: answered from memory, before the request is read."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from tollhoused.domain.keys import LOCAL_CLIENT
@@ -25,11 +25,18 @@ ANYBODY = Caller(LOCAL_CLIENT)
 class Doorkeeper:
     """Asks for keys, or lets anybody in where there is no keyring."""
 
-    def __init__(self, keyring: Keyring | None) -> None:
+    def __init__(self, keyring: Keyring | None, check_open: Callable[[], None]) -> None:
+        """`check_open` raises StoreUnavailable while nobody can be let in, whoever it is."""
         self._keyring = keyring
+        self._check_open = check_open
 
     def admit(self, metadata: Iterable[tuple[str, str | bytes]], access: Access) -> Caller:
-        """The caller. Raises the refusals of `Keyring.who`, ScopeMissing and ProductNotAllowed."""
+        """The caller.
+
+        Raises StoreUnavailable until the books are open, the refusals of `Keyring.who`, ScopeMissing and
+        ProductNotAllowed.
+        """
+        self._check_open()
         if self._keyring is None:
             return ANYBODY
         key = self._keyring.who(_key_text(metadata))

@@ -50,6 +50,7 @@ class Questions:
         self.audit = dialect.query(self._audit())
         self.deployment = dialect.query(select(t.deployment.c.value).where(t.deployment.c.name == _text("name")))
         self.add_deployment = dialect.insert(t.deployment)
+        self.put_deployment = dialect.upsert(t.deployment)
         self.alive = dialect.query(select(func.count()).select_from(t.catalog_versions))
 
     def _of_account(self, table: Table, *order: str) -> Select[Any]:

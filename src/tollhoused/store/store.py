@@ -26,6 +26,7 @@ from tollhoused.store.wanted import Wanted
 
 SQLITE_PREFIX = "sqlite:///"
 ENVIRONMENT = "environment"
+TOUCHED = "touched"
 APPLY_CATALOGUE = "apply_catalogue"
 
 T = TypeVar("T")
@@ -213,12 +214,27 @@ class Store:
         return self.engine.durability_problems()
 
     def ping(self) -> None:
-        """Raises StoreFault unless the database answers."""
+        """Raises StoreFault unless the database answers, and does not say that it takes no writes."""
         self._ask(self._questions.alive)
+        self.engine.check_writable()
+
+    def touch(self, now_us: int) -> None:
+        """A tiny transaction that is really written. Raises StoreFault where the database cannot write.
+
+        It says something new each time: SQLite does not write what is there already.
+        """
+        try:
+            self._touch(now_us)
+        except StoreFault:
+            self._touch(now_us)  # the connection may have died unnoticed; it was given up, and this is another
 
     def close(self) -> None:
         """Closes every connection."""
         self.engine.close()
+
+    def _touch(self, now_us: int) -> None:
+        with self.engine.writing() as session:
+            session.commit([(self._questions.put_deployment, [(TOUCHED, str(now_us))])])
 
     def _ask(self, query: Query, sets: dict[str, Rows] | None = None, **values: Any) -> list[tuple[Any, ...]]:
         return self._read(lambda session: session.read([Ask(query, sets or {}, values)], last=True)[0])

@@ -109,6 +109,15 @@ class Core:
     environment: Environment
     rules: Rules
     matches: Matches = field(default_factory=Matches)
+    closed: bool = False
+    """Whether the books are still to be opened: a server starts before its database can be used. No use case may run
+    then; each door asks `check_open` first.
+    """
+
+    def check_open(self) -> None:
+        """Raises StoreUnavailable until the books are open."""
+        if self.closed:
+            raise StoreUnavailable("the database cannot be used yet")
 
     @property
     def catalogue(self) -> Catalogue:
