@@ -1,6 +1,7 @@
 //! Calls Tollhouse from Rust; README.md beside it tells what it is generated with.
 
 use std::env;
+use std::error::Error;
 use std::time::Duration;
 
 use tollhouse::account_service_client::AccountServiceClient;
@@ -21,13 +22,16 @@ mod tollhouse {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn Error>> {
     let key = env::var("TOLLHOUSE_API_KEY")?;
     let channel = connect(&env::var("TOLLHOUSE_ADDRESS")?)?;
     let mut usage = UsageServiceClient::new(channel.clone());
     let mut accounts = AccountServiceClient::new(channel.clone());
     let mut credits = CreditsServiceClient::new(channel.clone());
-    let ada = Some(Subject { user_id: "ada-rust".into(), ..Default::default() });
+    let ada = Some(Subject {
+        user_id: "ada-rust".into(),
+        ..Default::default()
+    });
 
     let user = UpsertUserRequest {
         user_id: "ada-rust".into(),
@@ -43,8 +47,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         idempotency_key: "call-rust-1".into(),
         ..Default::default()
     };
-    let first = usage.record_usage(under(&key, event.clone())?).await?.into_inner();
-    let again = usage.record_usage(under(&key, event.clone())?).await?.into_inner();
+    let first = usage
+        .record_usage(under(&key, event.clone())?)
+        .await?
+        .into_inner();
+    let again = usage
+        .record_usage(under(&key, event.clone())?)
+        .await?
+        .into_inner();
     println!(
         r#"{{"check": "unary", "new_usage": {}, "replayed": {}, "again_replayed": {}}}"#,
         first.new_usage, first.replayed, again.replayed
@@ -56,16 +66,24 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..event.clone()
     };
     let refusal = usage.record_usage(under(&key, nothing)?).await.unwrap_err();
-    let field = refusal.get_details_bad_request().map(|bad| bad.field_violations[0].field.clone());
+    let field = refusal
+        .get_details_bad_request()
+        .map(|bad| bad.field_violations[0].field.clone());
     println!(
         r#"{{"check": "error", "code": "{}", "reason": "{}", "field": "{}"}}"#,
-        name(&refusal), reason(&refusal), field.unwrap_or_default()
+        name(&refusal),
+        reason(&refusal),
+        field.unwrap_or_default()
     );
 
-    let refusal = usage.record_usage(under("not-a-key", event.clone())?).await.unwrap_err();
+    let refusal = usage
+        .record_usage(under("not-a-key", event.clone())?)
+        .await
+        .unwrap_err();
     println!(
         r#"{{"check": "key", "code": "{}", "reason": "{}"}}"#,
-        name(&refusal), reason(&refusal)
+        name(&refusal),
+        reason(&refusal)
     );
 
     let grant = GrantCreditsRequest {
@@ -90,9 +108,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let refusal = stalled.record_usage(hurried).await.unwrap_err();
     println!(r#"{{"check": "deadline", "code": "{}"}}"#, name(&refusal));
 
-    let question = HealthCheckRequest { service: "tollhouse.v1.UsageService".into() };
-    let checked = HealthClient::new(channel).check(under(&key, question)?).await?.into_inner();
-    println!(r#"{{"check": "health", "status": "{}"}}"#, checked.status().as_str_name());
+    let question = HealthCheckRequest {
+        service: "tollhouse.v1.UsageService".into(),
+    };
+    let checked = HealthClient::new(channel)
+        .check(under(&key, question)?)
+        .await?
+        .into_inner();
+    println!(
+        r#"{{"check": "health", "status": "{}"}}"#,
+        checked.status().as_str_name()
+    );
     Ok(())
 }
 
@@ -101,16 +127,21 @@ fn connect(address: &str) -> Result<Channel, tonic::transport::Error> {
 }
 
 /// A call under an API key, with a deadline: no call should be without one.
-fn under<T>(key: &str, message: T) -> Result<Request<T>, Box<dyn std::error::Error>> {
+fn under<T>(key: &str, message: T) -> Result<Request<T>, Box<dyn Error>> {
     let mut request = Request::new(message);
     request.set_timeout(Duration::from_secs(10));
-    request.metadata_mut().insert("authorization", format!("Bearer {key}").parse()?);
+    request
+        .metadata_mut()
+        .insert("authorization", format!("Bearer {key}").parse()?);
     Ok(request)
 }
 
 /// Why a call was refused.
 fn reason(refusal: &Status) -> String {
-    refusal.get_details_error_info().map(|info| info.reason).unwrap_or_default()
+    refusal
+        .get_details_error_info()
+        .map(|info| info.reason)
+        .unwrap_or_default()
 }
 
 /// The code by the name that the contract uses.
@@ -119,6 +150,13 @@ fn name(refusal: &Status) -> String {
         Code::InvalidArgument => "INVALID_ARGUMENT".into(),
         Code::Unauthenticated => "UNAUTHENTICATED".into(),
         Code::DeadlineExceeded => "DEADLINE_EXCEEDED".into(),
-        _ => format!("{refusal:?}"),
+        Code::Cancelled if timed_out(refusal) => "DEADLINE_EXCEEDED".into(),
+        other => format!("{other:?}"),
     }
+}
+
+/// Tonic calls it cancelled when the client's own clock ends a call; only the cause tells it from other ends.
+fn timed_out(refusal: &Status) -> bool {
+    std::iter::successors(refusal.source(), |&error| error.source())
+        .any(|error| error.is::<tonic::TimeoutExpired>())
 }
