@@ -2,8 +2,6 @@
 
 import gc
 import logging
-import signal
-import threading
 from importlib.metadata import version
 from typing import Annotated
 
@@ -16,6 +14,7 @@ from tollhoused.cli.options import DatabaseUrl, setting, settings_from
 from tollhoused.cli.output import print_line
 from tollhoused.cli.program import CommandFailed, Program
 from tollhoused.cli.pulse import Pulse
+from tollhoused.cli.signals import StopSignal
 from tollhoused.rpc.server import AddressError, GrpcServer, check_loopback
 from tollhoused.settings import Address, Settings, shown_url
 from tollhoused.store import schema
@@ -66,26 +65,13 @@ def serve(
         log_level=log_level,
     )
     start_logging(settings.log_level)
-    stop = _signalled()
+    stop = StopSignal()
     try:
         check_loopback(settings.listen)
         _prepare(settings, migrate)
         _serve(Program.of(context), settings, stop)
     except AddressError as error:
         raise CommandFailed(str(error)) from error
-
-
-def _signalled() -> threading.Event:
-    """Set by the first SIGTERM or SIGINT; a second one ends the process at once, which loses no acknowledged call."""
-    stop = threading.Event()
-
-    def on_signal(number: int, _: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
-    return stop
 
 
 def _prepare(settings: Settings, migrate: bool) -> None:
@@ -96,7 +82,7 @@ def _prepare(settings: Settings, migrate: bool) -> None:
             log.info("migrated: %s", step)
 
 
-def _serve(program: Program, settings: Settings, stop: threading.Event) -> None:
+def _serve(program: Program, settings: Settings, stop: StopSignal) -> None:
     with opened_store(settings) as store:
         check_durability(store)
         shelf = CatalogueShelf(store)
