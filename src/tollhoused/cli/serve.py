@@ -1,8 +1,6 @@
 """`tollhouse serve`: composes the parts, serves until it is told to stop, and ends in order."""
 
 import logging
-import signal
-import threading
 from typing import Annotated
 
 import grpc
@@ -14,6 +12,7 @@ from tollhoused.cli.opening import compose
 from tollhoused.cli.options import DatabaseUrl, setting, settings_from
 from tollhoused.cli.program import Program
 from tollhoused.cli.pulse import Pulse
+from tollhoused.cli.signals import StopSignal
 from tollhoused.cli.starter import Starter
 from tollhoused.cli.telemetry import Telemetry, telemetry
 from tollhoused.rpc.server import NOTICE_SECONDS, GrpcServer, check_listen
@@ -26,9 +25,6 @@ from tollhoused.usecases.keyring import Keyring
 from tollhoused.usecases.throttle import Throttle
 
 log = logging.getLogger(__name__)
-
-SIGNAL_SECONDS = 0.25
-"""Python handles a signal in the main thread only, which sleeps on when the system gave it to another thread."""
 
 
 def serve(
@@ -95,23 +91,10 @@ def serve(
         log_level=log_level,
     )
     start_logging(settings.log_level, settings.log_format)
-    _serve(Program.of(context), settings, migrate, _signalled())
+    _serve(Program.of(context), settings, migrate, StopSignal())
 
 
-def _signalled() -> threading.Event:
-    """Set by the first SIGTERM or SIGINT; a second one ends the process at once, which loses no acknowledged call."""
-    stop = threading.Event()
-
-    def on_signal(number: int, _: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
-    return stop
-
-
-def _serve(program: Program, settings: Settings, migrate: bool, stop: threading.Event) -> None:
+def _serve(program: Program, settings: Settings, migrate: bool, stop: StopSignal) -> None:
     credentials = server_credentials(settings)
     check_listen(settings.listen, secured=credentials is not None, asks_for_keys=not settings.insecure_no_auth)
     with telemetry(program, settings) as seen:
@@ -123,7 +106,7 @@ def _serve_seen(
     program: Program,
     settings: Settings,
     migrate: bool,
-    stop: threading.Event,
+    stop: StopSignal,
     credentials: grpc.ServerCredentials | None,
     seen: Telemetry,
 ) -> None:
@@ -154,8 +137,7 @@ def _serve_seen(
         pulse.start()
         print_line(f"tollhouse is serving on {Address(settings.listen_address.host, port)}")
         grace_seconds, notice_seconds = settings.drain_seconds, NOTICE_SECONDS
-        while not stop.wait(SIGNAL_SECONDS):
-            pass
+        stop.wait()
         log.info("stopping: no new calls, those under way have %g seconds", settings.drain_seconds)
     finally:
         pulse.stop()
