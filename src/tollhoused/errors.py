@@ -163,6 +163,12 @@ class OverrideNotFound(NotFound):
     reason = "OVERRIDE_NOT_FOUND"
 
 
+class MembershipNotFound(NotFound):
+    """The person is not a member of the organization, so there is nothing to end."""
+
+    reason = "MEMBERSHIP_NOT_FOUND"
+
+
 class ClientNotFound(NotFound):
     """No client has this id."""
 

@@ -60,6 +60,40 @@ class AccountServiceStub:
     Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
     CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
+    AddMember: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.AddMemberRequest, _account_service_pb2.AddMemberResponse]
+    """Makes a person a member of an organization, or changes whether that is the person's primary membership.
+
+    Calls that name the person alone count on the organization of the primary membership; a new primary one takes the
+    place of the one before. Money stays where it is: joining and leaving move none. Idempotent: a repeated call
+    returns the first answer with `replayed` = true, and adding a member again changes nothing but `is_primary`.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND (the person or the organization), SUBJECT_CONFLICT,
+    IDEMPOTENCY_KEY_REUSED. On
+    these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+    unknown: repeat with the same key.
+    """
+    RemoveMember: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.RemoveMemberRequest, _account_service_pb2.RemoveMemberResponse]
+    """Ends a membership.
+
+    Once it is answered, no call that names the person counts on the organization any more. What the person used before
+    stays there. Without a primary membership the person counts on the personal account. Idempotent: a repeated call
+    returns the first answer with `replayed` = true.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND (the person or the organization), SUBJECT_CONFLICT,
+    MEMBERSHIP_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On
+    these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+    unknown: repeat with the same key.
+    """
+    ListMembers: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ListMembersRequest, _account_service_pb2.ListMembersResponse]
+    """Lists the members of an organization.
+
+    Idempotent: it is a read. Who joins while paging may be missed.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND.
+    """
     GetAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.GetAccountRequest, _account_service_pb2.GetAccountResponse]
     """Shows an account: who it is found by, its subscriptions and its overrides.
 
@@ -100,6 +134,40 @@ class AccountServiceAsyncStub(AccountServiceStub):
     Scope: admin.
     Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
     CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    AddMember: _aio.UnaryUnaryMultiCallable[_account_service_pb2.AddMemberRequest, _account_service_pb2.AddMemberResponse]  # type: ignore[assignment]
+    """Makes a person a member of an organization, or changes whether that is the person's primary membership.
+
+    Calls that name the person alone count on the organization of the primary membership; a new primary one takes the
+    place of the one before. Money stays where it is: joining and leaving move none. Idempotent: a repeated call
+    returns the first answer with `replayed` = true, and adding a member again changes nothing but `is_primary`.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND (the person or the organization), SUBJECT_CONFLICT,
+    IDEMPOTENCY_KEY_REUSED. On
+    these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+    unknown: repeat with the same key.
+    """
+    RemoveMember: _aio.UnaryUnaryMultiCallable[_account_service_pb2.RemoveMemberRequest, _account_service_pb2.RemoveMemberResponse]  # type: ignore[assignment]
+    """Ends a membership.
+
+    Once it is answered, no call that names the person counts on the organization any more. What the person used before
+    stays there. Without a primary membership the person counts on the personal account. Idempotent: a repeated call
+    returns the first answer with `replayed` = true.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND (the person or the organization), SUBJECT_CONFLICT,
+    MEMBERSHIP_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On
+    these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+    unknown: repeat with the same key.
+    """
+    ListMembers: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListMembersRequest, _account_service_pb2.ListMembersResponse]  # type: ignore[assignment]
+    """Lists the members of an organization.
+
+    Idempotent: it is a read. Who joins while paging may be missed.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND.
     """
     GetAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.GetAccountRequest, _account_service_pb2.GetAccountResponse]  # type: ignore[assignment]
     """Shows an account: who it is found by, its subscriptions and its overrides.
@@ -150,6 +218,58 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         Scope: admin.
         Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
         CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def AddMember(
+        self,
+        request: _account_service_pb2.AddMemberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.AddMemberResponse, _abc.Awaitable[_account_service_pb2.AddMemberResponse]]:
+        """Makes a person a member of an organization, or changes whether that is the person's primary membership.
+
+        Calls that name the person alone count on the organization of the primary membership; a new primary one takes the
+        place of the one before. Money stays where it is: joining and leaving move none. Idempotent: a repeated call
+        returns the first answer with `replayed` = true, and adding a member again changes nothing but `is_primary`.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND (the person or the organization), SUBJECT_CONFLICT,
+        IDEMPOTENCY_KEY_REUSED. On
+        these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+        unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveMember(
+        self,
+        request: _account_service_pb2.RemoveMemberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.RemoveMemberResponse, _abc.Awaitable[_account_service_pb2.RemoveMemberResponse]]:
+        """Ends a membership.
+
+        Once it is answered, no call that names the person counts on the organization any more. What the person used before
+        stays there. Without a primary membership the person counts on the personal account. Idempotent: a repeated call
+        returns the first answer with `replayed` = true.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND (the person or the organization), SUBJECT_CONFLICT,
+        MEMBERSHIP_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On
+        these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+        unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMembers(
+        self,
+        request: _account_service_pb2.ListMembersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.ListMembersResponse, _abc.Awaitable[_account_service_pb2.ListMembersResponse]]:
+        """Lists the members of an organization.
+
+        Idempotent: it is a read. Who joins while paging may be missed.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

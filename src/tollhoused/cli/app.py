@@ -1,6 +1,6 @@
 """Puts the commands together, and turns every declared failure into one line and an exit code."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from tollhoused.cli import (
     clients,
     credits,
     healthcheck,
+    members,
     migrate,
     provision,
     serve,
@@ -45,7 +46,14 @@ Every option that is a setting can also be given as a variable, TOLLHOUSE_DATABA
 Exit codes: 0 done, 1 failed or found something wrong, 2 misused.
 """
 
-GROUPS: list[tuple[str, str, dict[str, Callable[..., None]]]] = [
+Group = Mapping[str, "Callable[..., None] | tuple[str, Group]"]
+"""Commands by name, and groups below with their help."""
+
+MEMBERS: tuple[str, Group] = (
+    "Who belongs to which organization.",
+    {"add": members.add, "remove": members.remove, "list": members.list_},
+)
+GROUPS: list[tuple[str, str, Group]] = [
     (
         "catalog",
         "Check, apply and show what is sold.",
@@ -54,7 +62,12 @@ GROUPS: list[tuple[str, str, dict[str, Callable[..., None]]]] = [
     (
         "accounts",
         "Find accounts, or make some to try with.",
-        {"list": accounts.list_, "show": accounts.show, "provision": provision.provision},
+        {
+            "list": accounts.list_,
+            "show": accounts.show,
+            "provision": provision.provision,
+            "members": MEMBERS,
+        },
     ),
     (
         "clients",
@@ -109,11 +122,18 @@ def make_app() -> typer.Typer:
     app.command("verify")(verify.verify)
     app.command("healthcheck")(healthcheck.healthcheck)
     for name, text, commands in GROUPS:
-        group = typer.Typer(name=name, help=text, no_args_is_help=True, rich_markup_mode=None)
-        for command, function in commands.items():
-            group.command(command)(function)
-        app.add_typer(group)
+        app.add_typer(_group(name, text, commands))
     return app
+
+
+def _group(name: str, text: str, commands: Group) -> typer.Typer:
+    group = typer.Typer(name=name, help=text, no_args_is_help=True, rich_markup_mode=None)
+    for command, found in commands.items():
+        if isinstance(found, tuple):
+            group.add_typer(_group(command, *found))
+        else:
+            group.command(command)(found)
+    return group
 
 
 def run(arguments: Sequence[str], program: Program) -> None:

@@ -128,6 +128,15 @@ class AccountAnswer(NamedTuple):
     created: bool
 
 
+class MemberAnswer(NamedTuple):
+    """A membership as it was made, changed or ended; the account is the organization's. No name of the person."""
+
+    account_id: str
+    matched_by: str
+    org_id: str
+    is_primary: bool
+
+
 class ClientAnswer(NamedTuple):
     """A client that was made."""
 
@@ -167,6 +176,7 @@ Answer = (
     | SubscriptionAnswer
     | OverrideAnswer
     | AccountAnswer
+    | MemberAnswer
     | ClientAnswer
     | KeyAnswer
     | TickAnswer
@@ -213,6 +223,8 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "remove_override": OverrideAnswer,
     "upsert_user": AccountAnswer,
     "upsert_organization": AccountAnswer,
+    "add_member": MemberAnswer,
+    "remove_member": MemberAnswer,
     "create_client": ClientAnswer,
     "create_key": KeyAnswer,
     "rotate_key": KeyAnswer,

@@ -39,6 +39,7 @@ from tollhoused.domain.commands import (
 from tollhoused.domain.decision import Decision, Rules, apply
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import MatchedBy
+from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry import Registry
 from tollhoused.domain.usage import decide_usage
 from tollhoused.errors import IdempotencyKeyReused, TollhouseError
@@ -94,12 +95,22 @@ class Settled(NamedTuple):
 
 
 class Moved(Exception):
-    """The command's subject names another account than the one that was locked for it."""
+    """The command's subject names another account than the one that was locked for it.
 
-    def __init__(self, account_id: str, matched_by: MatchedBy) -> None:
+    `touches` are the accounts to lock with it, for commands about people.
+    """
+
+    def __init__(self, account_id: str, matched_by: MatchedBy, touches: tuple[str, ...] = ()) -> None:
         super().__init__(account_id)
         self.account_id = account_id
         self.matched_by = matched_by
+        self.touches = touches
+
+    def redirected(self, command: Command) -> Command:
+        """The command, aimed where its subject is now."""
+        if isinstance(command, PeopleCommand):
+            return replace(command, account_id=self.account_id, matched_by=self.matched_by, touches=self.touches)
+        return replace(command, account_id=self.account_id, matched_by=self.matched_by)
 
 
 @dataclass(slots=True)
@@ -127,6 +138,8 @@ class Books:
             return replayed
         if isinstance(command, (UpsertUser, UpsertOrganization)):
             return self._upsert(command, history)
+        if isinstance(command, PeopleCommand):
+            return self._change_people(command)
         if isinstance(command, RegistryCommand):
             answer = self.registry.carry_out(command, self.clock_us)
             self._add(command, answer, self.clock_us)
@@ -235,6 +248,15 @@ class Books:
             created=created,
         )
         self._add(command, answer, now_us)
+        return Settled(answer)
+
+    def _change_people(self, command: PeopleCommand) -> Settled:
+        """Changes whom a person belongs to, once every account is locked where the person's calls may end."""
+        aim = self.directory.aim(command)
+        if not {aim.account_id, *aim.touches} <= self.accounts.keys():
+            raise Moved(aim.account_id, aim.matched_by, aim.touches)
+        answer = self.directory.carry_out(command, aim)
+        self._add(command, answer, max(self.clock_us, self.accounts[aim.account_id].as_of_us))
         return Settled(answer)
 
     def _add(self, command: Command, answer: Answer, now_us: int, counter: Counter | None = None) -> None:

@@ -33,6 +33,11 @@ class Questions:
         self.overrides = dialect.query(self._of_account(t.overrides, "from_us", "id"))
         self.users = dialect.query(self._of_account(t.users, "id"))
         self.organizations = dialect.query(self._of_account(t.organizations, "org_id"))
+        of_users = select(t.memberships).join(t.users, t.users.c.id == t.memberships.c.user)
+        self.memberships = dialect.query(
+            of_users.where(t.users.c.account == _text("account")).order_by(t.memberships.c.account)
+        )
+        self.members = dialect.query(self._members())
         after = t.accounts.c.id > _text("after")
         self.accounts = dialect.query(select(t.accounts).where(after).order_by(t.accounts.c.id).limit(_number("size")))
         newer = t.catalog_versions.c.version > _number("known")
@@ -54,6 +59,13 @@ class Questions:
 
     def _of_account(self, table: Table, *order: str) -> Select[Any]:
         return select(table).where(table.c.account == _text("account")).order_by(*[table.c[name] for name in order])
+
+    def _members(self) -> Select[Any]:
+        """A page of an organization's members in the order of their users' ids."""
+        row = t.memberships.c
+        members = select(t.users, t.memberships).join(t.users, t.users.c.id == row.user)
+        page = members.where(row.account == _text("account"), row.user > _text("after"))
+        return page.order_by(row.user).limit(_number("size"))
 
     def _grants(self) -> Select[Any]:
         """A page of an account's grants, newest first: their ids are time-ordered."""
