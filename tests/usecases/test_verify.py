@@ -79,8 +79,12 @@ CORRUPTIONS = [
     ("V6", ADA, f"DELETE FROM accounts WHERE id = '{ADA}'"),
     ("V6", "acct_x", f"users SET account = 'acct_x' WHERE {OF_EVE}"),
     ("V6", ORG, f"users SET account = '{ORG}' WHERE {OF_EVE}"),
-    ("V6", EVE, f"DELETE FROM users WHERE {OF_EVE}"),
+    ("V6", EVE, f"DELETE FROM users WHERE {OF_EVE} AND account <> '{ORG}'"),  # whose member she is
     ("V6", ORG, f"organizations SET account = '{EVE}'"),
+    ("V6", ORG, """memberships SET "user" = 'user_x' WHERE is_primary = 1"""),
+    ("V6", ORG, "memberships SET org_id = 'org_x' WHERE is_primary = 0"),
+    ("V6", ORG, """INSERT INTO memberships SELECT 'acct_x', "user", org_id, 1 FROM memberships WHERE is_primary = 1"""),
+    ("V6", "acct_x", "memberships SET account = 'acct_x'"),
     ("V6", "", "catalog_versions SET toml = toml || ' '"),
     ("V6", "", "catalog_versions SET toml = 'x'"),
     ("V6", DAN, "catalog_versions SET version = 2"),
@@ -288,7 +292,7 @@ def test_books_that_were_kept_are_right(books: Books) -> None:
     summary, found = books.prove()
 
     assert found == []
-    assert summary == Summary(accounts=6, operations=62, entries=42, findings=0, invariants=INVARIANTS)
+    assert summary == Summary(accounts=6, operations=64, entries=42, findings=0, invariants=INVARIANTS)
 
 
 def test_empty_books_are_right(core: Core, database_url: str) -> None:
@@ -358,7 +362,7 @@ def test_each_table_and_invariant_has_a_corruption() -> None:
     tables = {re.sub(r"^(DELETE FROM|INSERT INTO) ", "", what).split()[0] for _, _, what in CORRUPTIONS}
 
     assert tables == {
-        "accounts", "catalog_versions", "counters", "grants", "ledger_entries", "operations", "organizations",
-        "overrides", "segments", "subscriptions", "users",
+        "accounts", "catalog_versions", "counters", "grants", "ledger_entries", "memberships", "operations",
+        "organizations", "overrides", "segments", "subscriptions", "users",
     }  # fmt: skip
     assert {invariant for invariant, _, _ in CORRUPTIONS} == set(INVARIANTS)
