@@ -139,6 +139,12 @@ class NotAMember(PermissionDenied):
     reason = "NOT_A_MEMBER"
 
 
+class CreationNotAllowed(PermissionDenied):
+    """The key may not ask for accounts to be made."""
+
+    reason = "CREATION_NOT_ALLOWED"
+
+
 class SubjectNotFound(NotFound):
     """No account is known under this subject. Never answered by a silent free plan (requirement I1)."""
 

@@ -411,6 +411,13 @@ def _missing_scope(gate: Gate) -> Refusal:
     return refusal(gate.door.usage.RecordUsage, usage("anna", "k"), metadata=[("x-api-key", text)])
 
 
+def _newcomer(gate: Gate) -> Refusal:
+    text = make_key(gate.core, "talk-backend", [Scope.USAGE_WRITE]).text
+    gate.keyring.refresh()
+    request = usage("nobody", "k", create_if_missing=True)
+    return refusal(gate.door.usage.RecordUsage, request, metadata=[("x-api-key", text)])
+
+
 BY_KEY: dict[str, Callable[[Gate], Refusal]] = {
     "KEY_MISSING": lambda gate: gate.refusal(""),
     "KEY_INVALID": lambda gate: gate.refusal("garbage"),
@@ -418,6 +425,7 @@ BY_KEY: dict[str, Callable[[Gate], Refusal]] = {
     "KEY_REVOKED": _revoked_key,
     "KEY_OF_OTHER_ENVIRONMENT": lambda gate: gate.refusal(write_key(Environment.LIVE, "key_1", b"secret")),
     "SCOPE_MISSING": _missing_scope,
+    "CREATION_NOT_ALLOWED": _newcomer,
     "PRODUCT_NOT_ALLOWED": lambda gate: gate.refusal(gate.text(), product="send"),
 }
 

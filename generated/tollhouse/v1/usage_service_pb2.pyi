@@ -52,7 +52,7 @@ OPERATION_KIND_ADD_MEMBER: OperationKind
 OPERATION_KIND_REMOVE_MEMBER: OperationKind
 
 class RecordUsageRequest(_message.Message):
-    __slots__ = ("subject", "product", "meter", "quantity", "event_time", "enforcement", "metadata", "idempotency_key", "validate_only")
+    __slots__ = ("subject", "product", "meter", "quantity", "event_time", "enforcement", "metadata", "create_if_missing", "idempotency_key", "validate_only")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -67,6 +67,7 @@ class RecordUsageRequest(_message.Message):
     EVENT_TIME_FIELD_NUMBER: _ClassVar[int]
     ENFORCEMENT_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    CREATE_IF_MISSING_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     subject: _common_pb2.Subject
@@ -76,9 +77,10 @@ class RecordUsageRequest(_message.Message):
     event_time: _timestamp_pb2.Timestamp
     enforcement: _common_pb2.Enforcement
     metadata: _containers.ScalarMap[str, str]
+    create_if_missing: bool
     idempotency_key: str
     validate_only: bool
-    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., enforcement: _Optional[_Union[_common_pb2.Enforcement, str]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., enforcement: _Optional[_Union[_common_pb2.Enforcement, str]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., create_if_missing: _Optional[bool] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class RecordUsageResponse(_message.Message):
     __slots__ = ("account_id", "meter", "quantity", "new_usage", "limit", "remaining", "is_overage", "overage_quantity", "charged_nanos", "currency", "balance_after_nanos", "debits", "debt_nanos", "replayed", "lifted", "plan", "plan_version", "matched_by", "event_time", "record_time", "usage_period")
@@ -127,7 +129,7 @@ class RecordUsageResponse(_message.Message):
     def __init__(self, account_id: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., new_usage: _Optional[int] = ..., limit: _Optional[int] = ..., remaining: _Optional[int] = ..., is_overage: _Optional[bool] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., balance_after_nanos: _Optional[int] = ..., debits: _Optional[_Iterable[_Union[_common_pb2.Debit, _Mapping]]] = ..., debt_nanos: _Optional[int] = ..., replayed: _Optional[bool] = ..., lifted: _Optional[_Iterable[_Union[_error_reason_pb2.ErrorReason, str]]] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., usage_period: _Optional[_Union[_common_pb2.UsagePeriod, _Mapping]] = ...) -> None: ...
 
 class UsageItem(_message.Message):
-    __slots__ = ("subject", "product", "meter", "quantity", "event_time", "enforcement", "metadata", "idempotency_key")
+    __slots__ = ("subject", "product", "meter", "quantity", "event_time", "enforcement", "metadata", "create_if_missing", "idempotency_key")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -142,6 +144,7 @@ class UsageItem(_message.Message):
     EVENT_TIME_FIELD_NUMBER: _ClassVar[int]
     ENFORCEMENT_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    CREATE_IF_MISSING_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     subject: _common_pb2.Subject
     product: str
@@ -150,8 +153,9 @@ class UsageItem(_message.Message):
     event_time: _timestamp_pb2.Timestamp
     enforcement: _common_pb2.Enforcement
     metadata: _containers.ScalarMap[str, str]
+    create_if_missing: bool
     idempotency_key: str
-    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., enforcement: _Optional[_Union[_common_pb2.Enforcement, str]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., enforcement: _Optional[_Union[_common_pb2.Enforcement, str]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., create_if_missing: _Optional[bool] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class BatchRecordUsageRequest(_message.Message):
     __slots__ = ("items", "atomic", "validate_only")
