@@ -70,6 +70,21 @@ def test_members_are_added_listed_and_removed(url: list[str]) -> None:
     assert "The books are right." in done("verify", *url)
 
 
+def test_a_person_is_erased(url: list[str]) -> None:
+    done("accounts", "provision", "--count", "2", *url)
+    erase = ["accounts", "erase", "--user-id", "user-1", *url]
+
+    assert "add --yes to do it" in failed(*erase)
+    assert done(*erase, "--dry-run").startswith("would be erased: account acct_")
+    assert done(*erase, "--yes", "--key", "k").startswith("erased: account acct_")
+    assert done(*erase, "--yes", "--key", "k").startswith("erased: account acct_")
+    assert "no account is known" in failed("accounts", "show", "--user-id", "user-1", *url)
+    names = {account["users"][0]["user_id"] for account in done_json("accounts", "list", *url)}
+    assert "user-2" in names
+    assert any(name.startswith("erased:user_") for name in names)
+    assert "The books are right." in done("verify", *url)
+
+
 def test_who_is_not_there_is_not_found(url: list[str]) -> None:
     assert failed("accounts", "show", "--user-id", "nobody", *url) == (
         "tollhouse: no account is known under this user_id\n"

@@ -183,6 +183,30 @@ class Member(_message.Message):
     is_primary: bool
     def __init__(self, identity: _Optional[_Union[Identity, _Mapping]] = ..., is_primary: _Optional[bool] = ...) -> None: ...
 
+class EraseUserRequest(_message.Message):
+    __slots__ = ("user_id", "email", "idempotency_key", "validate_only")
+    USER_ID_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    user_id: str
+    email: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, user_id: _Optional[str] = ..., email: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class EraseUserResponse(_message.Message):
+    __slots__ = ("account_id", "matched_by", "memberships_ended", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    MEMBERSHIPS_ENDED_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    matched_by: _common_pb2.MatchedBy
+    memberships_ended: int
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., memberships_ended: _Optional[int] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
 class GetAccountRequest(_message.Message):
     __slots__ = ("subject",)
     SUBJECT_FIELD_NUMBER: _ClassVar[int]

@@ -13,6 +13,7 @@ from tollhoused.cli import (
     catalog,
     clients,
     credits,
+    erase,
     healthcheck,
     members,
     migrate,
@@ -67,6 +68,7 @@ GROUPS: list[tuple[str, str, Group]] = [
             "show": accounts.show,
             "provision": provision.provision,
             "members": MEMBERS,
+            "erase": erase.erase,
         },
     ),
     (

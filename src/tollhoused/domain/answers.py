@@ -137,6 +137,14 @@ class MemberAnswer(NamedTuple):
     is_primary: bool
 
 
+class ErasureAnswer(NamedTuple):
+    """The account of a person who was erased, and how many memberships ended."""
+
+    account_id: str
+    matched_by: str
+    memberships: int
+
+
 class ClientAnswer(NamedTuple):
     """A client that was made."""
 
@@ -177,6 +185,7 @@ Answer = (
     | OverrideAnswer
     | AccountAnswer
     | MemberAnswer
+    | ErasureAnswer
     | ClientAnswer
     | KeyAnswer
     | TickAnswer
@@ -198,6 +207,15 @@ def answer_from_json(kind: str, text: str) -> Answer:
         if data.get(name) is not None:
             data[name] = restore(data[name])
     return ANSWER_TYPES[kind](**data)
+
+
+def without_names(text: str) -> str:
+    """A stored AccountAnswer, the person's names taken out of it."""
+    return compact_json({**json.loads(text), "user_id": "", "email": ""})
+
+
+NAMELESS = '"user_id":"","email":""'
+"""What the text of an AccountAnswer without a person's names contains."""
 
 
 def _grant(values: list[Any]) -> GrantFacts:
@@ -225,6 +243,7 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "upsert_organization": AccountAnswer,
     "add_member": MemberAnswer,
     "remove_member": MemberAnswer,
+    "erase_user": ErasureAnswer,
     "create_client": ClientAnswer,
     "create_key": KeyAnswer,
     "rotate_key": KeyAnswer,

@@ -33,6 +33,7 @@ from tollhoused.domain.commands import (
     UnassignPlan,
     UpsertOrganization,
     UpsertUser,
+    audit_detail,
     first_difference,
     sent_json,
 )
@@ -285,7 +286,7 @@ class Books:
         self.added.append(operation)
         if command.audited:
             act = AuditEntry(
-                now_us, command.client, command.idempotency_key, command.kind, answer.account_id, operation.sent
+                now_us, command.client, command.idempotency_key, command.kind, answer.account_id, audit_detail(command)
             )
             self.audit.append(act)
 

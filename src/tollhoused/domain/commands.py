@@ -32,11 +32,13 @@ class Command(ABC):
 
     `idempotency_key` is empty only for previews. `account_id` and `matched_by` are what the subject resolved to when
     the command was made; the journal checks that again under the locks. `needs_whole` says that deciding takes every
-    counter, subscription and override of the account, `audited` that it is an administrative act.
+    counter, subscription and override of the account, `audited` that it is an administrative act, `discreet` that the
+    audit log does not even get fingerprints of who it was about.
     """
 
     kind: ClassVar[str]
     audited: ClassVar[bool] = True
+    discreet: ClassVar[bool] = False
     needs_whole: ClassVar[bool] = False
     client: str
     idempotency_key: str
@@ -365,6 +367,11 @@ def digest(text: str) -> str:
 def sent_json(command: Command) -> str:
     """What the caller sent, and nothing else, as stored beside the operation (design: idempotency)."""
     return compact_json({"v": SENT_VERSION, "kind": command.kind, **command.named(), **command.content()})
+
+
+def audit_detail(command: Command) -> str:
+    """What the audit log says about a command: what was sent, with fingerprints for names."""
+    return compact_json({"v": SENT_VERSION, "kind": command.kind}) if command.discreet else sent_json(command)
 
 
 def first_difference(stored: str, sent: str) -> str | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from tollhoused.domain.answers import Answer, MemberAnswer
+from tollhoused.domain.answers import Answer, ErasureAnswer, MemberAnswer
 from tollhoused.domain.commands import (
     UpsertOrganization,
     UpsertUser,
@@ -17,11 +17,13 @@ from tollhoused.domain.identity import (
     Organization,
     Subject,
     User,
+    erased,
     home_of,
+    is_erased,
     person_of,
     resolve,
 )
-from tollhoused.domain.people import AddMember, MemberCommand, PeopleCommand, RemoveMember
+from tollhoused.domain.people import AddMember, EraseUser, MemberCommand, PeopleCommand, RemoveMember
 from tollhoused.errors import MembershipNotFound, SubjectConflict, SubjectNotFound
 
 
@@ -51,7 +53,9 @@ class Directory:
     ended_memberships: set[tuple[str, str]] = field(default_factory=set)
 
     def add_user(self, user: User) -> None:
-        """Makes a user findable."""
+        """Makes a user findable, unless erased."""
+        if is_erased(user):
+            return
         if user.user_id:
             self.users_by_id[user.user_id] = user
         if user.email:
@@ -128,6 +132,8 @@ class Directory:
         """What the command is about. Raises SubjectNotFound, SubjectConflict or MembershipNotFound."""
         user, matched_by = person_of(command.subject, self.find(command.subject))
         memberships = self.memberships.get(user.id, NO_MEMBERSHIPS)
+        if isinstance(command, EraseUser):
+            return Aim(user.account_id, matched_by, tuple(memberships), user)
         assert isinstance(command, MemberCommand)
         organization = self.organizations.get(command.org_id)
         if organization is None:
@@ -141,8 +147,16 @@ class Directory:
 
     def carry_out(self, command: PeopleCommand, aim: Aim) -> Answer:
         """Changes what the command changes; `aim` has refused everything that can be refused."""
-        assert isinstance(command, MemberCommand)
         found = self.memberships.get(aim.user.id, NO_MEMBERSHIPS)
+        if isinstance(command, EraseUser):
+            ended = list(found.values())
+            for membership in ended:
+                self._end(membership)
+            self.users_by_id.pop(aim.user.user_id or "", None)
+            self.users_by_email.pop(aim.user.email or "", None)
+            self._change(erased(aim.user))
+            return ErasureAnswer(aim.account_id, aim.matched_by.value, len(ended))
+        assert isinstance(command, MemberCommand)
         if isinstance(command, AddMember):
             if command.is_primary:
                 for other in list(found.values()):

@@ -41,6 +41,20 @@ class User:
     email: str | None
 
 
+ERASED_PREFIX = "erased:"
+"""What the user_id of nobody else may begin with."""
+
+
+def erased(user: User) -> User:
+    """What remains of a user: an entry that leads operators to the account, and nobody else."""
+    return User(user.id, user.account_id, ERASED_PREFIX + user.id, None)
+
+
+def is_erased(user: User) -> bool:
+    """Whether the names of a user were erased."""
+    return user.user_id == ERASED_PREFIX + user.id
+
+
 @dataclass(frozen=True, slots=True)
 class Organization:
     """An organization's directory entry."""

@@ -1,4 +1,4 @@
-"""Commands about people: which organizations they belong to (requirement I2)."""
+"""Commands about people: which organizations they belong to (requirement I2), and that they be forgotten (O9)."""
 
 from dataclasses import dataclass
 
@@ -53,3 +53,14 @@ class RemoveMember(MemberCommand):
     """Ends a membership."""
 
     kind = "remove_member"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseUser(PeopleCommand):
+    """Makes a person unfindable: names give way to a pseudonym, memberships end. The books stay as they are."""
+
+    kind = "erase_user"
+    discreet = True
+
+    def content(self) -> dict[str, object]:
+        return {}

@@ -4,7 +4,7 @@ from tollhouse.v1 import account_service_pb2 as pb
 
 from tollhoused.rpc import answers, decode, encode
 from tollhoused.rpc.encode import MATCHED_BY
-from tollhoused.usecases import accounts, members, pages
+from tollhoused.usecases import accounts, erasing, members, pages
 from tollhoused.usecases.accounts import AccountView
 from tollhoused.usecases.core import Call, Core
 
@@ -78,6 +78,17 @@ class AccountServicer:
             ],
             next_page_token=token,
         )
+
+    def EraseUser(self, request: pb.EraseUserRequest, call: Call) -> pb.EraseUserResponse:
+        settled = erasing.erase_user(
+            self._core,
+            call,
+            user_id=request.user_id,
+            email=request.email,
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        return answers.erase_user(settled.answer, settled.replayed)
 
     def GetAccount(self, request: pb.GetAccountRequest, call: Call) -> pb.GetAccountResponse:
         return _view(accounts.get_account(self._core, decode.subject(request.subject)))

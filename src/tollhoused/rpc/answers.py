@@ -18,6 +18,7 @@ from tollhoused.domain.answers import (
     Answer,
     ClientAnswer,
     CreditsAnswer,
+    ErasureAnswer,
     KeyAnswer,
     MemberAnswer,
     OverrideAnswer,
@@ -145,6 +146,17 @@ def remove_member(answer: Answer, replayed: bool) -> account_pb.RemoveMemberResp
     )
 
 
+def erase_user(answer: Answer, replayed: bool) -> account_pb.EraseUserResponse:
+    """What was left of a person."""
+    assert isinstance(answer, ErasureAnswer)
+    return account_pb.EraseUserResponse(
+        account_id=answer.account_id,
+        matched_by=MATCHED_BY[answer.matched_by],
+        memberships_ended=answer.memberships,
+        replayed=replayed,
+    )
+
+
 def assign_plan(answer: Answer, replayed: bool) -> subscription_pb.AssignPlanResponse:
     """The subscription as it was made or changed."""
     return subscription_pb.AssignPlanResponse(
@@ -217,6 +229,7 @@ BY_KIND: Mapping[str, Callable[[Answer, bool], Message]] = {
         upsert_organization,
         add_member,
         remove_member,
+        erase_user,
         assign_plan,
         unassign_plan,
         set_override,

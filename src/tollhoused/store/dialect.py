@@ -99,6 +99,9 @@ class Dialect(Protocol):
     def upsert(self, table: Table) -> Write:
         """Inserts rows, or replaces what is stored under their primary keys."""
 
+    def update(self, table: Table, names: Sequence[str]) -> Write:
+        """Sets these columns, given before the primary key's, of rows that are there."""
+
     def delete(self, table: Table) -> Write:
         """Deletes rows by their primary keys, given in the key's order."""
 
@@ -115,10 +118,10 @@ def _key_of(table: Table) -> list[str]:
     return [column.name for column in table.primary_key.columns]
 
 
-def _keys(table: Table) -> Relation:
-    """The primary keys of rows."""
+def _columns(table: Table, names: Sequence[str]) -> Relation:
+    """Some columns of rows."""
     kinds = dict(columns_of(table))
-    return Relation("w", tuple((name, kinds[name]) for name in _key_of(table)))
+    return Relation("w", tuple((name, kinds[name]) for name in names))
 
 
 def _versioned(table: Table, names: Sequence[str]) -> Relation:
@@ -182,11 +185,19 @@ class SqliteDialect:
         others = {name: statement.excluded[name] for name, _ in columns_of(table) if name not in _key_of(table)}
         return self._write(statement.on_conflict_do_update(index_elements=_key_of(table), set_=others), table)
 
+    def update(self, table: Table, names: Sequence[str]) -> Write:
+        condition = and_(*[table.c[name] == bindparam(f"key_{name}") for name in _key_of(table)])
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+        compiled = update(table).where(condition).values(values).compile(dialect=self._dialect)
+        expected = [*(f"new_{name}" for name in names), *(f"key_{name}" for name in _key_of(table))]
+        assert list(_positions(compiled)) == expected
+        return Write(str(compiled), _columns(table, [*names, *_key_of(table)]))
+
     def delete(self, table: Table) -> Write:
         condition = and_(*[table.c[name] == bindparam(name) for name in _key_of(table)])
         compiled = delete(table).where(condition).compile(dialect=self._dialect)
         assert list(_positions(compiled)) == _key_of(table)
-        return Write(str(compiled), _keys(table))
+        return Write(str(compiled), _columns(table, _key_of(table)))
 
     def update_versioned(self, table: Table, names: Sequence[str]) -> Write:
         condition = and_(table.c.id == bindparam("key"), table.c.version == bindparam("loaded_version"))
@@ -250,8 +261,15 @@ class PostgresDialect:
         changed = statement.on_conflict_do_update(index_elements=_key_of(table), set_=others)
         return Write(str(changed.compile(dialect=self._dialect)), relation)
 
+    def update(self, table: Table, names: Sequence[str]) -> Write:
+        relation = _columns(table, [*names, *_key_of(table)])
+        rows = self.relation(relation)
+        condition = and_(*[table.c[name] == rows.c[name] for name in _key_of(table)])
+        changed = update(table).where(condition).values({name: rows.c[name] for name in names})
+        return Write(str(changed.compile(dialect=self._dialect)), relation)
+
     def delete(self, table: Table) -> Write:
-        relation = _keys(table)
+        relation = _columns(table, _key_of(table))
         rows = self.relation(relation)
         condition = and_(*[table.c[name] == rows.c[name] for name in _key_of(table)])
         return Write(str(delete(table).where(condition).compile(dialect=self._dialect)), relation)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy import Select, Table, and_, bindparam, func, literal_column, not_, or_, select
 
+from tollhoused.domain.answers import NAMELESS
+from tollhoused.domain.commands import UpsertUser
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation
 
@@ -28,6 +30,8 @@ class Questions:
         self.operation = dialect.query(select(t.operations).where(operation))
         self.usage_events = self._usage_events(dialect)
         self.entries = self._entries(dialect)
+        self.notes = self._notes(dialect)
+        self.erase_notes = dialect.update(t.operations, ("metadata", "answer"))
         self.grants = dialect.query(self._grants())
         self.subscriptions = dialect.query(self._of_account(t.subscriptions, "start_us", "id"))
         self.overrides = dialect.query(self._of_account(t.overrides, "from_us", "id"))
@@ -115,6 +119,20 @@ class Questions:
                 or_(_text("product").is_(None), row.product == _text("product")),
             )
             .order_by(row.stored_at_us.desc(), row.idempotency_key, row.client)
+            .limit(_number("size"))
+        )
+        return dialect.query(statement, SLICES)
+
+    def _notes(self, dialect: Dialect) -> Query:
+        """Operations of an account in the given slices that still hold what is personal, in no order."""
+        wanted = dialect.relation(SLICES)
+        row = t.operations.c
+        named = and_(row.kind == literal_column(f"'{UpsertUser.kind}'"), not_(row.answer.contains(NAMELESS)))
+        statement = (
+            select(row.idempotency_key, row.client, row.kind, row.answer)
+            .select_from(wanted)
+            .join(t.operations, and_(row.slice == wanted.c.slice, row.account == _text("account")))
+            .where(or_(row.metadata.is_not(None), named))
             .limit(_number("size"))
         )
         return dialect.query(statement, SLICES)

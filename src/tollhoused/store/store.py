@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from tollhoused.domain.account import HOUR_US, Account, Grant, LedgerEntry, Subscription
+from tollhoused.domain.answers import without_names
 from tollhoused.domain.books import AuditEntry, Books, Operation
+from tollhoused.domain.commands import UpsertUser
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Member, Membership, Organization, Subject, User
 from tollhoused.domain.json_text import compact_json
@@ -121,6 +123,22 @@ class Store:
             size=size,
         )
         return [rows.entry_from_row(row) for row in found]
+
+    def erase_notes(self, account_id: str, from_us: int, to_us: int, size: int) -> int:
+        """Takes what is personal out of an account's operations that were stored in [from_us, to_us), `size` of them at
+        the most; returns how many. What they did stays.
+
+        A transaction of its own, with no account locked: nobody else changes these columns.
+        """
+        found = self._ask(self._questions.notes, _slices(from_us, to_us), account=account_id, size=size)
+        bare = [
+            (None, without_names(answer) if kind == UpsertUser.kind else answer, key, client)
+            for key, client, kind, answer in found
+        ]
+        if bare:
+            with self.engine.writing() as session:
+                session.commit([(self._questions.erase_notes, bare)])
+        return len(bare)
 
     def grants(self, account_id: str, include_closed: bool, before: str, size: int) -> list[Grant]:
         """A page of an account's grants, newest first; closed ones have nothing left."""

@@ -6,8 +6,9 @@ from tollhoused.domain.account import Account, Subscription
 from tollhoused.domain.advance import counting_subscription
 from tollhoused.domain.books import Settled
 from tollhoused.domain.commands import UpsertOrganization, UpsertUser
-from tollhoused.domain.identity import Match, MatchedBy, Membership, Organization, Subject, User
+from tollhoused.domain.identity import ERASED_PREFIX, Match, MatchedBy, Membership, Organization, Subject, User
 from tollhoused.domain.terms import Override
+from tollhoused.errors import InvalidField
 from tollhoused.usecases import forms
 from tollhoused.usecases.core import Call, Core, reading
 
@@ -36,6 +37,8 @@ def upsert_user(
     """Makes a user and the personal account, or completes the user; an existing account keeps its zone."""
     forms.idempotency_key(idempotency_key)
     subject = forms.person(user_id, email)
+    if user_id.startswith(ERASED_PREFIX):
+        raise InvalidField("user_id", f"must not begin with {ERASED_PREFIX!r}, which stands for people who were erased")
     match = _owner(core, subject)
     command = UpsertUser(
         client=call.client,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from tollhoused.domain.commands import UpsertOrganization, UpsertUser, digest
-from tollhoused.domain.identity import Match, MatchedBy, Subject
+from tollhoused.domain.identity import ERASED_PREFIX, Match, MatchedBy, Subject
 from tollhoused.errors import CreationNotAllowed, SubjectNotFound
 from tollhoused.store.wanted import Wanted
 from tollhoused.usecases.core import Call, Core, reading
@@ -37,7 +37,7 @@ class Newcomers:
         """
         if key in self._stored:
             return None
-        if subject.org_id and (subject.user_id or subject.email):
+        if (subject.org_id and (subject.user_id or subject.email)) or subject.user_id.startswith(ERASED_PREFIX):
             raise unknown
         if not self._call.may_create:
             message = f"{unknown.message}, and the API key may not ask for accounts to be made"
