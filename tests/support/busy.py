@@ -56,6 +56,16 @@ def _open_accounts(core: Core) -> None:
     )
     join(core, "eve", "org", is_primary=True, key="eve/joins")
     join(core, "dan", "org", key="dan/joins")
+    for number in range(2):
+        usage.open_usage(
+            core,
+            call(),
+            subject=person("dan"),
+            meter="ai_tokens",
+            quantity=20,
+            idempotency_key=f"dan/opening {number}",
+            validate_only=False,
+        )
 
 
 def _spend_grants(core: Core, clock: Clock) -> None:

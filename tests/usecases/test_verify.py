@@ -183,6 +183,10 @@ CORRUPTIONS = [
     ("V6", ADA, """operations SET sent = replace(sent, '"priority":10,', '"priority":11,')"""),
     ("V6", ADA, "operations SET sent = replace(sent, ':-125', ':-135') WHERE kind = 'adjust_credits'"),
     ("V6", ADA, "operations SET sent = 'x' WHERE idempotency_key = 'ada/paid'"),
+    ("V4", DAN, "operations SET quantity = quantity + 1 WHERE idempotency_key = 'dan/opening 0'"),
+    ("V4", DAN, "operations SET quantity = 0 WHERE kind = 'open_usage'"),
+    ("V4", DAN, "operations SET segment_start_us = 5 WHERE kind = 'open_usage'"),
+    ("V4", DAN, "DELETE FROM operations WHERE idempotency_key = 'dan/opening 1'"),
     ("V4", ORG, f"DELETE FROM operations WHERE {MAIL}"),
     ("V6", ADA, f"DELETE FROM operations WHERE {DEBIT}"),
     ("V6", ADA, "DELETE FROM operations WHERE idempotency_key = 'ada/paid'"),
@@ -292,7 +296,7 @@ def test_books_that_were_kept_are_right(books: Books) -> None:
     summary, found = books.prove()
 
     assert found == []
-    assert summary == Summary(accounts=6, operations=64, entries=42, findings=0, invariants=INVARIANTS)
+    assert summary == Summary(accounts=6, operations=66, entries=42, findings=0, invariants=INVARIANTS)
 
 
 def test_empty_books_are_right(core: Core, database_url: str) -> None:

@@ -15,6 +15,7 @@ from tollhoused.cli import (
     credits,
     erase,
     healthcheck,
+    importing,
     members,
     migrate,
     provision,
@@ -122,6 +123,7 @@ def make_app() -> typer.Typer:
     app.command("serve")(serve.serve)
     app.command("migrate")(migrate.migrate)
     app.command("verify")(verify.verify)
+    app.command("import")(importing.import_)
     app.command("healthcheck")(healthcheck.healthcheck)
     for name, text, commands in GROUPS:
         app.add_typer(_group(name, text, commands))

@@ -145,6 +145,18 @@ class ErasureAnswer(NamedTuple):
     memberships: int
 
 
+class OpeningAnswer(NamedTuple):
+    """Usage that an account brought along. `limit` and `remaining` are None where nothing limits the meter."""
+
+    account_id: str
+    matched_by: str
+    meter: str
+    quantity: int
+    new_usage: int
+    limit: int | None
+    remaining: int | None
+
+
 class ClientAnswer(NamedTuple):
     """A client that was made."""
 
@@ -186,6 +198,7 @@ Answer = (
     | AccountAnswer
     | MemberAnswer
     | ErasureAnswer
+    | OpeningAnswer
     | ClientAnswer
     | KeyAnswer
     | TickAnswer
@@ -244,6 +257,7 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "add_member": MemberAnswer,
     "remove_member": MemberAnswer,
     "erase_user": ErasureAnswer,
+    "open_usage": OpeningAnswer,
     "create_client": ClientAnswer,
     "create_key": KeyAnswer,
     "rotate_key": KeyAnswer,

@@ -14,6 +14,7 @@ from tollhoused.domain.advance import advance, turn
 from tollhoused.domain.answers import (
     AccountAnswer,
     Answer,
+    OpeningAnswer,
     TickAnswer,
     UsageAnswer,
     answer_from_json,
@@ -40,6 +41,7 @@ from tollhoused.domain.commands import (
 from tollhoused.domain.decision import Decision, Rules, apply
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import MatchedBy
+from tollhoused.domain.opening import OpenUsage, decide_opening
 from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry import Registry
 from tollhoused.domain.usage import decide_usage
@@ -265,6 +267,7 @@ class Books:
         if not command.idempotency_key:
             return
         usage = answer if isinstance(answer, UsageAnswer) else None
+        counted = answer if isinstance(answer, UsageAnswer | OpeningAnswer) else None
         operation = Operation(
             idempotency_key=command.idempotency_key,
             client=command.client,
@@ -273,9 +276,9 @@ class Books:
             stored_us=now_us,
             event_us=usage.event_us if usage else now_us,
             product=command.product if isinstance(command, RecordUsage) else None,
-            meter=usage.meter if usage else None,
+            meter=counted.meter if counted else None,
             segment_start_us=counter.segment_start_us if counter else None,
-            quantity=usage.quantity if usage else None,
+            quantity=counted.quantity if counted else None,
             overage=usage.overage_quantity if usage else None,
             charged_nanos=usage.charged_nanos if usage else None,
             metadata=command.note(),
@@ -296,6 +299,8 @@ def decide(account: Account, command: Command, now_us: int, history: CatalogueHi
     match command:
         case RecordUsage():
             return decide_usage(account, command, now_us, rules)
+        case OpenUsage():
+            return decide_opening(account, command, now_us)
         case GrantCredits():
             return credits.decide_grant(account, command, now_us, history)
         case AdjustCredits():

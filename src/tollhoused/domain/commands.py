@@ -142,7 +142,8 @@ class AdjustCredits(Command):
 class AssignPlan(Command):
     """Assigns a plan without a provider, or changes the plan of the subscription named in `changes`.
 
-    `new_id` is the id of the subscription to make; a `start_us` before now counts as now.
+    `new_id` is the id of the subscription to make; a `start_us` before now counts as now. Its usage periods turn by
+    `anchor_us`, None for its start.
     """
 
     kind = "assign_plan"
@@ -153,14 +154,17 @@ class AssignPlan(Command):
     plan_version: int | None
     start_us: int | None
     end_us: int | None
+    anchor_us: int | None = None
 
     def content(self) -> dict[str, object]:
+        anchored = {} if self.anchor_us is None else {"anchor_time": self.anchor_us}
         return {
             "plan": self.plan,
             "plan_version": self.plan_version,
             "start_time": self.start_us,
             "end_time": self.end_us,
             "subscription_id": self.changes,
+            **anchored,
         }
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tollhoused.domain.account import MAX_QUANTITY
 from tollhoused.domain.books import Operation, Settled
 from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.identity import Match, Subject
+from tollhoused.domain.opening import OpenUsage
 from tollhoused.errors import InvalidField, OperationNotFound, SubjectNotFound, TollhouseError
 from tollhoused.journal.settling import Outcome
 from tollhoused.usecases import forms
@@ -70,6 +72,33 @@ def record_batch(
         if isinstance(outcome, TollhouseError):
             raise outcome
     return outcomes
+
+
+def open_usage(
+    core: Core,
+    call: Call,
+    *,
+    subject: Subject,
+    meter: str,
+    quantity: int,
+    idempotency_key: str,
+    validate_only: bool,
+) -> Settled:
+    """Counts what was used, and settled, elsewhere in the current usage period; nothing is charged for it."""
+    forms.idempotency_key(idempotency_key)
+    code = forms.counter_meter(core.catalogue, meter).code
+    forms.in_range(quantity, 1, MAX_QUANTITY, "quantity")
+    match = core.match(subject)
+    command = OpenUsage(
+        client=call.client,
+        idempotency_key=idempotency_key,
+        subject=subject,
+        account_id=match.account_id,
+        matched_by=match.matched_by,
+        meter=code,
+        quantity=quantity,
+    )
+    return core.run(call, command, validate_only)
 
 
 def list_events(
