@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from tollhoused.cli import (
     accounts,
     audit,
+    backup,
     catalog,
     clients,
     credits,
@@ -29,13 +30,23 @@ from tollhoused.domain.catalogue import CatalogueError
 from tollhoused.errors import TollhouseError
 from tollhoused.rpc.client import CallFailed
 from tollhoused.settings import SettingsError
+from tollhoused.store.backup import BackupFailed
 from tollhoused.store.faults import StoreFault
 from tollhoused.store.schema import MigrationFailed, SchemaMismatch
 
 EXIT_FAILED = 1
 EXIT_MISUSED = 2
 
-FAILURES = (CallFailed, CatalogueError, CommandFailed, MigrationFailed, SchemaMismatch, StoreFault, TollhouseError)
+FAILURES = (
+    BackupFailed,
+    CallFailed,
+    CatalogueError,
+    CommandFailed,
+    MigrationFailed,
+    SchemaMismatch,
+    StoreFault,
+    TollhouseError,
+)
 
 HELP = """
 Tollhouse answers "may this customer do this, and what is left?", records what was used, and keeps the credits right.
@@ -124,6 +135,7 @@ def make_app() -> typer.Typer:
     app.command("migrate")(migrate.migrate)
     app.command("verify")(verify.verify)
     app.command("import")(importing.import_)
+    app.command("backup")(backup.backup)
     app.command("healthcheck")(healthcheck.healthcheck)
     for name, text, commands in GROUPS:
         app.add_typer(_group(name, text, commands))
