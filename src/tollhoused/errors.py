@@ -143,6 +143,12 @@ class NotAMember(PermissionDenied):
     reason = "NOT_A_MEMBER"
 
 
+class CreationNotAllowed(PermissionDenied):
+    """The key may not ask for accounts to be made."""
+
+    reason = "CREATION_NOT_ALLOWED"
+
+
 class SubjectNotFound(NotFound):
     """No account is known under this subject. Never answered by a silent free plan (requirement I1)."""
 
@@ -165,6 +171,12 @@ class OverrideNotFound(NotFound):
     """The account has no override of this id in force or to come."""
 
     reason = "OVERRIDE_NOT_FOUND"
+
+
+class MembershipNotFound(NotFound):
+    """The person is not a member of the organization, so there is nothing to end."""
+
+    reason = "MEMBERSHIP_NOT_FOUND"
 
 
 class ClientNotFound(NotFound):

@@ -4,7 +4,7 @@ A command's modules are imported when it is asked for: `tollhouse healthcheck` r
 and has no use for a database.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -36,18 +36,32 @@ COMMANDS = {
     "serve": "serve.serve",
     "migrate": "migrate.migrate",
     "verify": "verify.verify",
+    "import": "importing.import_",
+    "backup": "backup.backup",
     "healthcheck": "healthcheck.healthcheck",
 }
 """Where each command's function stands below `tollhoused.cli`."""
 
-GROUPS = {
+Group = Mapping[str, "str | tuple[str, Group]"]
+"""The same for the commands of a group; a group in it comes with its help."""
+
+GROUPS: Mapping[str, tuple[str, Group]] = {
     "catalog": (
         "Check, apply and show what is sold.",
         {"check": "catalog.check", "apply": "catalog.apply", "show": "catalog.show"},
     ),
     "accounts": (
         "Find accounts, or make some to try with.",
-        {"list": "accounts.list_", "show": "accounts.show", "provision": "provision.provision"},
+        {
+            "list": "accounts.list_",
+            "show": "accounts.show",
+            "provision": "provision.provision",
+            "members": (
+                "Who belongs to which organization.",
+                {"add": "members.add", "remove": "members.remove", "list": "members.list_"},
+            ),
+            "erase": "erase.erase",
+        },
     ),
     "clients": (
         "Programs that call: the owners of API keys.",
@@ -112,11 +126,17 @@ def _made(name: str) -> typer.Typer:
         app = typer.Typer(name=name, add_completion=False, rich_markup_mode=None)
         _add(app, name, COMMANDS[name])
         return app
-    text, commands = GROUPS[name]
+    return _group(name, *GROUPS[name])
+
+
+def _group(name: str, text: str, commands: Group) -> typer.Typer:
     app = typer.Typer(name=name, help=text, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
     app.callback()(lambda: None)  # a group, also where it has one command only
-    for command, place in commands.items():
-        _add(app, command, place)
+    for command, found in commands.items():
+        if isinstance(found, str):
+            _add(app, command, found)
+        else:
+            app.add_typer(_group(command, *found))
     return app
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from tollhoused.domain.keys import LOCAL_CLIENT
+from tollhoused.domain.keys import LOCAL_CLIENT, Scope
 from tollhoused.errors import ProductNotAllowed, ScopeMissing
 from tollhoused.rpc.access import Access
 from tollhoused.usecases.keyring import Keyring
@@ -12,7 +12,7 @@ BEARER = "bearer "
 
 
 class Caller(NamedTuple):
-    """A client at the door. No products: any product."""
+    """A client at the door. No products: any product. `may_create` also by the scope admin, which makes accounts."""
 
     client: str
     products: frozenset[str] = frozenset()
@@ -45,7 +45,7 @@ class Doorkeeper:
             raise ScopeMissing(f"this call takes a key with the scope {scope.value}", scope=scope.value)
         if access.every_product and key.products:
             raise ProductNotAllowed("this call takes a key that speaks for every product")
-        return Caller(key.client, key.products, key.may_create)
+        return Caller(key.client, key.products, key.may_create or key.allows(Scope.ADMIN))
 
 
 def _key_text(metadata: Iterable[tuple[str, str | bytes]]) -> str:
