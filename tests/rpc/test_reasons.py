@@ -327,7 +327,7 @@ def _overloaded(stage: Stage) -> Refusal:
 
 def _too_fast(stage: Stage) -> Refusal:
     core = stage.make_core(stage.url)
-    _, door = stage.serve(core, throttle=Throttle(60))
+    _, door = stage.serve(core, throttle=Throttle(1))
     for number in range(1_000):
         refusal(door.usage.GetOperation, GetOperationRequest(idempotency_key=f"k{number}"))
     return refusal(door.usage.GetOperation, GetOperationRequest(idempotency_key="k"))
