@@ -101,6 +101,18 @@ def test_each_item_is_acknowledged_in_order_as_a_call_of_its_own_would_be(door: 
     assert broken_rules(database_url) == {}
 
 
+def test_somebody_unknown_is_made_where_an_item_asks_for_it(door: Door, database_url: str) -> None:
+    door.make_user("anna")
+    new = [item("newcomer", f"new-{number}", create_if_missing=True) for number in range(3)]
+
+    found = Stream(door).send(item("newcomer", "too early"), new[0], [item("anna", "hers"), *new[1:]]).close().rest()
+
+    assert [each.HasField("error") for each in found] == [True, False, False, False, False]
+    assert [each.recorded.new_usage for each in found] == [0, 1, 1, 2, 3]
+    assert len({found[index].recorded.account_id for index in (1, 3, 4)}) == 1
+    assert broken_rules(database_url) == {}
+
+
 def test_what_is_acknowledged_is_stored(door: Door, database_url: str) -> None:
     door.make_user("anna")
     stream = Stream(door)
