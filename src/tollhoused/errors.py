@@ -163,6 +163,18 @@ class OverrideNotFound(NotFound):
     reason = "OVERRIDE_NOT_FOUND"
 
 
+class ReservationNotFound(NotFound):
+    """No reservation that the caller may see has this id."""
+
+    reason = "RESERVATION_NOT_FOUND"
+
+
+class GrantNotFound(NotFound):
+    """The account has no grant of this id with anything left."""
+
+    reason = "GRANT_NOT_FOUND"
+
+
 class ClientNotFound(NotFound):
     """No client has this id."""
 
@@ -227,6 +239,18 @@ class AmountOutOfRange(FailedPrecondition):
     """A stored total would leave the range of plus or minus 2**62."""
 
     reason = "AMOUNT_OUT_OF_RANGE"
+
+
+class ReservationFinal(FailedPrecondition):
+    """The reservation has ended, by a call or by its time, and stays as it ended."""
+
+    reason = "RESERVATION_FINAL"
+
+
+class ReservationExceeded(FailedPrecondition):
+    """The commit exceeds what was reserved, and the reservation says that it must not."""
+
+    reason = "RESERVATION_EXCEEDED"
 
 
 class TooManyKeys(FailedPrecondition):

@@ -251,6 +251,7 @@ def test_a_refusal_tells_programs_what_they_need(sqlite_door: Door) -> None:
         "meter": "api_calls",
         "limit": "1000",
         "used": "0",
+        "held": "0",
         "requested": "1001",
         "reset_time": "2027-02-15T08:00:00Z",
     }

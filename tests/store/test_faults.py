@@ -201,7 +201,7 @@ def _session(store: Store, work: Callable[[psycopg.Connection[object]], object])
 
 
 def test_limits_of_time_on_postgresql(postgres_url: str) -> None:
-    execute(postgres_url, "INSERT INTO accounts VALUES ('acct_1', 'personal', 'usd', 'UTC', 0, 1, 0, 0, 0, 0, 0)")
+    execute(postgres_url, "INSERT INTO accounts VALUES ('acct_1', 'personal', 'usd', 'UTC', 0, 1, 0, 0, 0, 0, 0, 0, 0)")
     store = open_store(f"{postgres_url}&options=-c%20statement_timeout%3D50%20-c%20lock_timeout%3D20")
 
     assert _fault(lambda: _session(store, lambda own: own.execute("SELECT pg_sleep(9)"))) is Fault.AWAY
@@ -216,7 +216,7 @@ def test_limits_of_time_on_postgresql(postgres_url: str) -> None:
 def test_a_deadlock_is_a_collision(postgres_url: str) -> None:
     lock = "SELECT id FROM accounts WHERE id = 'acct_{}' FOR UPDATE"
     for number in (1, 2):
-        account = f"'acct_{number}', 'personal', 'usd', 'UTC', 0, 1, 0, 0, 0, 0, 0"
+        account = f"'acct_{number}', 'personal', 'usd', 'UTC', 0, 1, 0, 0, 0, 0, 0, 0, 0"
         execute(postgres_url, f"INSERT INTO accounts VALUES ({account})")
     store = open_store(f"{postgres_url}&options=-c%20deadlock_timeout%3D10")
     with psycopg.connect(postgres_url) as rival, psycopg.connect(postgres_url, autocommit=True) as watcher:

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from tollhoused.domain import credits, plans
+from tollhoused.domain import credits, plans, reservations
 from tollhoused.domain.account import HOUR_US, Account, AccountKind, Counter
 from tollhoused.domain.advance import advance, turn
 from tollhoused.domain.answers import (
     AccountAnswer,
     Answer,
+    CommitAnswer,
+    ReservationAnswer,
     TickAnswer,
     UsageAnswer,
     answer_from_json,
@@ -24,15 +26,21 @@ from tollhoused.domain.commands import (
     AdjustCredits,
     AssignPlan,
     Command,
+    CommitReservation,
+    ExtendReservation,
     GrantCredits,
     RecordUsage,
     RegistryCommand,
+    ReleaseReservation,
     RemoveOverride,
+    ReservationCommand,
+    ReserveUsage,
     SetOverride,
     Tick,
     UnassignPlan,
     UpsertOrganization,
     UpsertUser,
+    VoidGrant,
     first_difference,
     sent_json,
 )
@@ -190,7 +198,9 @@ class Books:
         return Settled(answer_from_json(stored.kind, stored.answer), replayed=True)
 
     def _account(self, command: Command) -> Account:
-        """The locked account, if the subject still names it."""
+        """The locked account, if the subject still names it. A reservation stays with its account."""
+        if isinstance(command, ReservationCommand):
+            return self.accounts[command.account_id]
         match = self.directory.resolve(command.subject)
         if match.account_id != command.account_id:
             raise Moved(match.account_id, match.matched_by)
@@ -241,7 +251,7 @@ class Books:
         """Adds the operation, unless the command has no key because it is only previewed."""
         if not command.idempotency_key:
             return
-        usage = answer if isinstance(answer, UsageAnswer) else None
+        usage = _usage_of(answer)
         operation = Operation(
             idempotency_key=command.idempotency_key,
             client=command.client,
@@ -249,7 +259,7 @@ class Books:
             kind=command.kind,
             stored_us=now_us,
             event_us=usage.event_us if usage else now_us,
-            product=command.product if isinstance(command, RecordUsage) else None,
+            product=_product(command, answer),
             meter=usage.meter if usage else None,
             segment_start_us=counter.segment_start_us if counter else None,
             quantity=usage.quantity if usage else None,
@@ -268,6 +278,20 @@ class Books:
             self.audit.append(act)
 
 
+def _usage_of(answer: Answer) -> UsageAnswer | None:
+    """What the operation recorded, where it recorded usage."""
+    if isinstance(answer, CommitAnswer):
+        return answer.usage
+    return answer if isinstance(answer, UsageAnswer) else None
+
+
+def _product(command: Command, answer: Answer) -> str | None:
+    """The product whose operation it is, where it is one's."""
+    if isinstance(command, RecordUsage | ReserveUsage):
+        return command.product
+    return answer.reservation.product if isinstance(answer, CommitAnswer | ReservationAnswer) else None
+
+
 def decide(account: Account, command: Command, now_us: int, history: CatalogueHistory, rules: Rules) -> Decision:
     """The decision on a command that acts on one account."""
     match command:
@@ -275,8 +299,18 @@ def decide(account: Account, command: Command, now_us: int, history: CatalogueHi
             return decide_usage(account, command, now_us, rules)
         case GrantCredits():
             return credits.decide_grant(account, command, now_us, history)
+        case ReserveUsage():
+            return reservations.decide_reserve(account, command, now_us, history)
+        case CommitReservation():
+            return reservations.decide_commit(account, command, now_us, history)
+        case ReleaseReservation():
+            return reservations.decide_release(account, command, now_us, history)
+        case ExtendReservation():
+            return reservations.decide_extend(account, command, now_us, history)
         case AdjustCredits():
             return credits.decide_adjustment(account, command, now_us, history)
+        case VoidGrant():
+            return credits.decide_void(account, command, now_us, history)
         case AssignPlan():
             return plans.decide_assignment(account, command, now_us, history)
         case UnassignPlan():
@@ -303,6 +337,8 @@ def new_account(
         due_us=0,
         balance_nanos=0,
         debt_nanos=0,
+        held_nanos=0,
+        open_reservations=0,
         ledger_seq=0,
         whole=True,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from tollhoused.domain.account import GrantCategory
+from tollhoused.domain.account import GrantCategory, OnExpiry, OverCommit
 from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.identity import MatchedBy, Subject
 from tollhoused.domain.json_text import compact_json
@@ -86,6 +86,105 @@ class RecordUsage(Command):
 
     def note(self) -> str | None:
         return self.metadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveUsage(Command):
+    """Allowance and credits to hold before an action; `new_id` is the reservation's."""
+
+    kind = "reserve_usage"
+    audited = False
+    new_id: str
+    product: str
+    meter: str
+    quantity: int
+    ttl_us: int
+    on_expiry: OnExpiry
+    over_commit: OverCommit
+    metadata: str | None
+
+    def content(self) -> dict[str, object]:
+        return {
+            "product": self.product,
+            "meter": self.meter,
+            "quantity": self.quantity,
+            "ttl": self.ttl_us,
+            "on_expiry": self.on_expiry.value,
+            "over_commit": self.over_commit.value,
+            "metadata": digest(self.metadata) if self.metadata else None,
+        }
+
+    def note(self) -> str | None:
+        return self.metadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationCommand(Command):
+    """What is done to a reservation, whose id says whose it is.
+
+    `meter` and `segment_start_us` say what must be loaded for it, and nothing of what was sent.
+    """
+
+    audited = False
+    subject: Subject = NOBODY
+    matched_by: MatchedBy = MatchedBy.USER_ID
+    reservation_id: str
+    meter: str
+    segment_start_us: int
+
+    def named(self) -> dict[str, object]:
+        return {"reservation_id": self.reservation_id}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendReservation(ReservationCommand):
+    """Moves the end to `ttl_us` from now."""
+
+    kind = "extend_reservation"
+    ttl_us: int
+
+    def content(self) -> dict[str, object]:
+        return {"ttl": self.ttl_us}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseReservation(ReservationCommand):
+    """Gives back what is held: the action did not happen."""
+
+    kind = "release_reservation"
+
+    def content(self) -> dict[str, object]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitReservation(ReservationCommand):
+    """Records what the action used in the end, and gives the rest back."""
+
+    kind = "commit_reservation"
+    quantity: int
+    metadata: str | None
+
+    def content(self) -> dict[str, object]:
+        return {"quantity": self.quantity, "metadata": digest(self.metadata) if self.metadata else None}
+
+    def note(self) -> str | None:
+        return self.metadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoidGrant(Command):
+    """Ends a grant before its time: what is left of it and not held is gone."""
+
+    kind = "void_grant"
+    grant_id: str
+    reason: str
+
+    def content(self) -> dict[str, object]:
+        return {"grant_id": self.grant_id, "reason": digest(self.reason)}
+
+    def note(self) -> str | None:
+        return compact_json({"reason": self.reason}) if self.reason else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,12 @@ from tollhoused.domain.account import (
     Counter,
     Grant,
     GrantCategory,
+    Hold,
     LedgerEntry,
+    OnExpiry,
+    OverCommit,
+    Reservation,
+    ReservationState,
     Segment,
     Subscription,
 )
@@ -27,7 +32,8 @@ Row = tuple[Any, ...]
 
 def account_from_row(row: Row, whole: bool) -> Account:
     """An account without what belongs to it."""
-    (id_, kind, currency, zone, anchor_us, version, as_of_us, due_us, balance_nanos, debt_nanos, ledger_seq) = row
+    (id_, kind, currency, zone, anchor_us, version, as_of_us, due_us, *totals) = row
+    balance_nanos, debt_nanos, ledger_seq, held_nanos, open_reservations = totals
     return Account(
         id=id_,
         kind=AccountKind(kind),
@@ -39,6 +45,8 @@ def account_from_row(row: Row, whole: bool) -> Account:
         due_us=due_us,
         balance_nanos=balance_nanos,
         debt_nanos=debt_nanos,
+        held_nanos=held_nanos,
+        open_reservations=open_reservations,
         ledger_seq=ledger_seq,
         whole=whole,
     )
@@ -58,6 +66,8 @@ def moving_columns(account: Account) -> Row:
         account.balance_nanos,
         account.debt_nanos,
         account.ledger_seq,
+        account.held_nanos,
+        account.open_reservations,
     )
 
 
@@ -103,7 +113,7 @@ def counter_row(account_id: str, counter: Counter) -> Row:
 
 def grant_from_row(row: Row) -> Grant:
     """A grant."""
-    _, id_, category, priority, effective_us, expires_us, meters, amount_nanos, remaining_nanos, created_us = row
+    _, id_, category, priority, effective_us, expires_us, meters, amount_nanos, *rest = row
     return Grant(
         id_,
         GrantCategory(category),
@@ -112,8 +122,7 @@ def grant_from_row(row: Row) -> Grant:
         expires_us,
         frozenset(meters.split(",")) if meters else frozenset(),
         amount_nanos,
-        remaining_nanos,
-        created_us,
+        *rest,
     )
 
 
@@ -130,6 +139,60 @@ def grant_row(account_id: str, grant: Grant) -> Row:
         grant.amount_nanos,
         grant.remaining_nanos,
         grant.created_us,
+        grant.held_nanos,
+        grant.voided_us,
+    )
+
+
+def reservation_from_row(row: Row) -> Reservation:
+    """A reservation."""
+    (_, id_, client, product, meter, segment_start_us, plan, plan_version, quantity, on_expiry, over_commit) = row[:11]
+    created_us, expires_us, state, holds, _, used, overage, charged_nanos, ended_us = row[11:]
+    return Reservation(
+        id=id_,
+        client=client,
+        product=product,
+        meter=meter,
+        segment_start_us=segment_start_us,
+        plan=plan,
+        plan_version=plan_version,
+        quantity=quantity,
+        on_expiry=OnExpiry(on_expiry),
+        over_commit=OverCommit(over_commit),
+        created_us=created_us,
+        expires_us=expires_us,
+        state=ReservationState(state),
+        holds=tuple(Hold(*hold) for hold in json.loads(holds)),
+        used=used,
+        overage=overage,
+        charged_nanos=charged_nanos,
+        ended_us=ended_us,
+    )
+
+
+def reservation_row(account_id: str, item: Reservation) -> Row:
+    """A reservation's row; its holds are JSON."""
+    return (
+        account_id,
+        item.id,
+        item.client,
+        item.product,
+        item.meter,
+        item.segment_start_us,
+        item.plan,
+        item.plan_version,
+        item.quantity,
+        item.on_expiry.value,
+        item.over_commit.value,
+        item.created_us,
+        item.expires_us,
+        item.state.value,
+        json.dumps(item.holds, separators=(",", ":")),
+        item.held_nanos,
+        item.used,
+        item.overage,
+        item.charged_nanos,
+        item.ended_us,
     )
 
 
