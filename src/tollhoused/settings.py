@@ -13,6 +13,7 @@ TESTS_PREFIX = "TOLLHOUSE_TEST_"
 SQLITE_PREFIX = "sqlite:///"
 POSTGRESQL_PREFIX = "postgresql://"
 ENVIRONMENTS = ("test", "live")
+LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
@@ -111,6 +112,18 @@ class Settings:
         default=False, metadata={"help": "Serve without API keys, on this machine's loopback only."}
     )
     reflection: bool = field(default=False, metadata={"help": "Let clients ask for the contract (gRPC reflection)."})
+    http_listen: str = field(
+        default="",
+        metadata={
+            "help": "The address to serve /livez, /readyz and /metrics on, in plain HTTP; none of them is secret."
+        },
+    )
+    traces: bool = field(
+        default=False,
+        metadata={"help": "Send OpenTelemetry traces to where OTEL_EXPORTER_OTLP_ENDPOINT says (the extra `otel`)."},
+    )
+    log_calls: bool = field(default=False, metadata={"help": "Log every call, not only what failed or took long."})
+    log_format: str = field(default="text", metadata={"help": f"How logs are written: {', '.join(LOG_FORMATS)}."})
     log_level: str = field(default="info", metadata={"help": f"What is logged: {', '.join(LOG_LEVELS)}."})
 
     def __post_init__(self) -> None:
@@ -127,6 +140,10 @@ class Settings:
             raise SettingsError("batch_max: must not be more than queue_max")
         if self.environment not in ENVIRONMENTS:
             raise SettingsError(f"environment: must be one of {', '.join(ENVIRONMENTS)}")
+        if self.http_listen:
+            parse_address("http_listen", self.http_listen)
+        if self.log_format not in LOG_FORMATS:
+            raise SettingsError(f"log_format: must be one of {', '.join(LOG_FORMATS)}")
         if self.log_level not in LOG_LEVELS:
             raise SettingsError(f"log_level: must be one of {', '.join(LOG_LEVELS)}")
 
@@ -153,7 +170,7 @@ _DEFAULTS = {item.name: item.default for item in fields(Settings)}
 def describe(name: str) -> str:
     """One setting for people: what it means, its default, its variable."""
     default = _DEFAULTS[name]
-    shown = "off" if default is False else default
+    shown = "off" if default is False or default == "" else default
     return f"{_METADATA[name]['help']} [default: {shown}; variable: {variable(name)}]"
 
 
@@ -190,7 +207,7 @@ def parse_address(setting: str, text: str) -> Address:
     """Reads `host:port` or `[ipv6]:port`. Raises SettingsError."""
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]@]+)):([0-9]{1,5})", text)
     if match is None:
-        raise SettingsError(f"{setting}: {text!r} is no address: write host:port, such as 127.0.0.1:50051")
+        raise SettingsError(f"{setting}: {shown_url(text)!r} is no address: write host:port, such as 127.0.0.1:50051")
     if int(match[3]) > 65_535:
         raise SettingsError(f"{setting}: the port must be from 0 to 65535")
     return Address(match[1] or match[2], int(match[3]))
@@ -215,7 +232,7 @@ def _converted(setting: str, text: str) -> object:
                 return float(text)
     except (KeyError, ValueError):
         kind = {bool: "on or off", int: "a whole number", float: "a number"}[type(default)]
-        raise SettingsError(f"{variable(setting)}: must be {kind}, not {text!r}") from None
+        raise SettingsError(f"{variable(setting)}: must be {kind}, not {shown_url(text)!r}") from None
     return text
 
 

@@ -1,7 +1,7 @@
 """Servers that do nothing, as references: `python -m tests.benchmarks.noop --listen ADDRESS [--guarded DATABASE_URL]`.
 
 Bare is Python's gRPC with a small message of the contract. Guarded is the same behind what surrounds every method of
-the real server: its guard, its options, its threads.
+the real server: its guard with metrics and the call log, its options, its threads.
 """
 
 import argparse
@@ -17,8 +17,11 @@ from tollhouse.v1.common_pb2 import Subject
 
 from tests.benchmarks.books import ITEMS_PER_MINUTE
 from tests.benchmarks.templates import NOOP_SERVICE
+from tollhoused.cli.call_log import CallLog
 from tollhoused.domain.keys import Environment
 from tollhoused.errors import SubjectNotFound
+from tollhoused.http.metrics import Metrics
+from tollhoused.observing import all_of
 from tollhoused.rpc.access import READ
 from tollhoused.rpc.admission import CallPool, Dispatch
 from tollhoused.rpc.doorkeeper import Doorkeeper
@@ -49,10 +52,16 @@ def guarded_methods(url: str) -> Methods:
 
     keyring = Keyring(open_store(url), Environment.TEST, lambda: time.time_ns() // 1_000, stale_seconds=math.inf)
     keyring.refresh()
-    guard = Guard(Faults(lambda prefix: f"{prefix}_0"), Deadlines(), Doorkeeper(keyring), Throttle(ITEMS_PER_MINUTE))
+    guard = Guard(
+        Faults(lambda prefix: f"{prefix}_0"),
+        Deadlines(),
+        Doorkeeper(keyring),
+        Throttle(ITEMS_PER_MINUTE),
+        all_of([CallLog(every_call=False), Metrics("", "test", "none")]),
+    )
     return {
-        "Echo": guard.call(Subject, READ, echo),
-        "Refuse": guard.call(Subject, READ, refuse),
+        "Echo": guard.call(f"{NOOP_SERVICE}/Echo", Subject, READ, echo),
+        "Refuse": guard.call(f"{NOOP_SERVICE}/Refuse", Subject, READ, refuse),
     }
 
 
@@ -81,7 +90,7 @@ def main() -> None:
         methods, calls = guarded_methods(flags.guarded), CallPool(CALLS_MAX)
         server = grpc.server(calls, options=OPTIONS)
         paths = {f"/{NOOP_SERVICE}/{name}": method for name, method in methods.items()}
-        server.add_generic_rpc_handlers([Dispatch(paths, calls, methods["Refuse"])])
+        server.add_generic_rpc_handlers([Dispatch(paths, paths, calls)])
     else:
         server = grpc.server(ThreadPoolExecutor(BARE_THREADS))
         server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(NOOP_SERVICE, bare_methods())])

@@ -1,12 +1,15 @@
 """A server starts with one command, ends in order, comes back after kill -9, and refuses what would not be safe."""
 
 import sqlite3
+import sys
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.cli.commands import COMMAND, SCRIPT, Server, done, done_json, failed, not_serving, serving
+from tests.cli.commands import COMMAND, SCRIPT, Server, done, done_json, failed, not_serving, process, serving
+from tests.http.scrape import ask
+from tests.support.door import free_address
 from tests.support.engines import NUMBERS
 from tests.support.postgres import Cluster
 from tollhoused.cli.opening import settle_environment
@@ -175,3 +178,17 @@ def test_what_cannot_be_served_is_refused_by_name(
     assert ended.startswith("tollhouse: ")
     assert complaint in ended
     assert "s3cret" not in ended
+
+
+def test_http_is_served_where_it_is_asked_for_and_its_libraries_are_loaded_only_then(sqlite_url: str) -> None:
+    address = free_address()
+    libraries = "{'uvicorn', 'starlette', 'prometheus_client', 'opentelemetry'}"
+    loaded = f"import sys, tollhoused.__main__; print({libraries} & set(sys.modules))"
+    assert process("-c", loaded, command=[sys.executable]).out == "set()\n"
+
+    with serving(sqlite_url, "--http-listen", address) as server:
+        assert ask(address, "/readyz") == (200, "ready\n")
+        complaint = not_serving("--http-listen", address, "--database-url", sqlite_url)
+
+    assert complaint.startswith(f"tollhouse: http_listen: cannot listen on {address}")
+    assert f"HTTP is served on {address}" in server.log

@@ -22,6 +22,9 @@ VIOLATIONS = [
     ("contract-in-rpc", "usecases/planted.py", "from tollhouse.v1 import usage_service_pb2"),
     ("sql-in-store", "journal/planted.py", "from sqlalchemy.exc import IntegrityError"),
     ("sql-in-store", "usecases/planted.py", "import psycopg"),
+    ("layers", "http/planted.py", "import tollhoused.rpc"),
+    ("web-in-http", "cli/planted.py", "from prometheus_client import Counter"),
+    ("traces-in-one-place", "journal/planted.py", "from opentelemetry import trace"),
     ("chance-in-main", "journal/planted.py", "from uuid import uuid4"),
 ]
 

@@ -197,7 +197,7 @@ def test_a_defect_in_the_journal_itself_fails_one_batch_and_not_the_next(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as planted:
-        planted.setattr(journal, "_in_time", lambda pieces: 1 // 0)
+        planted.setattr(journal.Journal, "_in_time", lambda *_: 1 // 0)
         (outcome,) = _outcomes(core, [2])
 
     assert isinstance(outcome, InternalError)

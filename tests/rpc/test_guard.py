@@ -2,15 +2,16 @@
 
 import logging
 import time
-from typing import NoReturn
+from typing import NoReturn, cast
 
+import grpc
 import pytest
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import usage_service_pb2 as pb
 from tollhouse.v1.error_reason_pb2 import ERROR_REASON_INTERNAL
 
 from tests.rpc.methods import METHODS
-from tests.support.door import TIMEOUT_SECONDS, Door, ServerMaker, item, refusal, usage
+from tests.support.door import TIMEOUT_SECONDS, Door, ServerMaker, item, refusal, refusal_of, usage
 from tests.support.house import CoreMaker
 from tollhoused.domain.books import Settled
 from tollhoused.errors import InternalError, InvalidField
@@ -152,3 +153,14 @@ def test_every_subject_is_asked_about_in_our_own_name(door: Door) -> None:
 
     assert answer.replayed
     assert answer.matched_by == common.MATCHED_BY_USER_ID
+
+
+@pytest.mark.parametrize("sent", ["4bf92f35-77b3-4da6-a3ce-929d0e0e4736", "not one!"])
+def test_a_refused_caller_gets_the_request_id_its_own_if_it_is_well_formed(door: Door, sent: str) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        door.usage.RecordUsage(usage("nobody", "k"), timeout=TIMEOUT_SECONDS, metadata=(("x-request-id", sent),))
+
+    error = cast(grpc.Call, refused.value)
+    given = dict(error.trailing_metadata())["x-request-id"]
+    assert given == sent if sent[0] == "4" else str(given).startswith("req_")
+    assert refusal_of(refused.value).reason == "SUBJECT_NOT_FOUND"

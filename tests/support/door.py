@@ -1,5 +1,6 @@
 """The gRPC door for tests: a server on a real socket, the generated stubs on one channel, and refusals as values."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from tollhouse.v1.usage_service_pb2_grpc import UsageServiceStub
 from tests.support.house import CoreMaker
 from tests.support.keyed import keyed
 from tollhoused.domain.money import NANOS_PER_UNIT
+from tollhoused.observing import CallObserver, Tracing
 from tollhoused.rpc.guard import Deadlines
 from tollhoused.rpc.server import CALLS_MAX, GrpcServer
 from tollhoused.usecases.core import Core
@@ -176,6 +178,12 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.005)  # there is nothing here to wait on
 
 
+def free_address() -> str:
+    """An address of this machine on which nobody listens just now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
 ServerMaker = Callable[..., tuple[GrpcServer, Door]]
 
 
@@ -196,9 +204,18 @@ def serve() -> Iterator[ServerMaker]:
         deadlines: Deadlines | None = None,
         throttle: Throttle | None = None,
         calls_max: int = CALLS_MAX,
+        observer: CallObserver | None = None,
+        tracing: Tracing | None = None,
     ) -> tuple[GrpcServer, Door]:
         server = GrpcServer(
-            core, keyring, throttle=throttle, calls_max=calls_max, reflection=reflection, deadlines=deadlines
+            core,
+            keyring,
+            throttle=throttle,
+            calls_max=calls_max,
+            reflection=reflection,
+            deadlines=deadlines,
+            observer=observer,
+            tracing=tracing,
         )
         door = Door(f"127.0.0.1:{server.start('127.0.0.1:0')}", key)
         opened.append((server, door))

@@ -22,6 +22,7 @@ from tollhoused.domain.keys import Environment
 from tollhoused.domain.money import NANOS_PER_UNIT
 from tollhoused.journal.journal import Journal, Limits
 from tollhoused.journal.settling import Outcome
+from tollhoused.observing import JournalObserver, Tracing
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store, open_store
 from tollhoused.usecases import accounts, credits, usage
@@ -63,11 +64,13 @@ def build_core(
     new_id: Callable[[str], str],
     limits: Limits | None = None,
     start: bool = True,
+    observer: JournalObserver | None = None,
+    tracing: Tracing | None = None,
 ) -> Core:
     """A Core as one process has it, on the hub's catalogue, with its journal started unless a test will do that."""
     shelf = CatalogueShelf(store)
     shelf.apply(HUB, clock())
-    journal = Journal(store, shelf, clock, RULES, limits)
+    journal = Journal(store, shelf, clock, RULES, limits, observer, tracing)
     if start:
         journal.start()
     return Core(store, shelf, journal, clock, new_id, new_secret, Environment.TEST, RULES)
@@ -90,7 +93,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def make_core(clock: Clock) -> Iterator[CoreMaker]:
-    """Makes Cores and closes them: `make_core(url, store=..., limits=..., start=..., own_clock=...)`.
+    """Makes Cores and closes them: `make_core(url, store=..., limits=..., start=..., own_clock=...)`, observed if they
+    are told by whom.
 
     Two on one database are two processes; a second one after `close_core` of the first is a restart.
     """
@@ -104,9 +108,19 @@ def make_core(clock: Clock) -> Iterator[CoreMaker]:
         limits: Limits | None = None,
         start: bool = True,
         own_clock: Clock | None = None,
+        observer: JournalObserver | None = None,
+        tracing: Tracing | None = None,
     ) -> Core:
         opened = store or open_store(url)
-        core = build_core(opened, clock=own_clock or clock, new_id=new_id, limits=limits, start=start)
+        core = build_core(
+            opened,
+            clock=own_clock or clock,
+            new_id=new_id,
+            limits=limits,
+            start=start,
+            observer=observer,
+            tracing=tracing,
+        )
         made.append(core)
         return core
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tollhoused.store.dialect import Dialect, Rows, Write
 from tollhoused.store.faults import DRIVER_ERRORS, translated
+from tollhoused.store.pool import PoolUse
 from tollhoused.store.session import Ask, Engine, Session, Streams
 
 BEGIN = "before BEGIN"
@@ -97,6 +98,10 @@ class WatchedEngine:
 
     def streaming(self) -> AbstractContextManager[Streams]:
         return self._engine.streaming()
+
+    @property
+    def pool_use(self) -> PoolUse:
+        return self._engine.pool_use
 
     def durability_problems(self) -> list[str]:
         return self._engine.durability_problems()

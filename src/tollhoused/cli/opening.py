@@ -10,6 +10,7 @@ from tollhoused.domain.decision import Rules
 from tollhoused.domain.instants import DAY_US, SECOND_US
 from tollhoused.domain.keys import CLI_CLIENT, Environment
 from tollhoused.journal.journal import Journal, Limits
+from tollhoused.observing import JournalObserver, Tracing
 from tollhoused.settings import Settings
 from tollhoused.store import schema
 from tollhoused.store.faults import Fault, StoreFault
@@ -54,14 +55,21 @@ def opened_core(program: Program, settings: Settings, *, writes: bool = False) -
             core.journal.close()
 
 
-def compose(program: Program, settings: Settings, store: Store, shelf: CatalogueShelf) -> Core:
+def compose(
+    program: Program,
+    settings: Settings,
+    store: Store,
+    shelf: CatalogueShelf,
+    observer: JournalObserver | None = None,
+    tracing: Tracing | None = None,
+) -> Core:
     """The parts that all doors share; the journal is not started."""
     rules = Rules(
         late_window_us=settings.late_window_days * DAY_US,
         future_tolerance_us=settings.future_tolerance_seconds * SECOND_US,
     )
     limits = Limits(queue_max=settings.queue_max, batch_max=settings.batch_max, linger_seconds=settings.linger_seconds)
-    journal = Journal(store, shelf, program.clock, rules, limits)
+    journal = Journal(store, shelf, program.clock, rules, limits, observer, tracing)
     return Core(
         store,
         shelf,

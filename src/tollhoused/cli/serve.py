@@ -16,6 +16,7 @@ from tollhoused.cli.options import DatabaseUrl, setting, settings_from
 from tollhoused.cli.output import print_line
 from tollhoused.cli.program import CommandFailed, Program
 from tollhoused.cli.pulse import Pulse
+from tollhoused.cli.telemetry import telemetry
 from tollhoused.rpc.server import AddressError, GrpcServer, check_loopback
 from tollhoused.settings import Address, Settings, shown_url
 from tollhoused.store import schema
@@ -46,6 +47,10 @@ def serve(
     environment: Annotated[str | None, setting("environment", metavar="test|live")] = None,
     insecure_no_auth: Annotated[bool | None, setting("insecure_no_auth", "--insecure-no-auth")] = None,
     reflection: Annotated[bool | None, setting("reflection", "--reflection/--no-reflection")] = None,
+    http_listen: Annotated[str | None, setting("http_listen", metavar="HOST:PORT")] = None,
+    traces: Annotated[bool | None, setting("traces", "--traces/--no-traces")] = None,
+    log_calls: Annotated[bool | None, setting("log_calls", "--log-calls/--no-log-calls")] = None,
+    log_format: Annotated[str | None, setting("log_format", metavar="text|json")] = None,
     log_level: Annotated[str | None, setting("log_level", metavar="LEVEL")] = None,
 ) -> None:
     """Serve the gRPC interface until SIGTERM or Ctrl-C.
@@ -70,9 +75,13 @@ def serve(
         environment=environment,
         insecure_no_auth=insecure_no_auth,
         reflection=reflection,
+        http_listen=http_listen,
+        traces=traces,
+        log_calls=log_calls,
+        log_format=log_format,
         log_level=log_level,
     )
-    start_logging(settings.log_level)
+    start_logging(settings.log_level, settings.log_format)
     stop = _signalled()
     try:
         check_loopback(settings.listen)
@@ -104,22 +113,30 @@ def _prepare(settings: Settings, migrate: bool) -> None:
 
 
 def _serve(program: Program, settings: Settings, stop: threading.Event) -> None:
-    with opened_store(settings) as store:
+    with opened_store(settings) as store, telemetry(program, settings) as seen:
+        seen.trace(store)
         check_durability(store)
         shelf = CatalogueShelf(store)
         _stock(shelf, settings.catalogue, program)
         settle_environment(store, settings.environment)
-        core = compose(program, settings, store, shelf)
+        core = compose(program, settings, store, shelf, seen.journal, seen.tracing)
         keyring = _keyring(core, settings)
-        throttle = Throttle(settings.items_per_minute, settings.replicas) if keyring else None
         server = GrpcServer(
-            core, keyring, throttle=throttle, calls_max=settings.calls_max, reflection=settings.reflection
+            core,
+            keyring,
+            throttle=Throttle(settings.items_per_minute, settings.replicas) if keyring else None,
+            calls_max=settings.calls_max,
+            reflection=settings.reflection,
+            observer=seen.calls,
+            tracing=seen.tracing,
         )
+        seen.look_at(core, lambda: server.health.serving)
         core.journal.start()
         try:
             port = server.start(settings.listen)
             pulse = Pulse(core, server.health.report, keyring)
             pulse.start()
+            seen.serve_http(lambda: server.health.serving)
             _settle_memory()
             log.info(
                 "tollhouse %s, database %s, catalogue %s version %d",

@@ -7,7 +7,7 @@ only then answers. It lingers for company only when the last batch had some, so 
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +26,7 @@ from tollhoused.errors import (
     TollhouseError,
 )
 from tollhoused.journal.settling import Outcome, aimed_together, redirected, settle_each, settle_together
+from tollhoused.observing import REPLAYED, STORED, JournalObserver, Tracing
 from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store
@@ -49,9 +50,14 @@ class Limits:
 class Ticket:
     """A submitted call: a gate that opens when every one of its commands has its outcome."""
 
-    __slots__ = ("_found", "_gate", "_missing", "atomic", "commands", "deadline")
+    __slots__ = ("_found", "_gate", "_missing", "atomic", "commands", "deadline", "origin", "since")
 
-    def __init__(self, commands: Sequence[Command], atomic: bool, deadline: float) -> None:
+    def __init__(
+        self, commands: Sequence[Command], atomic: bool, deadline: float, origin: object | None = None
+    ) -> None:
+        """`origin` is the trace's span that waits for the outcomes."""
+        self.origin = origin
+        self.since = time.monotonic()
         self.commands = commands
         self.atomic = atomic
         self.deadline = deadline
@@ -118,19 +124,39 @@ class Journal:
     """The only writer of a process. Start it, submit from any thread, close it: what was accepted is finished."""
 
     def __init__(
-        self, store: Store, shelf: CatalogueShelf, clock: Callable[[], int], rules: Rules, limits: Limits | None = None
+        self,
+        store: Store,
+        shelf: CatalogueShelf,
+        clock: Callable[[], int],
+        rules: Rules,
+        limits: Limits | None = None,
+        observer: JournalObserver | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._store = store
         self._shelf = shelf
         self._clock = clock
         self._rules = rules
         self._limits = limits or Limits()
+        self._observer = observer or JournalObserver()
+        self._observed = observer is not None
+        self._tracing = tracing or Tracing()
         self._queue: deque[Ticket] = deque()
         self._waiting = 0
         self._idle = False
         self._closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """How many commands are in the queue."""
+        return self._waiting
+
+    @property
+    def queue_max(self) -> int:
+        """How many commands may be in the queue."""
+        return self._limits.queue_max
 
     def start(self) -> None:
         """Begins to write."""
@@ -149,7 +175,7 @@ class Journal:
 
         Raises Overloaded when the queue is full and ShuttingDown when the journal is closed: nothing was written then.
         """
-        ticket = Ticket(aimed_together(commands) if atomic else commands, atomic, deadline)
+        ticket = Ticket(aimed_together(commands) if atomic else commands, atomic, deadline, self._tracing.origin())
         with self._changed:
             if self._closing:
                 raise ShuttingDown("this server is shutting down")
@@ -166,7 +192,11 @@ class Journal:
         company = False
         while tickets := self._take(company):
             pieces = [piece for ticket in tickets for piece in ticket.pieces()]
-            company = sum(len(piece.commands) for piece in pieces) > 1
+            size = sum(len(piece.commands) for piece in pieces)
+            company = size > 1
+            now = time.monotonic()
+            self._observer.taken(size, now - tickets[0].since)
+            self._tracing.queued([(ticket.origin, now - ticket.since) for ticket in tickets if ticket.origin])
             try:
                 self._write(pieces)
             except Exception:
@@ -197,15 +227,19 @@ class Journal:
     def _write(self, pieces: list[Piece], *, patient: bool = True) -> None:
         """Writes a batch, again if that helps, in halves if it does not; then every piece is answered."""
         collisions = absences = 0
-        while pieces := _in_time(pieces):
+        while pieces := self._in_time(pieces):
             hopeless: Callable[[], TollhouseError] | None = None
             try:
                 pieces = self._transact(pieces, patient=patient)
                 collisions += 1  # what is left has moved, and may move again
+                if pieces:
+                    self._observer.failed("MOVED")
             except UnknownCatalogueVersion:
+                self._observer.failed("CATALOGUE")
                 self._refresh_shelf()
                 collisions += 1
             except StoreFault as failure:
+                self._observer.failed(failure.fault.name)
                 log.warning("a batch of %d failed: %s", len(pieces), failure)
                 if failure.fault is Fault.REFUSED:
                     hopeless = _internal_error
@@ -218,6 +252,7 @@ class Journal:
                     collisions += 1
             except Exception as error:
                 # The halves will fail as well, down to one piece: only that one is worth a traceback.
+                self._observer.failed("DEFECT")
                 log.error("a batch of %d failed unforeseen: %r", len(pieces), error, exc_info=len(pieces) == 1)
                 hopeless = _internal_error
             if absences > self._limits.away_reruns_max:
@@ -230,13 +265,32 @@ class Journal:
                 self._halve(pieces, hopeless, patient=patient)
                 return
 
+    def _in_time(self, pieces: list[Piece]) -> list[Piece]:
+        """Drops what its callers have stopped waiting for. It may have been stored if a COMMIT was lost before."""
+        now = time.monotonic()
+        for piece in pieces:
+            if piece.ticket.deadline <= now:
+                self._observer.dropped(len(piece.commands))
+                piece.fail(OutOfTime("the deadline passed before the outcome was known"))
+        return [piece for piece in pieces if piece.ticket.deadline > now]
+
     def _transact(self, pieces: list[Piece], *, patient: bool = True) -> list[Piece]:
         """One transaction. Answers what was settled; returns the pieces whose subjects have moved, redirected."""
         commands = [command for piece in pieces for command in piece.commands]
-        with self._store.batch() if patient else self._store.impatient_batch() as batch:
+        began = time.monotonic()
+        origins = [piece.ticket.origin for piece in pieces if piece.ticket.origin]
+        with (
+            self._tracing.transaction(origins, len(commands)),
+            self._store.batch() if patient else self._store.impatient_batch() as batch,
+        ):
             books = batch.load(wanted_by(commands), self._clock)
             outcomes = [self._settle(books, piece) for piece in pieces]
+            settled_at = time.monotonic()
             batch.commit(books)
+        now = time.monotonic()
+        self._observer.committed(len(commands), now - began, now - settled_at)
+        if self._observed:
+            self._tell(commands, outcomes)
         moved = []
         for piece, answers in zip(pieces, outcomes, strict=True):
             settled = [answer for answer in answers if not isinstance(answer, Moved)]
@@ -251,6 +305,17 @@ class Journal:
         settle = settle_together if piece.ticket.atomic else settle_each
         return settle(books, piece.commands, self._shelf.history, self._rules)
 
+    def _tell(self, commands: Sequence[Command], outcomes: Sequence[Sequence[Outcome | Moved]]) -> None:
+        """What became of commands, counted; those that have moved are not settled yet."""
+        ends = (end for answers in outcomes for end in answers)
+        tally = Counter(
+            (command.kind, end.reason if isinstance(end, TollhouseError) else REPLAYED if end.replayed else STORED)
+            for command, end in zip(commands, ends, strict=True)
+            if not isinstance(end, Moved)
+        )
+        for (kind, outcome), number in tally.items():
+            self._observer.settled(kind, outcome, number)
+
     def _halve(self, pieces: list[Piece], error: Callable[[], TollhouseError], *, patient: bool) -> None:
         """Finds the piece that makes a batch fail; it alone is answered with the error."""
         if len(pieces) == 1:
@@ -258,6 +323,7 @@ class Journal:
             log.error("%s fails on its own: %s", pieces[0].commands[0].kind, failure.reason)
             pieces[0].fail(failure)
             return
+        self._observer.halved()
         middle = len(pieces) // 2
         self._write(pieces[:middle], patient=patient)
         self._write(pieces[middle:], patient=patient)
@@ -267,15 +333,6 @@ class Journal:
             self._shelf.refresh()
         except (StoreFault, CatalogueError) as failure:
             log.warning("the catalogue could not be refreshed: %s", failure)
-
-
-def _in_time(pieces: list[Piece]) -> list[Piece]:
-    """Drops what its callers have stopped waiting for. It may have been stored if a COMMIT was lost before."""
-    now = time.monotonic()
-    for piece in pieces:
-        if piece.ticket.deadline <= now:
-            piece.fail(OutOfTime("the deadline passed before the outcome was known"))
-    return [piece for piece in pieces if piece.ticket.deadline > now]
 
 
 def _internal_error() -> TollhouseError:

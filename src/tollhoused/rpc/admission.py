@@ -64,13 +64,12 @@ class CallPool(ThreadPoolExecutor):
 class Dispatch(grpc.GenericRpcHandler):
     """Finds the method of a call, or the refusal when there is no room for it."""
 
-    def __init__(self, methods: Mapping[str, Handler], calls: CallPool, refusal: Handler) -> None:
-        """`methods` by path, such as "/tollhouse.v1.UsageService/RecordUsage"."""
+    def __init__(self, methods: Mapping[str, Handler], refusing: Mapping[str, Handler], calls: CallPool) -> None:
+        """`methods`, and what refuses each of them, by path, such as "/tollhouse.v1.UsageService/RecordUsage"."""
         self._methods = methods
+        self._refusing = refusing
         self._calls = calls
-        self._refusal = refusal
 
     def service(self, handler_call_details: Any) -> "Handler | None":
         """Called for each call on gRPC's own thread, which then submits the call to the pool."""
-        handler = self._methods.get(handler_call_details.method)
-        return handler if handler is None or self._calls.has_room else self._refusal
+        return (self._methods if self._calls.has_room else self._refusing).get(handler_call_details.method)

@@ -14,9 +14,10 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 
 from tollhoused.errors import TollhouseError, UndecodableRequest
+from tollhoused.observing import REQUEST_ID, CallObserver, EndedCall, Tracing
 from tollhoused.rpc.access import Access
 from tollhoused.rpc.doorkeeper import Doorkeeper
-from tollhoused.rpc.status import Faults, status_of
+from tollhoused.rpc.status import ERROR_ID, Faults, code_of, status_of
 from tollhoused.usecases.core import Call
 from tollhoused.usecases.throttle import Throttle
 
@@ -48,32 +49,52 @@ class Guard:
     """Makes handlers for the server out of methods that know messages and declared errors only."""
 
     def __init__(
-        self, faults: Faults, deadlines: Deadlines, doorkeeper: Doorkeeper, throttle: Throttle | None = None
+        self,
+        faults: Faults,
+        deadlines: Deadlines,
+        doorkeeper: Doorkeeper,
+        throttle: Throttle | None = None,
+        observer: CallObserver | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
+        """The observer hears of every `call`, tracing puts each into a span; where they are None that costs nothing."""
         self._faults = faults
         self._deadlines = deadlines
         self._doorkeeper = doorkeeper
         self._throttle = throttle
+        self._observer = observer
+        self._tracing = tracing
 
-    def call(self, request_type: type[Q], access: Access, method: Callable[[Q, Call], Message]) -> Handler:
-        """A method of ours: who calls and until when stands in its Call. Who may not call is not even read."""
+    def call(self, name: str, request_type: type[Q], access: Access, method: Callable[[Q, Call], Message]) -> Handler:
+        """A method of ours: who calls and until when stands in its Call. Who may not call is not even read.
+
+        `name` is how observers know it, such as "tollhouse.v1.UsageService/RecordUsage".
+        """
         deadlines, admit, decode = self._deadlines, self._doorkeeper.admit, request_type.FromString
         take = self._throttle.take if self._throttle else None
         items_of = attrgetter(access.items) if access.items else None
+        observer, new_id = self._observer, self._faults.new_id
 
         def guarded(data: bytes, context: Context) -> bytes:
+            began, client = time.monotonic(), ""
+            metadata = context.invocation_metadata()
             try:
-                caller = admit(context.invocation_metadata(), access)
-                deadline = time.monotonic() + deadlines.seconds(context.time_remaining())
-                call = Call(caller.client, deadline, caller.products, caller.may_create)
+                caller = admit(metadata, access)
+                client = caller.client
+                deadline = began + deadlines.seconds(context.time_remaining())
+                call = Call(client, deadline, caller.products, caller.may_create)
                 request = _decoded(decode, data)
                 if take:
-                    take(caller.client, len(items_of(request)) if items_of else 1)
-                return method(request, call).SerializeToString()
+                    take(client, len(items_of(request)) if items_of else 1)
+                answer = method(request, call).SerializeToString()
             except Exception as error:
-                self._end(context, error)
+                ended = EndedCall(name, client, time.monotonic() - began, metadata, new_id)
+                self._fail(context, error, ended)
+            if observer:
+                observer.ended(EndedCall(name, client, time.monotonic() - began, metadata, new_id))
+            return answer
 
-        return grpc.unary_unary_rpc_method_handler(guarded)
+        return grpc.unary_unary_rpc_method_handler(self._traced(name, guarded))
 
     def answering(
         self, request_type: type[Q], method: Callable[[Q, Context], Message], pool: ThreadPoolExecutor | None = None
@@ -107,20 +128,40 @@ class Guard:
         vars(guarded)["experimental_non_blocking"] = True
         return grpc.unary_stream_rpc_method_handler(_placed(guarded, pool))
 
-    def refusing(self, error: TollhouseError, pool: ThreadPoolExecutor) -> Handler:
-        """A handler in place of any other that ends the call with this error.
+    def refusing(self, name: str, error: TollhouseError, pool: ThreadPoolExecutor) -> Handler:
+        """What takes the place of the method `name` to end a call with this error.
 
-        It is one for streams of requests because such a one does not wait for the request, as the others do.
+        It is a handler for streams of requests because such a one does not wait for the request, as the others do.
         """
-        status = status_of(error)
 
         def refused(_: object, context: Context) -> NoReturn:
-            context.abort_with_status(status)
+            ended = EndedCall(name, "", 0.0, context.invocation_metadata(), self._faults.new_id)
+            self._fail(context, error, ended)
 
         return grpc.stream_unary_rpc_method_handler(_placed(refused, pool))
 
     def _end(self, context: Context, error: Exception) -> NoReturn:
         context.abort_with_status(status_of(self._faults.disclosable(error)))
+
+    def _fail(self, context: Context, error: Exception, ended: EndedCall) -> NoReturn:
+        """Ends a call with its error and the request id, under which logs have it."""
+        shown: TollhouseError = self._faults.disclosable(error)
+        ended.code, ended.reason = code_of(shown).name, shown.reason
+        ended.error_id = shown.metadata.get(ERROR_ID, "")
+        if self._observer:
+            self._observer.ended(ended)
+        context.abort_with_status(status_of(shown, [(REQUEST_ID, ended.request_id)]))
+
+    def _traced(self, name: str, behaviour: Callable[[bytes, Context], bytes]) -> Callable[[bytes, Context], bytes]:
+        tracing = self._tracing
+        if tracing is None or not tracing.on:
+            return behaviour
+
+        def traced(data: bytes, context: Context) -> bytes:
+            with tracing.call(name, context.invocation_metadata()):
+                return behaviour(data, context)
+
+        return traced
 
 
 def _decoded(decode: Callable[[bytes], Q], data: bytes) -> Q:

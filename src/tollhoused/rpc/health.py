@@ -39,6 +39,11 @@ class HealthKeeper:
         """How many streams are open."""
         return len(self._watchers)
 
+    @property
+    def serving(self) -> bool:
+        """Whether calls can be answered, as far as was reported."""
+        return self._status == SERVING
+
     def add(self, service: str) -> None:
         """Makes a service known under its full name, such as "tollhouse.v1.UsageService"."""
         self._services.add(service)

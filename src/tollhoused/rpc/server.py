@@ -18,6 +18,7 @@ from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
 from tollhoused.errors import Overloaded
+from tollhoused.observing import CallObserver, Tracing
 from tollhoused.rpc.access import ACCESS
 from tollhoused.rpc.accounts import AccountServicer
 from tollhoused.rpc.admin import AdminServicer
@@ -43,6 +44,8 @@ HEALTH_THREADS = 2
 
 REFUSAL_THREADS = 2
 """For refusing calls that are too many: quick, and never waiting for anything."""
+
+FULL = Overloaded("the server has all the calls it takes on at once")
 
 NOTICE_SECONDS = 1.0
 """How long a server that is about to end still serves after health has said so: balancers need time to take note."""
@@ -77,6 +80,8 @@ class GrpcServer:
         calls_max: int = CALLS_MAX,
         reflection: bool = False,
         deadlines: Deadlines | None = None,
+        observer: CallObserver | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """Without a keyring anybody may call, without a throttle as fast as they like."""
         self.health = HealthKeeper()
@@ -84,11 +89,14 @@ class GrpcServer:
         self._small = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
         self._refusals = ThreadPoolExecutor(REFUSAL_THREADS, thread_name_prefix="refusal")
         self._methods: dict[str, Handler] = {}
+        self._refusing: dict[str, Handler] = {}
         self._server = grpc.server(self._calls, options=OPTIONS)
         faults = Faults(core.new_id)
-        guard = Guard(faults, deadlines or Deadlines(), Doorkeeper(keyring), throttle)
+        guard = Guard(faults, deadlines or Deadlines(), Doorkeeper(keyring), throttle, observer, tracing)
         services = [
-            self._add(guard, usage_pb.DESCRIPTOR.services_by_name["UsageService"], UsageServicer(core, faults)),
+            self._add(
+                guard, usage_pb.DESCRIPTOR.services_by_name["UsageService"], UsageServicer(core, faults, observer)
+            ),
             self._add(
                 guard,
                 entitlement_pb.DESCRIPTOR.services_by_name["EntitlementService"],
@@ -103,9 +111,8 @@ class GrpcServer:
             ),
             self._add(guard, admin_pb.DESCRIPTOR.services_by_name["AdminService"], AdminServicer(core)),
         ]
-        refusal = guard.refusing(Overloaded("the server has all the calls it takes on at once"), self._refusals)
         self._server.add_generic_rpc_handlers(
-            [Dispatch(self._methods, self._calls, refusal), self.health.handler(guard, self._small)]
+            [Dispatch(self._methods, self._refusing, self._calls), self.health.handler(guard, self._small)]
         )
         if reflection:
             enable_server_reflection([*services, HEALTH_SERVICE, REFLECTION_SERVICE], self._server)
@@ -142,9 +149,10 @@ class GrpcServer:
         A method without its row in ACCESS is a KeyError.
         """
         for method in service.methods:
-            path = f"{service.full_name}/{method.name}"
-            handler = guard.call(GetMessageClass(method.input_type), ACCESS[path], getattr(servicer, method.name))
-            self._methods[f"/{path}"] = handler
+            name = f"{service.full_name}/{method.name}"
+            behaviour = getattr(servicer, method.name)
+            self._methods[f"/{name}"] = guard.call(name, GetMessageClass(method.input_type), ACCESS[name], behaviour)
+            self._refusing[f"/{name}"] = guard.refusing(name, FULL, self._refusals)
         self.health.add(service.full_name)
         return service.full_name
 

@@ -1,7 +1,7 @@
 """How a declared error travels: one table from kind to gRPC code, and the details of google.rpc (design: errors)."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -56,8 +56,20 @@ MESSAGE_BYTES_MAX = 1_000
 RETRY_DELAY_MS = 1_000
 """When to come back to a server that is away or full, unless the error knows better."""
 
+ERROR_ID = "error_id"
+"""Metadata by which a defect is found in the log."""
+
 RETRY_AFTER_MS = "retry_after_ms"
 """Metadata by which an error knows better. It travels as RetryInfo only."""
+
+
+class _WithTrailers(grpc.Status):
+    """A status with more trailing metadata."""
+
+    def __init__(self, status: grpc.Status, trailers: Sequence[tuple[str, str]]) -> None:
+        self.code = status.code
+        self.details = status.details
+        self.trailing_metadata = (*(status.trailing_metadata or ()), *trailers)
 
 
 def code_of(error: TollhouseError) -> grpc.StatusCode:
@@ -65,12 +77,13 @@ def code_of(error: TollhouseError) -> grpc.StatusCode:
     return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
 
 
-def status_of(error: TollhouseError) -> grpc.Status:
-    """The status that ends the call, with its details."""
+def status_of(error: TollhouseError, trailers: Sequence[tuple[str, str]] = ()) -> grpc.Status:
+    """The status that ends the call, with its details; `trailers` go beside them."""
     code, text = code_of(error), _clipped(error.message)
     info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=_metadata(error))
     details = [_packed(info), *(_packed(detail) for detail in _details(error))]
-    return rpc_status.to_status(Status(code=code.value[0], message=text, details=details))
+    status = rpc_status.to_status(Status(code=code.value[0], message=text, details=details))
+    return _WithTrailers(status, trailers) if trailers else status
 
 
 def item_error(error: TollhouseError) -> common.ItemError:
@@ -87,22 +100,22 @@ class Faults:
     """Keeps what went wrong inside the server inside: callers see an id, the log has the rest."""
 
     def __init__(self, new_id: Callable[[str], str]) -> None:
-        self._new_id = new_id
+        self.new_id = new_id
 
     def disclosable(self, error: Exception) -> TollhouseError:
         """The error as a caller may see it: declared ones as they are, any other as InternalError with an id."""
         if isinstance(error, TollhouseError) and not isinstance(error, Internal):
             return error
-        if isinstance(error, Internal) and "error_id" in error.metadata:
+        if isinstance(error, Internal) and ERROR_ID in error.metadata:
             return error
-        error_id = self._new_id("err")
+        error_id = self.new_id("err")
         log.error("internal error, id=%s", error_id, exc_info=error)
         text = f"internal error, id={error_id}"
         if not isinstance(error, Internal):
             return InternalError(text, error_id=error_id)
         # One failure may be the outcome of many items: marked, it is logged once.
         error.message = text
-        error.metadata["error_id"] = error_id
+        error.metadata[ERROR_ID] = error_id
         return error
 
 

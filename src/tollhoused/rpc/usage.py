@@ -1,12 +1,15 @@
 """UsageService: recording what was used, and finding it again."""
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 
 from tollhouse.v1 import usage_service_pb2 as pb
 
 from tollhoused.domain.answers import answer_from_json
 from tollhoused.domain.books import Operation, Settled
 from tollhoused.errors import TollhouseError
+from tollhoused.observing import REPLAYED, STORED, CallObserver
 from tollhoused.rpc import answers, decode
 from tollhoused.rpc.encode import timestamp
 from tollhoused.rpc.status import Faults, item_error
@@ -17,9 +20,10 @@ from tollhoused.usecases.core import Call, Core
 class UsageServicer:
     """The methods of the service."""
 
-    def __init__(self, core: Core, faults: Faults) -> None:
+    def __init__(self, core: Core, faults: Faults, observer: CallObserver | None = None) -> None:
         self._core = core
         self._faults = faults
+        self._observer = observer
 
     def RecordUsage(self, request: pb.RecordUsageRequest, call: Call) -> pb.RecordUsageResponse:
         settled = usage.record(self._core, call, decode.usage_report(request), request.validate_only)
@@ -33,6 +37,8 @@ class UsageServicer:
             atomic=request.atomic,
             validate_only=request.validate_only,
         )
+        if self._observer and not request.validate_only:
+            self._observer.batch_recorded(_tally(outcomes))
         response = pb.BatchRecordUsageResponse()
         for outcome in outcomes:
             self._fill(response.results.add(), outcome)
@@ -66,6 +72,13 @@ class UsageServicer:
             answers.fill_usage(result.recorded, outcome.answer, outcome.replayed)
         else:
             result.error.CopyFrom(item_error(self._faults.disclosable(outcome)))
+
+
+def _tally(outcomes: Sequence[Settled | TollhouseError]) -> Counter[str]:
+    """How many items came to which end."""
+    return Counter(
+        each.reason if isinstance(each, TollhouseError) else REPLAYED if each.replayed else STORED for each in outcomes
+    )
 
 
 def _counted_us(operation: Operation) -> int:

@@ -2,13 +2,23 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from tollhoused.store.faults import DRIVER_ERRORS, Fault, StoreFault, translated
 
 WAIT_SECONDS = 5.0
+
+
+class PoolUse(NamedTuple):
+    """Connections in use now and at most; since the start, how often somebody waited for one, and how long in all."""
+
+    in_use: int
+    limit: int
+    waits: int
+    waited_seconds: float
 
 
 class Closable(Protocol):
@@ -30,6 +40,8 @@ class Pool(Generic[C]):
         self._idle: queue.LifoQueue[C | None] = queue.LifoQueue()
         self._lock = threading.Lock()
         self._closed = False
+        self._waits = 0
+        self._waited_seconds = 0.0
         for _ in range(size):
             self._idle.put(None)
 
@@ -41,9 +53,9 @@ class Pool(Generic[C]):
         if self._closed:
             raise StoreFault(Fault.AWAY, "the store is closed")
         try:
-            connection = self._idle.get(timeout=WAIT_SECONDS)
+            connection = self._idle.get_nowait()
         except queue.Empty:
-            raise StoreFault(Fault.AWAY, "every reading connection is busy") from None
+            connection = self._awaited()
         if connection is not None:
             return connection, True
         try:
@@ -54,6 +66,22 @@ class Pool(Generic[C]):
             if connection is None:
                 self._idle.put(None)
         return connection, False
+
+    @property
+    def use(self) -> PoolUse:
+        """How busy it is."""
+        return PoolUse(self.size - self._idle.qsize(), self.size, self._waits, self._waited_seconds)
+
+    def _awaited(self) -> C | None:
+        began = time.monotonic()
+        try:
+            return self._idle.get(timeout=WAIT_SECONDS)
+        except queue.Empty:
+            raise StoreFault(Fault.AWAY, "every reading connection is busy") from None
+        finally:
+            with self._lock:
+                self._waits += 1
+                self._waited_seconds += time.monotonic() - began
 
     def give(self, connection: C | None) -> None:
         """Takes a connection back; None for one that broke and was closed."""

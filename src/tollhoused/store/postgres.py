@@ -17,7 +17,7 @@ from psycopg.pq import TransactionStatus
 from tollhoused.store.dialect import ROWS, PostgresDialect, Query, Rows, Write
 from tollhoused.store.durability import durability_problems
 from tollhoused.store.faults import DRIVER_ERRORS, Fault, StoreFault, translated
-from tollhoused.store.pool import Pool
+from tollhoused.store.pool import Pool, PoolUse
 from tollhoused.store.session import Ask
 
 READERS = 8
@@ -190,6 +190,10 @@ class PostgresEngine:
                 yield PostgresStreams(connection, self.dialect, cursors)
         except DRIVER_ERRORS as error:
             raise translated(error) from error
+
+    @property
+    def pool_use(self) -> PoolUse:
+        return self.readers.use
 
     def durability_problems(self) -> list[str]:
         with self.writing() as session:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tollhoused.store.dialect import Dialect, Query, Rows, Write
+from tollhoused.store.pool import PoolUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ class Engine(Protocol):
 
     def streaming(self) -> AbstractContextManager[Streams]:
         """A snapshot for as long as it takes, on a connection of its own."""
+
+    @property
+    def pool_use(self) -> PoolUse:
+        """How busy the connections are that readers share."""
 
     def durability_problems(self) -> list[str]:
         """What could lose committed rows, asked on the connection that writes."""

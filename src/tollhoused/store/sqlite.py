@@ -9,7 +9,7 @@ from typing import Any
 from tollhoused.store.dialect import Query, Rows, SqliteDialect, Write
 from tollhoused.store.durability import durability_problems
 from tollhoused.store.faults import DRIVER_ERRORS, Fault, StoreFault, VersionMoved, translated
-from tollhoused.store.pool import Pool
+from tollhoused.store.pool import Pool, PoolUse
 from tollhoused.store.session import Ask
 
 BUSY_TIMEOUT_SECONDS = 5.0
@@ -119,6 +119,10 @@ class SqliteEngine:
         finally:
             if connection is not None:
                 connection.close()
+
+    @property
+    def pool_use(self) -> PoolUse:
+        return self.readers.use
 
     def durability_problems(self) -> list[str]:
         with self.writing() as session:

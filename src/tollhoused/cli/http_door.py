@@ -1,0 +1,43 @@
+"""The HTTP door of a server and its metrics, imported only where it is opened: it would slow every command."""
+
+import logging
+from collections.abc import Callable
+from importlib.metadata import version
+
+from tollhoused.cli.program import CommandFailed
+from tollhoused.http.app import make_app
+from tollhoused.http.metrics import CONTENT_TYPE, Metrics
+from tollhoused.http.server import HttpAddressError, HttpServer
+from tollhoused.settings import Address, Settings, parse_address
+from tollhoused.usecases.core import Core
+
+log = logging.getLogger(__name__)
+
+
+class HttpDoor:
+    """Knows what `metrics` were told, and answers when it is open."""
+
+    def __init__(self, settings: Settings) -> None:
+        engine = "sqlite" if settings.on_sqlite else "postgresql"
+        self.metrics = Metrics(version("tollhouse"), settings.environment, engine)
+        self._address = settings.http_listen
+        self._server: HttpServer | None = None
+
+    def look_at(self, core: Core, ready: Callable[[], bool]) -> None:
+        """Shows the queue, the pool and health in metrics."""
+        shelf = core.shelf
+        self.metrics.look_at(core.store, core.journal, ready, lambda: shelf.history.newest_version)
+
+    def open(self, ready: Callable[[], bool]) -> None:
+        """Answers from now on. Raises CommandFailed where the address cannot be had."""
+        self._server = HttpServer(make_app(ready, self.metrics.text, CONTENT_TYPE))
+        try:
+            port = self._server.start(self._address)
+        except HttpAddressError as error:
+            raise CommandFailed(str(error)) from error
+        log.info("HTTP is served on %s", Address(parse_address("http_listen", self._address).host, port))
+
+    def close(self) -> None:
+        """Answers no more."""
+        if self._server:
+            self._server.stop()
