@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from tollhoused.domain.catalogue import CatalogueError
-from tollhoused.domain.commands import TouchKeys
+from tollhoused.domain.registry_commands import TouchKeys
 from tollhoused.errors import TollhouseError
 from tollhoused.journal.journal import Ticket
 from tollhoused.store.faults import StoreFault

@@ -30,7 +30,6 @@ from tollhoused.domain.commands import (
     ExtendReservation,
     GrantCredits,
     RecordUsage,
-    RegistryCommand,
     ReleaseReservation,
     RemoveOverride,
     ReservationCommand,
@@ -48,6 +47,7 @@ from tollhoused.domain.decision import Decision, Rules, apply
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import MatchedBy
 from tollhoused.domain.registry import Registry
+from tollhoused.domain.registry_commands import RegistryCommand
 from tollhoused.domain.usage import decide_usage
 from tollhoused.errors import IdempotencyKeyReused, TollhouseError
 

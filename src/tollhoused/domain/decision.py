@@ -3,20 +3,11 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tollhoused.domain.account import (
-    Account,
-    Cause,
-    CauseKind,
-    Counter,
-    Grant,
-    Posting,
-    Reservation,
-    Subscription,
-    check_total,
-)
+from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Grant, Posting, Subscription, check_total
 from tollhoused.domain.advance import expire_grants, reconsider
 from tollhoused.domain.answers import Answer
 from tollhoused.domain.catalogue import CatalogueHistory
+from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.terms import Override
 
 

@@ -8,18 +8,9 @@ committing them would charge, and no promise is paid for twice.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tollhoused.domain.account import (
-    Account,
-    Counter,
-    Hold,
-    OnExpiry,
-    Posting,
-    Reservation,
-    ReservationState,
-    Segment,
-    counted,
-)
+from tollhoused.domain.account import Account, Counter, Posting, Segment, counted
 from tollhoused.domain.catalogue import MeterTerms
+from tollhoused.domain.reservation import Hold, OnExpiry, Reservation, ReservationState
 from tollhoused.domain.terms import NO_TERMS
 
 

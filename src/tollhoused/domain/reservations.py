@@ -1,14 +1,6 @@
 """How reservations are made, extended, committed and released (requirement U7; design: money)."""
 
-from tollhoused.domain.account import (
-    Account,
-    Cause,
-    CauseKind,
-    OverCommit,
-    Reservation,
-    ReservationState,
-    limit_of,
-)
+from tollhoused.domain.account import Account, Cause, CauseKind, limit_of
 from tollhoused.domain.answers import CommitAnswer, Debit, ReservationAnswer, ReservationFacts, UsageAnswer
 from tollhoused.domain.catalogue import CatalogueHistory, MeterTerms, Policy
 from tollhoused.domain.commands import (
@@ -23,6 +15,7 @@ from tollhoused.domain.credits import balance_facts
 from tollhoused.domain.decision import Decision, Effect, after, check_balance
 from tollhoused.domain.holds import End, Purse, committed, reheld, released, segment_of
 from tollhoused.domain.instants import DAY_US
+from tollhoused.domain.reservation import OverCommit, Reservation, ReservationState
 from tollhoused.domain.terms import NO_TERMS
 from tollhoused.domain.usage import Refusals, check_quota, terms_for, too_expensive
 from tollhoused.errors import ReservationExceeded, ReservationFinal, ReservationNotFound

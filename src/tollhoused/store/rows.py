@@ -11,12 +11,7 @@ from tollhoused.domain.account import (
     Counter,
     Grant,
     GrantCategory,
-    Hold,
     LedgerEntry,
-    OnExpiry,
-    OverCommit,
-    Reservation,
-    ReservationState,
     Segment,
     Subscription,
 )
@@ -25,6 +20,7 @@ from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.identity import Organization, User
 from tollhoused.domain.keys import Client, Environment, Key, Scope
 from tollhoused.domain.rates import rate_from_json, rate_to_json
+from tollhoused.domain.reservation import Hold, OnExpiry, OverCommit, Reservation, ReservationState
 from tollhoused.domain.terms import Override, terms_from_json, terms_to_json
 
 Row = tuple[Any, ...]

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -249,6 +250,8 @@ grants = Table(
     check("validity", "expires_us IS NULL OR expires_us > effective_us"),
 )
 
+IS_OPEN: ColumnElement[bool] = literal_column("state = 'open'")
+
 reservations = Table(
     "reservations",
     metadata,
@@ -275,6 +278,7 @@ reservations = Table(
     PrimaryKeyConstraint("account", "id"),
     of_account(),
     Index(None, "id"),
+    Index("ix_reservations_open", "account", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
     check("state", "state IN ('open', 'committed', 'released', 'expired')"),
     check("final", "(state = 'open') = (ended_us IS NULL)"),
     check("held", f"held_nanos BETWEEN 0 AND {LARGEST_TOTAL} AND (state = 'open' OR held_nanos = 0)"),
@@ -283,13 +287,6 @@ reservations = Table(
     check("validity", "expires_us > created_us"),
 )
 """`holds` is JSON: what is held of each grant, in the order in which the grants pay."""
-
-Index(
-    "ix_reservations_open",
-    reservations.c.account,
-    sqlite_where=reservations.c.state == literal_column("'open'"),
-    postgresql_where=reservations.c.state == literal_column("'open'"),
-)
 
 ledger_entries = Table(
     "ledger_entries",

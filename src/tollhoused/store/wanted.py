@@ -7,7 +7,6 @@ from tollhoused.domain.account import NEVER_US
 from tollhoused.domain.commands import (
     Command,
     RecordUsage,
-    RegistryCommand,
     ReservationCommand,
     ReserveUsage,
     Tick,
@@ -15,6 +14,7 @@ from tollhoused.domain.commands import (
     UpsertUser,
 )
 from tollhoused.domain.identity import Subject
+from tollhoused.domain.registry_commands import RegistryCommand
 
 
 @dataclass(slots=True)
