@@ -377,6 +377,6 @@ def test_each_table_and_invariant_has_a_corruption() -> None:
 
     assert tables == {
         "accounts", "catalog_versions", "counters", "grants", "ledger_entries", "operations", "organizations",
-        "overrides", "segments", "subscriptions", "users",
+        "overrides", "reservations", "segments", "subscriptions", "users",
     }  # fmt: skip
     assert {invariant for invariant, _, _ in CORRUPTIONS} == set(INVARIANTS)
