@@ -7,7 +7,11 @@ are the values of `ErrorReason` in `protos/tollhouse/v1/error_reason.proto`; a t
 from typing import ClassVar
 
 
-class TollhouseError(Exception):
+class Reported(Exception):
+    """A failure whose message is for people: a command ends with it as one line, without a traceback."""
+
+
+class TollhouseError(Reported):
     """Base of all declared errors: a message for people, and metadata for programs.
 
     Metadata values are text; the keys of each reason are documented in `error_reason.proto`.
@@ -139,6 +143,12 @@ class NotAMember(PermissionDenied):
     reason = "NOT_A_MEMBER"
 
 
+class CreationNotAllowed(PermissionDenied):
+    """The key may not ask for accounts to be made."""
+
+    reason = "CREATION_NOT_ALLOWED"
+
+
 class SubjectNotFound(NotFound):
     """No account is known under this subject. Never answered by a silent free plan (requirement I1)."""
 
@@ -173,6 +183,12 @@ class GrantNotFound(NotFound):
     """The account has no grant of this id with anything left."""
 
     reason = "GRANT_NOT_FOUND"
+
+
+class MembershipNotFound(NotFound):
+    """The person is not a member of the organization, so there is nothing to end."""
+
+    reason = "MEMBERSHIP_NOT_FOUND"
 
 
 class ClientNotFound(NotFound):

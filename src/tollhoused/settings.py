@@ -1,5 +1,6 @@
 """The settings of a process: one frozen object, made of flags, TOLLHOUSE_* variables and defaults, in this order."""
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -33,6 +34,14 @@ class Address:
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Settings:
@@ -44,7 +53,21 @@ class Settings:
     )
     listen: str = field(
         default="127.0.0.1:50051",
-        metadata={"help": "The address to serve gRPC on, of this machine only; port 0 takes a free one."},
+        metadata={"help": "The address to serve gRPC on, without TLS of this machine only; port 0 takes a free one."},
+    )
+    health_listen: str = field(
+        default="",
+        metadata={"help": "One more address that answers health only, in plain text, for probes; none when empty."},
+    )
+    tls_cert: str = field(
+        default="", metadata={"help": "The server's certificate with its chain, a PEM file: serve with TLS."}
+    )
+    tls_key: str = field(default="", metadata={"help": "The private key of tls_cert, a PEM file without a password."})
+    tls_client_ca: str = field(
+        default="",
+        metadata={
+            "help": "Clients must show a certificate that an authority in this PEM file has signed (mutual TLS)."
+        },
     )
     address: str = field(
         default="127.0.0.1:50051", metadata={"help": "The address at which the server is reached, host:port."}
@@ -53,6 +76,18 @@ class Settings:
         default="",
         metadata={"help": "The API key that commands send; a variable only, for everybody on a machine sees flags."},
     )
+    tls: bool = field(
+        default=False,
+        metadata={"help": "Commands reach the server with TLS, and trust the authorities that gRPC does."},
+    )
+    tls_ca: str = field(
+        default="",
+        metadata={"help": "Commands reach the server with TLS, and trust the authorities in this PEM file only."},
+    )
+    tls_client_cert: str = field(
+        default="", metadata={"help": "The certificate that commands show to a server that asks for one, a PEM file."}
+    )
+    tls_client_key: str = field(default="", metadata={"help": "The private key of tls_client_cert, a PEM file."})
     catalogue: str = field(
         default="hub",
         metadata={"help": "What an empty database starts with: a shipped catalogue's name, or a TOML file's path."},
@@ -129,8 +164,11 @@ class Settings:
     def __post_init__(self) -> None:
         _check_url(self.database_url)
         parse_address("listen", self.listen)
+        if self.health_listen:
+            parse_address("health_listen", self.health_listen)
         if parse_address("address", self.address).port == 0:
             raise SettingsError("address: the port must be from 1 to 65535")
+        self._check_tls()
         if not re.fullmatch(r"[!-~]*", self.api_key):
             raise SettingsError("api_key: must be the text of an API key, without spaces")
         for name, metadata in _METADATA.items():
@@ -147,6 +185,16 @@ class Settings:
         if self.log_level not in LOG_LEVELS:
             raise SettingsError(f"log_level: must be one of {', '.join(LOG_LEVELS)}")
 
+    def _check_tls(self) -> None:
+        for cert, key in (("tls_cert", "tls_key"), ("tls_client_cert", "tls_client_key")):
+            for name, other in ((cert, key), (key, cert)):
+                if getattr(self, name) and not getattr(self, other):
+                    raise SettingsError(f"{other}: must be set where {name} is")
+        if self.tls_client_ca and not self.tls_cert:
+            raise SettingsError("tls_cert: must be set where tls_client_ca is")
+        if self.tls_client_cert and not self.uses_tls:
+            raise SettingsError("tls_client_cert: is shown with TLS only, so tls_ca or tls must be set")
+
     def __repr__(self) -> str:
         hidden = {"database_url": shown_url(self.database_url), "api_key": "***" if self.api_key else ""}
         values = {name: getattr(self, name) for name in _METADATA} | hidden
@@ -156,6 +204,11 @@ class Settings:
     def listen_address(self) -> Address:
         """Where to serve."""
         return parse_address("listen", self.listen)
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether commands reach the server with TLS."""
+        return self.tls or bool(self.tls_ca)
 
     @property
     def on_sqlite(self) -> bool:

@@ -55,7 +55,7 @@ def guarded_methods(url: str) -> Methods:
     guard = Guard(
         Faults(lambda prefix: f"{prefix}_0"),
         Deadlines(),
-        Doorkeeper(keyring),
+        Doorkeeper(keyring, lambda: None),
         Throttle(ITEMS_PER_MINUTE),
         all_of([CallLog(every_call=False), Metrics("", "test", "none")]),
     )

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
+from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from tests.benchmarks.machine import pin
 
@@ -93,20 +95,23 @@ def _succeed(*arguments: str) -> str:
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    channel = grpc.insecure_channel(address, options=[("grpc.initial_reconnect_backoff_ms", 50)])
-    ready = grpc.channel_ready_future(channel)
     deadline = time.monotonic() + START_SECONDS_MAX
+    with grpc.insecure_channel(address, options=[("grpc.initial_reconnect_backoff_ms", 50)]) as channel:
+        while not _serves(channel):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise ServerFailed(log.read_text(errors="replace")[-2_000:])
+            time.sleep(0.02)  # another process opens its books
+
+
+def _serves(channel: grpc.Channel) -> bool:
+    """Whether it says so; a server without health does as soon as it answers."""
+    check: Any = channel.unary_unary(
+        "/grpc.health.v1.Health/Check", response_deserializer=HealthCheckResponse.FromString
+    )
     try:
-        while True:
-            try:
-                ready.result(timeout=0.1)
-                return
-            except grpc.FutureTimeoutError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise ServerFailed(log.read_text(errors="replace")[-2_000:]) from None
-    finally:
-        ready.cancel()
-        channel.close()
+        return bool(check(b"", timeout=1).status == HealthCheckResponse.SERVING)
+    except grpc.RpcError as error:
+        return error.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 def _free_port() -> int:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from unittest.mock import patch
 
@@ -20,6 +22,7 @@ from tollhoused.cli.app import run
 from tollhoused.cli.program import Program
 
 START_SECONDS_MAX = 30.0
+LOG_BYTES_MAX = 1_000_000
 COMMAND = [sys.executable, "-m", "tollhoused"]
 SCRIPT = [str(Path(sys.executable).with_name("tollhouse"))]
 
@@ -100,22 +103,24 @@ class Server:
     def __init__(
         self, *arguments: str, asks_for_keys: bool = False, cwd: Path | None = None, command: list[str] = COMMAND
     ) -> None:
-        """Returns when it serves; what it logs is in `log`."""
-        self.log = ""
+        """Returns when its port is open, and it has looked at its database."""
+        self._log = TemporaryFile("w+")  # noqa: SIM115  # it is open as long as the server runs
+        self._said = ""
         keys = [] if asks_for_keys else ["--insecure-no-auth"]
         self._process = subprocess.Popen(
             [*command, "serve", "--listen", "127.0.0.1:0", *keys, *arguments],
             cwd=cwd,
             env=environment(),
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._log,
             text=True,
         )
         assert self._process.stdout is not None
         self.greeting = self._process.stdout.readline()
-        found = re.fullmatch(r"tollhouse is serving on (127\.0\.0\.1:\d+)\n", self.greeting)
+        found = re.fullmatch(r"tollhouse is serving on ([\d.]+:\d+)\n", self.greeting)
         if found is None:
-            raise AssertionError(self._process.communicate(timeout=START_SECONDS_MAX)[1])
+            self._end()
+            raise AssertionError(self.log)
         self.address = found[1]
 
     def stop(self) -> int:
@@ -129,14 +134,29 @@ class Server:
         self._end()
 
     @property
+    def log(self) -> str:
+        """What it has logged so far."""
+        return self._said if self._log.closed else os.pread(self._log.fileno(), LOG_BYTES_MAX, 0).decode()
+
+    @property
     def running(self) -> bool:
         """Whether the process has not ended."""
         return self._process.poll() is None
 
     def _end(self) -> int:
-        rest, self.log = self._process.communicate(timeout=START_SECONDS_MAX)
+        rest, _ = self._process.communicate(timeout=START_SECONDS_MAX)
+        self._said = self.log
+        self._log.close()
         assert rest == "", "a server says one line"
         return self._process.returncode
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @contextmanager

@@ -3,6 +3,11 @@
 import pytest
 
 from tests.cli.commands import done, done_json, failed
+from tests.support.house import make_organization
+from tollhoused.__main__ import Ids, new_secret, wall_clock
+from tollhoused.cli.opening import opened_core
+from tollhoused.cli.options import settings_from
+from tollhoused.cli.program import Program
 
 
 @pytest.fixture
@@ -44,6 +49,40 @@ def test_an_account_is_found_and_shown(url: list[str]) -> None:
     assert "plan hobby, catalogue version 1" in text
     assert "api_calls 0 1,000 1,000 0 0.00 usd credits" in text
     assert "promotional 1.00 usd 1.00 usd 100 - any meter" in text
+
+
+def test_members_are_added_listed_and_removed(url: list[str]) -> None:
+    done("accounts", "provision", "--count", "1", *url)
+    complaint = failed("accounts", "members", "add", "acme", "--user-id", "user-1", *url)
+    assert complaint == "tollhouse: no organization is known under this org_id\n"
+    with opened_core(Program(wall_clock, Ids(), new_secret), settings_from(database_url=url[1]), writes=True) as core:
+        make_organization(core, "acme")
+
+    add = ["accounts", "members", "add", "acme", "--user-id", "user-1", "--primary", *url]
+    assert done(*add, "--dry-run").startswith("would be a member, on acct_")
+    assert done_json("accounts", "members", "list", "acme", *url)["members"] == []
+    assert done(*add).startswith("is a member, on acct_")
+    members = done_json("accounts", "members", "list", "acme", *url)["members"]
+    assert members == [{"user_id": "user-1", "email": None, "is_primary": True}]
+    assert done_json("accounts", "show", "--user-id", "user-1", *url)["kind"] == "organization"
+    done("accounts", "members", "remove", "acme", "--user-id", "user-1", *url)
+    assert "user-1" not in done("accounts", "members", "list", "acme", *url)
+    assert "The books are right." in done("verify", *url)
+
+
+def test_a_person_is_erased(url: list[str]) -> None:
+    done("accounts", "provision", "--count", "2", *url)
+    erase = ["accounts", "erase", "--user-id", "user-1", *url]
+
+    assert "add --yes to do it" in failed(*erase)
+    assert done(*erase, "--dry-run").startswith("would be erased: account acct_")
+    assert done(*erase, "--yes", "--key", "k").startswith("erased: account acct_")
+    assert done(*erase, "--yes", "--key", "k").startswith("erased: account acct_")
+    assert "no account is known" in failed("accounts", "show", "--user-id", "user-1", *url)
+    names = {account["users"][0]["user_id"] for account in done_json("accounts", "list", *url)}
+    assert "user-2" in names
+    assert any(name.startswith("erased:user_") for name in names)
+    assert "The books are right." in done("verify", *url)
 
 
 def test_who_is_not_there_is_not_found(url: list[str]) -> None:

@@ -7,8 +7,20 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.cli.commands import COMMAND, SCRIPT, Server, done, done_json, failed, not_serving, process, serving
+from tests.cli.commands import (
+    COMMAND,
+    SCRIPT,
+    Server,
+    done,
+    done_json,
+    failed,
+    free_port,
+    not_serving,
+    process,
+    serving,
+)
 from tests.http.scrape import ask
+from tests.support.certificates import Authority
 from tests.support.door import free_address
 from tests.support.engines import NUMBERS
 from tests.support.postgres import Cluster
@@ -60,10 +72,9 @@ def _used(database_url: str, user_id: str) -> int:
     return int(next(meter["used"] for meter in shown["meters"] if meter["meter"] == "api_calls"))
 
 
-def test_postgresql_is_migrated_only_when_that_is_asked_for(postgres_cluster: Cluster) -> None:
+def test_postgresql_is_migrated_where_that_is_asked_for(postgres_cluster: Cluster) -> None:
     url = ["--database-url", postgres_cluster.create_database(f"empty{next(NUMBERS)}")]
 
-    assert not_serving(*url) == "tollhouse: the database has no schema: run `tollhouse migrate`"
     with serving(url[1], "--migrate") as server:
         assert "is SERVING" in done("healthcheck", "--address", server.address)
     assert done("migrate", *url).endswith("is up to date\n")
@@ -80,20 +91,11 @@ def test_migrate_makes_an_sqlite_file_that_serve_takes(tmp_path: Path) -> None:
     assert done_json("catalog", "show", "--database-url", url)["name"] == "memory_store"
 
 
-def test_a_database_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "books") as connection:
-        connection.execute("CREATE TABLE theirs (a)")
-    connection.close()
-
-    assert "the database has no schema" in not_serving("--database-url", f"sqlite:///{tmp_path}/books")
-
-
-def test_another_schema_version_is_refused(sqlite_url: str) -> None:
+def test_another_schema_version_is_refused_by_commands(sqlite_url: str) -> None:
     with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
 
-    assert "is 9999, newer than this program" in not_serving("--database-url", sqlite_url)
     for command in (["verify"], ["accounts", "list"], ["catalog", "apply", "hub"], ["migrate"]):
         assert "is 9999, newer than this program" in failed(*command, "--database-url", sqlite_url)
 
@@ -165,8 +167,9 @@ def test_a_port_that_is_taken_is_refused(sqlite_url: str) -> None:
     ("arguments", "code", "complaint"),
     [
         (["--late-window-days", "0"], 2, "late_window_days: must be from 1 to 36,500"),
-        (["--database-url", "postgresql://ada:s3cret@127.0.0.1:1/books"], 1, "the database does not answer"),
-        (["--database-url", "sqlite:////no/such/folder/books"], 1, "unable to open database file"),
+        (["--tls-cert", "pair.crt"], 2, "tls_key: must be set where tls_cert is"),
+        (["--tls-cert", "no.crt", "--tls-key", "no.key"], 2, "tls_cert: no.crt: No such file or directory"),
+        (["--health-listen", "50052"], 2, "health_listen: '50052' is no address"),
         (["--catalogue", "mine"], 1, "mine: No such file or directory (shipped catalogues are hub and memory_store)"),
     ],
 )
@@ -177,6 +180,7 @@ def test_what_cannot_be_served_is_refused_by_name(
 
     assert ended.startswith("tollhouse: ")
     assert complaint in ended
+    assert not (tmp_path / "tollhouse.sqlite3").exists() or arguments[0] == "--catalogue"
     assert "s3cret" not in ended
 
 
@@ -192,3 +196,29 @@ def test_http_is_served_where_it_is_asked_for_and_its_libraries_are_loaded_only_
 
     assert complaint.startswith(f"tollhouse: http_listen: cannot listen on {address}")
     assert f"HTTP is served on {address}" in server.log
+
+
+def test_tls_opens_the_server_to_other_machines_and_its_health_port_needs_none(sqlite_url: str, tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "ours")
+    pair = authority.pair("server")
+    files = ["--tls-cert", str(pair.cert), "--tls-key", str(pair.key)]
+    health = f"127.0.0.1:{free_port()}"
+    listens = ["--listen", "0.0.0.0:0", "--health-listen", health]
+
+    with serving(sqlite_url, *files, *listens, asks_for_keys=True) as server:
+        assert server.address.startswith("0.0.0.0:")
+        reached = ["--address", server.address.replace("0.0.0.0", "127.0.0.1")]
+        assert "is SERVING" in done("healthcheck", *reached, "--tls-ca", str(authority.file))
+        assert "is SERVING" in done("healthcheck", *reached, TOLLHOUSE_TLS_CA=str(authority.file))
+        assert "does not answer" in failed("healthcheck", *reached, "--timeout-seconds", "2")
+        for service in ("", "liveness"):
+            assert "is SERVING" in done("healthcheck", "--address", health, "--service", service)
+
+
+def test_tls_does_not_make_a_door_without_keys_safe(tmp_path: Path) -> None:
+    pair = Authority(tmp_path, "ours").pair("server")
+    files = ["--tls-cert", str(pair.cert), "--tls-key", str(pair.key)]
+
+    complaint = not_serving("--listen", "0.0.0.0:0", "--insecure-no-auth", *files, cwd=tmp_path)
+
+    assert "which insecure_no_auth would let in: ask for keys, or listen on 127.0.0.1" in complaint

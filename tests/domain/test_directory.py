@@ -1,9 +1,10 @@
 import pytest
 
 from tests.domain.builders import upsert_organization, upsert_user
-from tollhoused.domain.directory import Directory
-from tollhoused.domain.identity import Match, MatchedBy, Organization, Subject, User
-from tollhoused.errors import SubjectConflict, SubjectNotFound
+from tollhoused.domain.directory import Aim, Directory
+from tollhoused.domain.identity import Match, MatchedBy, Membership, Organization, Subject, User
+from tollhoused.domain.people import AddMember, RemoveMember
+from tollhoused.errors import MembershipNotFound, NotAMember, SubjectConflict, SubjectNotFound
 
 ANNA = User("user_1", "acct_anna", "anna", "anna@example.com")
 BOB = User("user_2", "acct_bob", "bob", "bob@example.com")
@@ -120,6 +121,83 @@ def test_the_owner_of_a_subject_is_who_an_upsert_would_complete(directory: Direc
     assert directory.owner(Subject(org_id="org_1")) == Match("acct_org", MatchedBy.ORG_ID)
     assert directory.owner(Subject("erin", "erin@example.com")) is None
     assert directory.owner(Subject(org_id="org_2")) is None
+
+
+def _joins(user_id: str, org_id: str, *, is_primary: bool) -> AddMember:
+    return AddMember(
+        client="local",
+        idempotency_key="key",
+        subject=Subject(user_id),
+        account_id="",
+        matched_by=MatchedBy.USER_ID,
+        org_id=org_id,
+        is_primary=is_primary,
+    )
+
+
+def _leaves(user_id: str, org_id: str) -> RemoveMember:
+    command = _joins(user_id, org_id, is_primary=False)
+    fields = ("client", "idempotency_key", "subject", "account_id", "matched_by", "org_id")
+    return RemoveMember(**{name: getattr(command, name) for name in fields})
+
+
+def _carry_out(directory: Directory, command: AddMember | RemoveMember) -> Aim:
+    aim = directory.aim(command)
+    directory.carry_out(command, aim)
+    return aim
+
+
+def test_a_new_primary_membership_takes_the_place_of_the_old_one(directory: Directory) -> None:
+    directory.organizations["org_2"] = Organization("org_2", "acct_o2")
+    _carry_out(directory, _joins("anna", "org_1", is_primary=True))
+    _carry_out(directory, _joins("anna", "org_2", is_primary=True))
+
+    assert directory.resolve(Subject("anna")).account_id == "acct_o2"
+    assert directory.resolve(Subject("anna", "", "org_1")).account_id == "acct_org"
+    kept = {key: item.is_primary for key, item in directory.changed_memberships.items()}
+    assert kept == {("acct_org", "user_1"): False, ("acct_o2", "user_1"): True}
+
+
+def test_the_account_that_a_person_s_calls_leave_is_locked_too(directory: Directory) -> None:
+    directory.organizations["org_2"] = Organization("org_2", "acct_o2")
+
+    assert directory.aim(_joins("anna", "org_1", is_primary=False)).touches == ()
+    assert _carry_out(directory, _joins("anna", "org_1", is_primary=True)).touches == ("acct_anna",)
+    assert directory.aim(_joins("anna", "org_1", is_primary=True)).touches == ()
+    assert directory.aim(_joins("anna", "org_2", is_primary=True)).touches == ("acct_org",)
+
+
+def test_joining_again_writes_nothing_unless_something_changes(directory: Directory) -> None:
+    directory.add_membership(Membership("acct_org", "user_1", "org_1", True))
+
+    _carry_out(directory, _joins("anna", "org_1", is_primary=True))
+    assert directory.changed_memberships == {}
+    _carry_out(directory, _joins("anna", "org_1", is_primary=False))
+    assert directory.resolve(Subject("anna")).account_id == "acct_anna"
+
+
+def test_who_has_left_may_come_back_in_the_same_batch(directory: Directory) -> None:
+    directory.add_membership(Membership("acct_org", "user_1", "org_1", True))
+
+    _carry_out(directory, _leaves("anna", "org_1"))
+    with pytest.raises(NotAMember):
+        directory.resolve(Subject("anna", "", "org_1"))
+    with pytest.raises(MembershipNotFound):
+        directory.aim(_leaves("anna", "org_1"))
+    _carry_out(directory, _joins("anna", "org_1", is_primary=False))
+
+    assert directory.resolve(Subject("anna", "", "org_1")).account_id == "acct_org"
+    assert directory.ended_memberships == {("acct_org", "user_1")}  # deleted before it is written anew
+
+
+def test_who_or_what_is_unknown_is_not_found(directory: Directory) -> None:
+    for command, part in (
+        (_joins("anna", "org_9", is_primary=True), "org_id"),
+        (_leaves("nobody", "org_1"), "user_id"),
+    ):
+        with pytest.raises(SubjectNotFound) as caught:
+            directory.aim(command)
+        assert caught.value.metadata == {"part": part}
 
 
 def test_an_organization_is_made_once(directory: Directory) -> None:

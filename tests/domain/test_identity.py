@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,6 +8,8 @@ from tollhoused.domain.identity import (
     Found,
     Match,
     MatchedBy,
+    Membership,
+    Memberships,
     Organization,
     Subject,
     User,
@@ -86,6 +90,44 @@ def test_an_unknown_subject_is_refused_with_the_parts_that_were_looked_up(subjec
 def test_a_person_beside_an_organization_must_be_its_member() -> None:
     with pytest.raises(NotAMember):
         resolve(Subject("anna", "", "org_1"), Found(by_user_id=ANNA, organization=ORG))
+
+
+def _member(user: User, organization: Organization, *, is_primary: bool = False) -> Mapping[str, Memberships]:
+    membership = Membership(organization.account_id, user.id, organization.org_id, is_primary)
+    return {user.id: {organization.account_id: membership}}
+
+
+def test_an_organization_is_selected_among_those_of_the_person() -> None:
+    for is_primary in (False, True):
+        found = Found(by_user_id=ANNA, organization=ORG, memberships=_member(ANNA, ORG, is_primary=is_primary))
+
+        assert resolve(Subject("anna", "", "org_1"), found) == Match("acct_org", MatchedBy.USER_ID)
+
+
+def test_an_organization_is_selected_by_an_e_mail_too() -> None:
+    found = Found(by_email=MAIL_ONLY, organization=ORG, memberships=_member(MAIL_ONLY, ORG))
+
+    assert resolve(Subject("", "carl@example.com", "org_1"), found) == Match("acct_org", MatchedBy.EMAIL)
+
+
+def test_a_person_alone_stands_for_the_organization_of_the_primary_membership() -> None:
+    found = Found(by_user_id=ANNA, memberships=_member(ANNA, ORG, is_primary=True))
+
+    assert resolve(Subject("anna"), found) == Match("acct_org", MatchedBy.USER_ID)
+
+
+def test_a_membership_that_is_not_primary_leaves_a_person_alone_on_the_personal_account() -> None:
+    found = Found(by_user_id=ANNA, memberships=_member(ANNA, ORG))
+
+    assert resolve(Subject("anna"), found) == Match("acct_anna", MatchedBy.USER_ID)
+
+
+def test_the_membership_of_somebody_else_does_not_count() -> None:
+    found = Found(by_user_id=ANNA, organization=ORG, memberships=_member(BOB, ORG, is_primary=True))
+
+    assert resolve(Subject("anna"), found).account_id == "acct_anna"
+    with pytest.raises(NotAMember):
+        resolve(Subject("anna", "", "org_1"), found)
 
 
 def test_a_person_beside_an_unknown_organization_is_not_found() -> None:

@@ -2,7 +2,8 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -137,12 +138,42 @@ def test_a_command_is_one_of_ours(command: list[str]) -> None:
     assert result.exit_code == 0, result.output
 
 
-@pytest.mark.xfail(strict=True, reason="serve takes no certificate, health address or HTTP address yet")
-def test_every_variable_is_a_setting() -> None:
-    """An unknown TOLLHOUSE_* variable ends a server at its start."""
-    for name, value in _variables():
-        if name.startswith("TOLLHOUSE_"):
-            read_settings({}, {name: "postgresql://u@h/d" if value is None else str(value)})
+def _settings_of(environment: Mapping[str, object]) -> Settings:
+    """What a server is told by the image and by who starts it; a reference stands for some database."""
+    ours = {name: value for name, value in {**FINAL_VARIABLES, **environment}.items() if name.startswith("TOLLHOUSE_")}
+    return read_settings({}, {n: "postgresql://u@h/d" if value is None else str(value) for n, value in ours.items()})
+
+
+def test_every_variable_is_a_setting_and_all_go_together() -> None:
+    """An unknown TOLLHOUSE_* variable ends a server at its start, and so does a contradiction."""
+    _settings_of({})
+    for service in OURS.values():
+        _settings_of(service["environment"])
+    for container in CONTAINERS:
+        _settings_of({each["name"]: each.get("value") for each in container["env"]})
+
+
+def test_servers_know_how_many_they_are() -> None:
+    """Each grants its part of the clients' limits."""
+    told = {each["name"]: each.get("value") for each in SERVER["env"]}
+
+    assert _settings_of(told).replicas == MANIFESTS["deployment.yaml"]["spec"]["replicas"] > 1
+    compose = OURS["tollhouse"]
+    assert _settings_of(compose["environment"]).replicas == compose["deploy"]["replicas"] > 1
+
+
+def test_servers_say_whose_money_it_is() -> None:
+    named = {each["name"]: each.get("value") for each in SERVER["env"]}
+
+    assert named["TOLLHOUSE_ENVIRONMENT"] == "live"
+    assert OURS["tollhouse"]["environment"]["TOLLHOUSE_ENVIRONMENT"] == "test"
+
+
+def test_every_variable_of_the_doors_is_a_setting() -> None:
+    names = {name for name, _ in _variables() if re.match("TOLLHOUSE_(TLS|LISTEN|HEALTH|ENVIRONMENT)", name)}
+
+    assert len(names) == 5
+    assert {name.removeprefix("TOLLHOUSE_").lower() for name in names} <= {each.name for each in fields(Settings)}
 
 
 def test_no_secret_is_written_down() -> None:

@@ -88,8 +88,10 @@ def test_a_test_that_sleeps_says_why_on_the_same_line() -> None:
     assert sleeps == []
 
 
-def test_no_test_is_skipped() -> None:
-    assert [place for place, line in _lines(TESTS) if re.search(r"\b(importorskip|skip|skipif)\(", line)] == []
+def test_no_test_is_skipped_but_for_the_lack_of_a_compiler() -> None:
+    skips = [place for place, line in _lines(TESTS) if re.search(r"\b(importorskip|skip|skipif)\(", line)]
+
+    assert [place.partition(":")[0] for place in skips] == ["tests/languages/test_languages.py"]
 
 
 def _text_files() -> list[Path]:

@@ -29,7 +29,7 @@ def test_the_services_have_their_methods(contract: Contract) -> None:
         "UsageService": 4,
         "ReservationService": 6,
         "CreditsService": 6,
-        "AccountService": 3,
+        "AccountService": 7,
         "SubscriptionService": 5,
         "AdminService": 7,
     }

@@ -95,6 +95,10 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "UpsertUser": {"user_id": "bert", "email": "bert@example.test", "zone": "UTC", "idempotency_key": "user"},
     "UpsertOrganization": {"org_id": "acme", "zone": "UTC", "idempotency_key": "organization"},
     "GetAccount": {"subject": ANNA},
+    "AddMember": {"user_id": "anna", "email": "anna@example.test", "org_id": "acme", "idempotency_key": "add"},
+    "RemoveMember": {"user_id": "anna", "email": "anna@example.test", "org_id": "acme", "idempotency_key": "leave"},
+    "ListMembers": {"org_id": "acme"},
+    "EraseUser": {"user_id": "anna", "email": "anna@example.test", "idempotency_key": "erase"},
     "AssignPlan": {"subject": ANNA, "plan": "pro", **RANGE, "idempotency_key": "assign"},
     "UnassignPlan": {"subject": ANNA, "subscription_id": "known", "idempotency_key": "unassign"},
     "SetOverride": {

@@ -12,6 +12,7 @@ from typing import Any, cast
 import grpc
 import pytest
 from google.protobuf.message import Message
+from tollhouse.v1.account_service_pb2 import AddMemberRequest, UpsertOrganizationRequest
 from tollhouse.v1.common_pb2 import Subject
 from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRequest
 from tollhouse.v1.reservation_service_pb2 import ReserveUsageRequest
@@ -25,7 +26,7 @@ from tests.support.house import START_US, Clock, Ids, build_core, close_core
 from tollhoused.domain.keys import Environment, Scope, write_key
 from tollhoused.rpc import server as server_module
 from tollhoused.rpc.access import ACCESS, Access
-from tollhoused.rpc.client import key_metadata
+from tollhoused.rpc.channel import key_metadata
 from tollhoused.rpc.server import GrpcServer
 from tollhoused.store import schema
 from tollhoused.store.store import open_store
@@ -105,6 +106,10 @@ def _furnish(gate: Gate) -> None:
         own = Door(gate.door.address, operator.text)
         subject = Subject(user_id=user, email=f"{user}@example.test")
         own.make_user(user, subject.email)
+        organization = UpsertOrganizationRequest(org_id="acme", idempotency_key="organization-1")
+        own.accounts.UpsertOrganization(organization, timeout=TIMEOUT_SECONDS)
+        member = AddMemberRequest(user_id=user, org_id="acme", idempotency_key="member-1")
+        own.accounts.AddMember(member, timeout=TIMEOUT_SECONDS)
         own.record(usage(user, f"known-{product}", product=product, meter="api_calls"))
         grant = GrantCreditsRequest(
             subject=subject, amount_nanos=1, currency="usd", category=GRANT_CATEGORY_PAID, idempotency_key="grant-1"

@@ -7,7 +7,7 @@ from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
-from tests.support.door import TIMEOUT_SECONDS, Door, at, micros, refusal
+from tests.support.door import TIMEOUT_SECONDS, Door, at, micros, refusal, usage
 from tests.support.house import DAY_US, START_US, Clock
 
 
@@ -131,17 +131,91 @@ def _override(door: Door, key: str, **more: Any) -> str:
     return door.subscriptions.SetOverride(request, timeout=TIMEOUT_SECONDS).override.override_id
 
 
+def _join(door: Door, key: str, **fields: Any) -> pb.AddMemberResponse:
+    return door.accounts.AddMember(pb.AddMemberRequest(idempotency_key=key, **fields), timeout=TIMEOUT_SECONDS)
+
+
+def _members(door: Door, org_id: str, **page: Any) -> pb.ListMembersResponse:
+    return door.accounts.ListMembers(pb.ListMembersRequest(org_id=org_id, **page), timeout=TIMEOUT_SECONDS)
+
+
+def test_a_member_counts_on_the_organization(door: Door) -> None:
+    own = _user(door, "1", user_id="anna", email="anna@example.test").account
+    acme = _organization(door, "2", org_id="acme").account
+    joined = _join(door, "3", email="Anna@example.test", org_id="acme", is_primary=True)
+
+    membership = pb.Membership(account_id=acme.account_id, org_id="acme", is_primary=True)
+    assert (joined.membership, joined.matched_by) == (membership, common.MATCHED_BY_EMAIL)
+    alone, selected = _account(door, user_id="anna"), _account(door, user_id="anna", org_id="acme")
+    assert alone.account == selected.account == acme
+    assert alone.matched_by == selected.matched_by == common.MATCHED_BY_USER_ID
+    assert (list(alone.memberships), list(alone.identities)) == ([], [pb.Identity(org_id="acme")])
+    assert door.record(usage("anna", "k")).account_id == acme.account_id
+
+    left = door.accounts.RemoveMember(
+        pb.RemoveMemberRequest(user_id="anna", org_id="acme", idempotency_key="4"), timeout=TIMEOUT_SECONDS
+    )
+    assert left.membership == membership
+    assert _account(door, user_id="anna").account == own
+    gone = refusal(
+        door.accounts.GetAccount, pb.GetAccountRequest(subject=common.Subject(user_id="anna", org_id="acme"))
+    )
+    assert (gone.code, gone.reason) == ("PERMISSION_DENIED", "NOT_A_MEMBER")
+
+
+def test_an_account_shows_what_its_person_is_a_member_of(door: Door) -> None:
+    _user(door, "user", user_id="anna")
+    for org_id in ("acme", "bolt"):
+        _organization(door, org_id, org_id=org_id)
+        _join(door, f"join {org_id}", user_id="anna", org_id=org_id)
+
+    found = _account(door, user_id="anna").memberships
+
+    assert [(item.org_id, item.is_primary) for item in found] == [("acme", False), ("bolt", False)]
+
+
+def test_members_are_listed_page_by_page(door: Door) -> None:
+    acme = _organization(door, "acme", org_id="acme").account
+    for number in range(5):
+        _user(door, f"user {number}", user_id=f"user-{number}")
+        _join(door, f"join {number}", user_id=f"user-{number}", org_id="acme", is_primary=number == 2)
+
+    pages = [_members(door, "acme", page_size=2)]
+    while pages[-1].next_page_token:
+        pages.append(_members(door, "acme", page_size=2, page_token=pages[-1].next_page_token))
+
+    assert {page.account_id for page in pages} == {acme.account_id}
+    found = [(member.identity.user_id, member.is_primary) for page in pages for member in page.members]
+    assert found == [(f"user-{number}", number == 2) for number in range(5)]
+    assert len(pages) == 3
+    unknown = refusal(door.accounts.ListMembers, pb.ListMembersRequest(org_id="bolt"))
+    assert unknown.reason == "SUBJECT_NOT_FOUND"
+    bad = refusal(door.accounts.ListMembers, pb.ListMembersRequest(org_id="acme", page_token="x"))
+    assert list(bad.violations) == ["page_token"]
+
+
+def test_a_membership_that_is_only_validated_changes_nothing(door: Door) -> None:
+    _user(door, "user", user_id="anna")
+    _organization(door, "acme", org_id="acme")
+
+    assert _join(door, "k", user_id="anna", org_id="acme", is_primary=True, validate_only=True).membership.is_primary
+    assert _members(door, "acme").members == []
+
+
 def test_operations_of_accounts_can_be_looked_up(door: Door) -> None:
     user = _user(door, "user", user_id="anna")
     organization = _organization(door, "organization", org_id="acme")
+    joined = _join(door, "join", user_id="anna", org_id="acme")
 
     found = [
         door.usage.GetOperation(usage_pb.GetOperationRequest(idempotency_key=key), timeout=TIMEOUT_SECONDS).operation
-        for key in ("user", "organization")
+        for key in ("user", "organization", "join")
     ]
 
-    assert (found[0].upsert_user, found[1].upsert_organization) == (user, organization)
+    answers = (found[0].upsert_user, found[1].upsert_organization, found[2].add_member)
+    assert answers == (user, organization, joined)
     assert [operation.kind for operation in found] == [
         usage_pb.OPERATION_KIND_UPSERT_USER,
         usage_pb.OPERATION_KIND_UPSERT_ORGANIZATION,
+        usage_pb.OPERATION_KIND_ADD_MEMBER,
     ]

@@ -9,7 +9,8 @@ import pytest
 from tests.support.door import Door, ServerMaker
 from tests.support.house import CoreMaker, usage_report
 from tollhoused.errors import Overloaded, StoreUnavailable
-from tollhoused.rpc.client import CallFailed, Patience, Recorded, Refused, UsageSender, check_health
+from tollhoused.rpc.channel import CallFailed, Target, check_health
+from tollhoused.rpc.client import Patience, Recorded, Refused, UsageSender
 from tollhoused.rpc.server import GrpcServer
 from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.usecases import usage as usage_cases
@@ -29,21 +30,21 @@ def core(sqlite_url: str, make_core: CoreMaker) -> Core:
 def sender(door: Door) -> Iterator[UsageSender]:
     door.make_user("anna")
     door.fund("anna", 1)
-    with UsageSender(door.address, HASTY) as sender:
+    with UsageSender(Target(door.address), HASTY) as sender:
         yield sender
 
 
 def test_health_is_what_the_server_says(server: GrpcServer, door: Door) -> None:
-    assert check_health(door.address)
+    assert check_health(Target(door.address))
     server.health.report(False)
-    assert not check_health(door.address, "tollhouse.v1.UsageService")
+    assert not check_health(Target(door.address), "tollhouse.v1.UsageService")
 
 
 def test_who_cannot_be_asked_is_an_error_that_names_the_address(door: Door) -> None:
     with pytest.raises(CallFailed, match=rf"{NOBODY} does not answer: UNAVAILABLE"):
-        check_health(NOBODY, timeout_seconds=2)
+        check_health(Target(NOBODY), timeout_seconds=2)
     with pytest.raises(CallFailed, match=r"does not know the service nothing"):
-        check_health(door.address, "nothing")
+        check_health(Target(door.address), "nothing")
 
 
 def test_each_item_gets_its_result_in_its_place(sender: UsageSender) -> None:
@@ -123,7 +124,7 @@ def test_patience_ends(sender: UsageSender, core: Core, monkeypatch: pytest.Monk
 
 
 def test_a_server_that_is_not_there_is_an_error(serve: ServerMaker) -> None:
-    with UsageSender(NOBODY, HASTY) as sender, pytest.raises(CallFailed, match="UNAVAILABLE"):
+    with UsageSender(Target(NOBODY), HASTY) as sender, pytest.raises(CallFailed, match="UNAVAILABLE"):
         sender.send([usage_report("anna", "a")])
 
 

@@ -1,5 +1,6 @@
 """The standard health service: per service, both ways, whatever the calls do."""
 
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,6 +12,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from tests.rpc.methods import METHODS
 from tests.support.door import TIMEOUT_SECONDS, Door, ServerMaker, refusal, until, usage
 from tests.support.house import CoreMaker
+from tests.support.service_config import service_config
 from tollhoused.rpc.admission import THREADS_MAX
 from tollhoused.rpc.server import GrpcServer
 from tollhoused.usecases import usage as usage_cases
@@ -42,6 +44,17 @@ def test_every_service_follows_both_ways(server: GrpcServer, door: Door) -> None
         server.health.report(serving)
         expected = SERVING if serving else NOT_SERVING
         assert [door.health(service) for service in SERVICES] == [expected] * len(SERVICES)
+
+
+def test_clients_with_the_documented_config_watch_every_server(
+    make_core: CoreMaker, sqlite_url: str, serve: ServerMaker
+) -> None:
+    servers = [serve(make_core(sqlite_url)) for _ in range(2)]
+    target = "ipv4:" + ",".join(door.address for _, door in servers)
+    with grpc.insecure_channel(target, [("grpc.service_config", service_config())]) as channel:
+        grpc.channel_ready_future(channel).result(TIMEOUT_SECONDS)
+
+        until(lambda: [server.health.watchers for server, _ in servers] == [1, 1], "both are watched")
 
 
 def test_an_unknown_service_is_not_found(door: Door) -> None:
@@ -106,7 +119,8 @@ def test_bytes_that_are_no_message_end_a_watch(door: Door) -> None:
 def test_health_answers_while_every_other_thread_waits(
     core: Core, serve: ServerMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, door = serve(core)
+    server, door = serve(core)
+    probed = Door(f"127.0.0.1:{server.start_probed('127.0.0.1:0')}")
     door.make_user("anna")
     arrived = threading.Semaphore(0)
     allowed = threading.Event()
@@ -126,11 +140,65 @@ def test_health_answers_while_every_other_thread_waits(
         assert arrived.acquire(timeout=TIMEOUT_SECONDS)
 
     with ThreadPoolExecutor(4) as askers:
-        answers = [asker.result(5) for asker in [askers.submit(door.health) for _ in range(100)]]
+        asked = [
+            askers.submit(way.health, service)
+            for way in (door, probed)
+            for service in ("", "liveness")
+            for _ in range(50)
+        ]
+        answers = [asker.result(5) for asker in asked]
     stream = door.watch()
 
-    assert answers == [SERVING] * 100
+    assert answers == [SERVING] * 200
     assert next(stream).status == SERVING
     stream.cancel()
     allowed.set()
     assert {call.result().quantity for call in calls} == {1}
+    probed.channel.close()
+
+
+def test_health_answers_while_calls_wait_for_a_writer_that_is_locked_out(
+    core: Core, sqlite_url: str, serve: ServerMaker
+) -> None:
+    server, door = serve(core)
+    probed = Door(f"127.0.0.1:{server.start_probed('127.0.0.1:0')}")
+    door.make_user("anna")
+    blocker = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    calls = [
+        door.usage.RecordUsage.future(usage("anna", f"call-{number}", meter="api_calls"), timeout=TIMEOUT_SECONDS)
+        for number in range(THREADS_MAX)
+    ]
+    until(lambda: sum(thread.name.startswith("call_") for thread in threading.enumerate()) >= 200, "calls wait")
+
+    answers = [way.health(service) for _ in range(50) for way in (door, probed) for service in ("", "liveness")]
+
+    assert answers == [SERVING] * 200
+    assert not any(call.done() for call in calls)
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert {call.result().quantity for call in calls} == {1}
+    probed.channel.close()
+
+
+def test_liveness_is_served_whatever_the_database_does(server: GrpcServer, door: Door) -> None:
+    stream = door.watch("liveness")
+    server.health.report(False)
+
+    assert (door.health("liveness"), door.health()) == (SERVING, NOT_SERVING)
+    assert next(stream).status == SERVING
+    stream.cancel()
+
+
+def test_probes_have_a_port_that_answers_health_and_nothing_else(server: GrpcServer) -> None:
+    probed = Door(f"127.0.0.1:{server.start_probed('127.0.0.1:0')}")
+    try:
+        for serving in (True, False):
+            server.health.report(serving)
+            assert probed.health() == (SERVING if serving else NOT_SERVING)
+        for method in METHODS:
+            with pytest.raises(grpc.RpcError) as caught:
+                probed.raw(method.path)(b"", timeout=TIMEOUT_SECONDS)
+            assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    finally:
+        probed.channel.close()

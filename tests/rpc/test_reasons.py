@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 from tollhouse.v1 import common_pb2 as common
-from tollhouse.v1.account_service_pb2 import UpsertOrganizationRequest, UpsertUserRequest
+from tollhouse.v1.account_service_pb2 import RemoveMemberRequest, UpsertOrganizationRequest, UpsertUserRequest
 from tollhouse.v1.admin_service_pb2 import SCOPE_ADMIN, CreateClientRequest, CreateKeyRequest, RevokeKeyRequest
 from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRequest, VoidGrantRequest
 from tollhouse.v1.error_reason_pb2 import ErrorReason
@@ -123,6 +123,12 @@ def _no_member(door: Door) -> Refusal:
     organization = UpsertOrganizationRequest(org_id="acme", idempotency_key="acme")
     door.accounts.UpsertOrganization(organization, timeout=TIMEOUT_SECONDS)
     return refusal(door.usage.RecordUsage, usage("anna", "k", subject=common.Subject(user_id="anna", org_id="acme")))
+
+
+def _no_membership(door: Door) -> Refusal:
+    organization = UpsertOrganizationRequest(org_id="acme", idempotency_key="acme")
+    door.accounts.UpsertOrganization(organization, timeout=TIMEOUT_SECONDS)
+    return refusal(door.accounts.RemoveMember, RemoveMemberRequest(user_id="anna", org_id="acme", idempotency_key="k"))
 
 
 def _reused_key(door: Door) -> Refusal:
@@ -253,6 +259,7 @@ BY_STATE: dict[str, Callable[[Door], Refusal]] = {
     "SUBSCRIPTION_NOT_FOUND": _no_subscription,
     "OVERRIDE_NOT_FOUND": _no_override,
     "NOT_A_MEMBER": _no_member,
+    "MEMBERSHIP_NOT_FOUND": _no_membership,
     "IDEMPOTENCY_KEY_REUSED": _reused_key,
     "SUBJECT_CONFLICT": _conflicting_subject,
     "INSUFFICIENT_CREDITS": _poor,
@@ -462,6 +469,13 @@ def _missing_scope(gate: Gate) -> Refusal:
     return refusal(gate.door.usage.RecordUsage, usage("anna", "k"), metadata=[("x-api-key", text)])
 
 
+def _newcomer(gate: Gate) -> Refusal:
+    text = make_key(gate.core, "talk-backend", [Scope.USAGE_WRITE]).text
+    gate.keyring.refresh()
+    request = usage("nobody", "k", create_if_missing=True)
+    return refusal(gate.door.usage.RecordUsage, request, metadata=[("x-api-key", text)])
+
+
 BY_KEY: dict[str, Callable[[Gate], Refusal]] = {
     "KEY_MISSING": lambda gate: gate.refusal(""),
     "KEY_INVALID": lambda gate: gate.refusal("garbage"),
@@ -469,6 +483,7 @@ BY_KEY: dict[str, Callable[[Gate], Refusal]] = {
     "KEY_REVOKED": _revoked_key,
     "KEY_OF_OTHER_ENVIRONMENT": lambda gate: gate.refusal(write_key(Environment.LIVE, "key_1", b"secret")),
     "SCOPE_MISSING": _missing_scope,
+    "CREATION_NOT_ALLOWED": _newcomer,
     "PRODUCT_NOT_ALLOWED": lambda gate: gate.refusal(gate.text(), product="send"),
 }
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 import pytest
@@ -12,7 +13,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from tests.rpc.methods import METHODS
 from tests.support.door import TIMEOUT_SECONDS, Door, ServerMaker, refusal, usage
 from tests.support.house import CoreMaker
-from tollhoused.rpc.server import AddressError, GrpcServer, check_loopback
+from tollhoused.rpc.server import METADATA_BYTES_MAX, AddressError, GrpcServer, check_listen
 from tollhoused.settings import SettingsError
 from tollhoused.usecases import usage as usage_cases
 from tollhoused.usecases.core import Core
@@ -25,20 +26,28 @@ def core(sqlite_url: str, make_core: CoreMaker) -> Core:
 
 @pytest.mark.parametrize("address", ["127.0.0.1:50051", "127.0.0.7:1", "[::1]:50051", "localhost:0"])
 def test_addresses_of_this_machine_alone_are_accepted(address: str) -> None:
-    check_loopback(address)
+    check_listen(address, secured=False, asks_for_keys=False)
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:50051", "[::]:50051", "192.0.2.1:50051", "example.test:50051", "[::2]:1"])
-def test_an_address_that_others_can_reach_is_refused(core: Core, address: str) -> None:
-    server = GrpcServer(core, None)
+def test_an_address_that_others_can_reach_takes_tls_and_keys(address: str) -> None:
+    check_listen(address, secured=True, asks_for_keys=True)
+    with pytest.raises(AddressError, match=r"set tls_cert and tls_key, or listen on 127\.0\.0\.1"):
+        check_listen(address, secured=False, asks_for_keys=True)
+    for secured in (False, True):
+        with pytest.raises(AddressError, match=r"ask for keys, or listen on 127\.0\.0\.1"):
+            check_listen(address, secured=secured, asks_for_keys=False)
+
+
+def test_a_server_without_keys_opens_no_door_to_others(core: Core) -> None:
     with pytest.raises(AddressError, match="other machines"):
-        server.start(address)
+        GrpcServer(core, None).start("0.0.0.0:0")
 
 
 @pytest.mark.parametrize("address", ["", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "::1:50051", "unix:/tmp/x"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(SettingsError, match="listen"):
-        check_loopback(address)
+        check_listen(address, secured=False, asks_for_keys=False)
 
 
 def test_a_port_has_one_owner(core: Core, door: Door) -> None:
@@ -59,6 +68,46 @@ def test_a_message_of_more_than_four_mebibytes_is_refused(door: Door) -> None:
     found = refusal(door.raw("/tollhouse.v1.UsageService/RecordUsage"), b"\0" * (4 * 1024 * 1024 + 1))
 
     assert found.code == "RESOURCE_EXHAUSTED"
+
+
+def test_a_call_with_too_much_metadata_is_refused_and_harms_nobody(door: Door) -> None:
+    door.make_user("anna")
+    largest = METADATA_BYTES_MAX - 1_024  # the library's own entries need some of it
+
+    for number in range(5):
+        request = usage("anna", f"call-{number}", meter="api_calls")
+        other = door.usage.RecordUsage.future(request, timeout=TIMEOUT_SECONDS)
+        metadata = (("x-note", "x" * METADATA_BYTES_MAX),)
+        found = refusal(door.usage.RecordUsage, usage("anna", "large"), metadata=metadata)
+        assert (found.code, other.result().quantity) == ("RESOURCE_EXHAUSTED", 1)
+        assert "metadata size exceeds" in found.message
+    metadata = (("x-note", "x" * largest),)
+    assert not door.usage.RecordUsage(usage("anna", "large"), timeout=TIMEOUT_SECONDS, metadata=metadata).replayed
+
+
+def test_who_pings_all_the_time_is_sent_away_and_nobody_else(core: Core, door: Door) -> None:
+    restless = grpc.insecure_channel(
+        door.address,
+        [
+            ("grpc.keepalive_time_ms", 100),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),
+            ("grpc.use_local_subchannel_pool", 1),
+        ],
+    )
+    quiet = door.watch()
+    assert next(quiet).status == HealthCheckResponse.SERVING
+    watch: Any = restless.unary_stream(
+        "/grpc.health.v1.Health/Watch", response_deserializer=HealthCheckResponse.FromString
+    )
+
+    with pytest.raises(grpc.RpcError, match="Too many pings"):
+        list(watch(b"", timeout=TIMEOUT_SECONDS))
+
+    assert door.make_user("anna").created
+    assert quiet.is_active()
+    quiet.cancel()
+    restless.close()
 
 
 def test_reflection_shows_the_contract_when_it_is_wanted(core: Core, serve: ServerMaker) -> None:

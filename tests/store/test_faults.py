@@ -177,8 +177,10 @@ def test_postgresql_that_only_reads_is_away_for_writers(postgres_cluster: Cluste
     setting = "ALTER DATABASE reading_only SET default_transaction_read_only = on"
     store = open_store(_own_database(postgres_cluster, postgres_template, "reading_only", setting))
 
-    store.ping()
+    assert store.clients() == []
     assert _fault(lambda: _insert(store, _operation())) is Fault.AWAY
+    assert _fault(store.ping) is Fault.AWAY
+    assert _fault(lambda: store.touch(1)) is Fault.AWAY
     store.close()
 
 

@@ -10,7 +10,7 @@ Rows = list[tuple[Any, ...]]
 RULES = {
     "a counter is the sum of its operations": """
         SELECT c.account, c.segment_start_us, c.meter, c.used, coalesce(sum(o.quantity), 0)
-        FROM counters c LEFT JOIN operations o ON o.account = c.account
+        FROM counters c LEFT JOIN operations o ON o.account = c.account AND o.kind = 'record_usage'
             AND o.segment_start_us = c.segment_start_us AND o.meter = c.meter
         GROUP BY c.account, c.segment_start_us, c.meter, c.used, c.overage, c.charged_nanos
         HAVING c.used <> coalesce(sum(o.quantity), 0) OR c.overage <> coalesce(sum(o.overage), 0)

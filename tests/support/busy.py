@@ -10,6 +10,7 @@ from tests.support.house import (
     Clock,
     call,
     give_credits,
+    join,
     make_user,
     person,
     record,
@@ -50,11 +51,24 @@ def keep_busy_books(core: Core, clock: Clock) -> None:
 
 
 def _open_accounts(core: Core) -> None:
+    """Eve and dan belong to the organization too."""
     for user_id in ("ada", "bob", "cyd", "dan", "eve"):
         make_user(core, user_id, email=f"{user_id}@example.org")
     accounts.upsert_organization(
         core, call(), org_id="org", zone="Europe/Berlin", idempotency_key="org", validate_only=False
     )
+    join(core, "eve", "org", is_primary=True, key="eve/joins")
+    join(core, "dan", "org", key="dan/joins")
+    for number in range(2):
+        usage.open_usage(
+            core,
+            call(),
+            subject=person("dan"),
+            meter="ai_tokens",
+            quantity=20,
+            idempotency_key=f"dan/opening {number}",
+            validate_only=False,
+        )
 
 
 def _spend_grants(core: Core, clock: Clock) -> None:

@@ -25,7 +25,7 @@ from tollhoused.journal.settling import Outcome
 from tollhoused.observing import JournalObserver, Tracing
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store, open_store
-from tollhoused.usecases import accounts, credits, usage
+from tollhoused.usecases import accounts, credits, members, usage
 from tollhoused.usecases.core import Call, Core
 
 HUB = (files("tollhoused") / "catalogues" / "hub.toml").read_text(encoding="utf-8")
@@ -158,6 +158,42 @@ def make_user(core: Core, user_id: str, *, email: str = "", key: str = "") -> Ac
     )
     assert isinstance(settled.answer, AccountAnswer)
     return settled.answer
+
+
+def make_organization(core: Core, org_id: str, *, key: str = "") -> AccountAnswer:
+    """Makes an organization with its account."""
+    settled = accounts.upsert_organization(
+        core, call(), org_id=org_id, zone="UTC", idempotency_key=key or f"org/{org_id}", validate_only=False
+    )
+    assert isinstance(settled.answer, AccountAnswer)
+    return settled.answer
+
+
+def join(core: Core, user_id: str, org_id: str, *, is_primary: bool = False, key: str = "") -> Settled:
+    """Makes a user a member of an organization."""
+    return members.add_member(
+        core,
+        call(),
+        user_id=user_id,
+        email="",
+        org_id=org_id,
+        is_primary=is_primary,
+        idempotency_key=key or core.new_id("join"),
+        validate_only=False,
+    )
+
+
+def leave(core: Core, user_id: str, org_id: str, *, key: str = "") -> Settled:
+    """Ends a user's membership."""
+    return members.remove_member(
+        core,
+        call(),
+        user_id=user_id,
+        email="",
+        org_id=org_id,
+        idempotency_key=key or core.new_id("leave"),
+        validate_only=False,
+    )
 
 
 def give_credits(

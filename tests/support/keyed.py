@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import grpc
 
-from tollhoused.rpc.client import key_metadata
+from tollhoused.rpc.channel import key_metadata
 
 
 class _Details(NamedTuple):

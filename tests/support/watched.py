@@ -103,6 +103,9 @@ class WatchedEngine:
     def pool_use(self) -> PoolUse:
         return self._engine.pool_use
 
+    def check_writable(self) -> None:
+        self._engine.check_writable()
+
     def durability_problems(self) -> list[str]:
         return self._engine.durability_problems()
 

@@ -53,6 +53,8 @@ class Nemesis:
                 restarts.pop(0)
                 self._restart_database()
             self._strike(self._chance.choice(self._servers), restarts[0] if restarts else float("inf"))
+        for _ in restarts:  # a slow start has eaten up the time
+            self._restart_database()
 
     def calm(self) -> None:
         """The last fault is over: every server runs, without a place to kill itself at."""

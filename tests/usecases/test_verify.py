@@ -83,8 +83,12 @@ CORRUPTIONS = [
     ("V6", ADA, f"DELETE FROM accounts WHERE id = '{ADA}'"),
     ("V6", "acct_x", f"users SET account = 'acct_x' WHERE {OF_EVE}"),
     ("V6", ORG, f"users SET account = '{ORG}' WHERE {OF_EVE}"),
-    ("V6", EVE, f"DELETE FROM users WHERE {OF_EVE}"),
+    ("V6", EVE, f"DELETE FROM users WHERE {OF_EVE} AND account <> '{ORG}'"),  # whose member she is
     ("V6", ORG, f"organizations SET account = '{EVE}'"),
+    ("V6", ORG, """memberships SET "user" = 'user_x' WHERE is_primary = 1"""),
+    ("V6", ORG, "memberships SET org_id = 'org_x' WHERE is_primary = 0"),
+    ("V6", ORG, """INSERT INTO memberships SELECT 'acct_x', "user", org_id, 1 FROM memberships WHERE is_primary = 1"""),
+    ("V6", "acct_x", "memberships SET account = 'acct_x'"),
     ("V6", "", "catalog_versions SET toml = toml || ' '"),
     ("V6", "", "catalog_versions SET toml = 'x'"),
     ("V6", DAN, "catalog_versions SET version = 2"),
@@ -183,6 +187,10 @@ CORRUPTIONS = [
     ("V6", ADA, """operations SET sent = replace(sent, '"priority":10,', '"priority":11,')"""),
     ("V6", ADA, "operations SET sent = replace(sent, ':-125', ':-135') WHERE kind = 'adjust_credits'"),
     ("V6", ADA, "operations SET sent = 'x' WHERE idempotency_key = 'ada/paid'"),
+    ("V4", DAN, "operations SET quantity = quantity + 1 WHERE idempotency_key = 'dan/opening 0'"),
+    ("V4", DAN, "operations SET quantity = 0 WHERE kind = 'open_usage'"),
+    ("V4", DAN, "operations SET segment_start_us = 5 WHERE kind = 'open_usage'"),
+    ("V4", DAN, "DELETE FROM operations WHERE idempotency_key = 'dan/opening 1'"),
     ("V4", ORG, f"DELETE FROM operations WHERE {MAIL}"),
     ("V6", ADA, f"DELETE FROM operations WHERE {DEBIT}"),
     ("V6", ADA, "DELETE FROM operations WHERE idempotency_key = 'ada/paid'"),
@@ -306,7 +314,7 @@ def test_books_that_were_kept_are_right(books: Books) -> None:
     summary, found = books.prove()
 
     assert found == []
-    assert summary == Summary(accounts=7, operations=77, entries=50, findings=0, invariants=INVARIANTS)
+    assert summary == Summary(accounts=7, operations=81, entries=50, findings=0, invariants=INVARIANTS)
 
 
 def test_empty_books_are_right(core: Core, database_url: str) -> None:
@@ -376,7 +384,7 @@ def test_each_table_and_invariant_has_a_corruption() -> None:
     tables = {re.sub(r"^(DELETE FROM|INSERT INTO) ", "", what).split()[0] for _, _, what in CORRUPTIONS}
 
     assert tables == {
-        "accounts", "catalog_versions", "counters", "grants", "ledger_entries", "operations", "organizations",
-        "overrides", "reservations", "segments", "subscriptions", "users",
+        "accounts", "catalog_versions", "counters", "grants", "ledger_entries", "memberships", "operations",
+        "organizations", "overrides", "reservations", "segments", "subscriptions", "users",
     }  # fmt: skip
     assert {invariant for invariant, _, _ in CORRUPTIONS} == set(INVARIANTS)

@@ -27,7 +27,7 @@ from tollhouse.v1 import common_pb2 as tollhouse_dot_v1_dot_common__pb2
 from tollhouse.v1 import subscription_service_pb2 as tollhouse_dot_v1_dot_subscription__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tollhouse/v1/account_service.proto\x12\x0ctollhouse.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tollhouse/v1/common.proto\x1a\'tollhouse/v1/subscription_service.proto\"\x97\x01\n\x07\x41\x63\x63ount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.tollhouse.v1.AccountKind\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12/\n\x0b\x61nchor_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x08Identity\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0e\n\x06org_id\x18\x03 \x01(\t\"q\n\x11UpsertUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04zone\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x89\x01\n\x12UpsertUserResponse\x12&\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Account\x12(\n\x08identity\x18\x02 \x01(\x0b\x32\x16.tollhouse.v1.Identity\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"i\n\x19UpsertOrganizationRequest\x12\x0e\n\x06org_id\x18\x01 \x01(\t\x12\x0c\n\x04zone\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x91\x01\n\x1aUpsertOrganizationResponse\x12&\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Account\x12(\n\x08identity\x18\x02 \x01(\x0b\x32\x16.tollhouse.v1.Identity\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\x12\x10\n\x08replayed\x18\x0f \x01(\x08\";\n\x11GetAccountRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\"\xf8\x01\n\x12GetAccountResponse\x12&\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Account\x12+\n\nmatched_by\x18\x02 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12*\n\nidentities\x18\x03 \x03(\x0b\x32\x16.tollhouse.v1.Identity\x12\x31\n\rsubscriptions\x18\x04 \x03(\x0b\x32\x1a.tollhouse.v1.Subscription\x12.\n\toverrides\x18\x05 \x03(\x0b\x32\x1b.tollhouse.v1.MeterOverride*e\n\x0b\x41\x63\x63ountKind\x12\x1c\n\x18\x41\x43\x43OUNT_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41\x43\x43OUNT_KIND_PERSONAL\x10\x01\x12\x1d\n\x19\x41\x43\x43OUNT_KIND_ORGANIZATION\x10\x02\x32\x9b\x02\n\x0e\x41\x63\x63ountService\x12O\n\nUpsertUser\x12\x1f.tollhouse.v1.UpsertUserRequest\x1a .tollhouse.v1.UpsertUserResponse\x12g\n\x12UpsertOrganization\x12\'.tollhouse.v1.UpsertOrganizationRequest\x1a(.tollhouse.v1.UpsertOrganizationResponse\x12O\n\nGetAccount\x12\x1f.tollhouse.v1.GetAccountRequest\x1a .tollhouse.v1.GetAccountResponseB\x8b\x01\n\x0ctollhouse.v1B\x13\x41\x63\x63ountServiceProtoP\x01Z\x18tollhouse/v1;tollhousev1\xa2\x02\x03TLH\xaa\x02\x0cTollhouse.V1\xca\x02\x0cTollhouse\\V1\xe2\x02\x15Tollhouse\\V1\\Metadata\xea\x02\rTollhouse::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"tollhouse/v1/account_service.proto\x12\x0ctollhouse.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tollhouse/v1/common.proto\x1a\'tollhouse/v1/subscription_service.proto\"\x97\x01\n\x07\x41\x63\x63ount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.tollhouse.v1.AccountKind\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12\x0c\n\x04zone\x18\x04 \x01(\t\x12/\n\x0b\x61nchor_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\":\n\x08Identity\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0e\n\x06org_id\x18\x03 \x01(\t\"q\n\x11UpsertUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04zone\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x89\x01\n\x12UpsertUserResponse\x12&\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Account\x12(\n\x08identity\x18\x02 \x01(\x0b\x32\x16.tollhouse.v1.Identity\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"i\n\x19UpsertOrganizationRequest\x12\x0e\n\x06org_id\x18\x01 \x01(\t\x12\x0c\n\x04zone\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x91\x01\n\x1aUpsertOrganizationResponse\x12&\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Account\x12(\n\x08identity\x18\x02 \x01(\x0b\x32\x16.tollhouse.v1.Identity\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"D\n\nMembership\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0e\n\x06org_id\x18\x02 \x01(\t\x12\x12\n\nis_primary\x18\x03 \x01(\x08\"\x86\x01\n\x10\x41\x64\x64MemberRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0e\n\x06org_id\x18\x03 \x01(\t\x12\x12\n\nis_primary\x18\x04 \x01(\x08\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x80\x01\n\x11\x41\x64\x64MemberResponse\x12,\n\nmembership\x18\x01 \x01(\x0b\x32\x18.tollhouse.v1.Membership\x12+\n\nmatched_by\x18\x02 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"u\n\x13RemoveMemberRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0e\n\x06org_id\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x83\x01\n\x14RemoveMemberResponse\x12,\n\nmembership\x18\x01 \x01(\x0b\x32\x18.tollhouse.v1.Membership\x12+\n\nmatched_by\x18\x02 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"K\n\x12ListMembersRequest\x12\x0e\n\x06org_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"i\n\x13ListMembersResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12%\n\x07members\x18\x02 \x03(\x0b\x32\x14.tollhouse.v1.Member\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\"F\n\x06Member\x12(\n\x08identity\x18\x01 \x01(\x0b\x32\x16.tollhouse.v1.Identity\x12\x12\n\nis_primary\x18\x02 \x01(\x08\"b\n\x10\x45raseUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x81\x01\n\x11\x45raseUserResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12+\n\nmatched_by\x18\x02 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x19\n\x11memberships_ended\x18\x03 \x01(\x05\x12\x10\n\x08replayed\x18\x0f \x01(\x08\";\n\x11GetAccountRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\"\xa7\x02\n\x12GetAccountResponse\x12&\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Account\x12+\n\nmatched_by\x18\x02 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12*\n\nidentities\x18\x03 \x03(\x0b\x32\x16.tollhouse.v1.Identity\x12\x31\n\rsubscriptions\x18\x04 \x03(\x0b\x32\x1a.tollhouse.v1.Subscription\x12.\n\toverrides\x18\x05 \x03(\x0b\x32\x1b.tollhouse.v1.MeterOverride\x12-\n\x0bmemberships\x18\x06 \x03(\x0b\x32\x18.tollhouse.v1.Membership*e\n\x0b\x41\x63\x63ountKind\x12\x1c\n\x18\x41\x43\x43OUNT_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41\x43\x43OUNT_KIND_PERSONAL\x10\x01\x12\x1d\n\x19\x41\x43\x43OUNT_KIND_ORGANIZATION\x10\x02\x32\xe2\x04\n\x0e\x41\x63\x63ountService\x12O\n\nUpsertUser\x12\x1f.tollhouse.v1.UpsertUserRequest\x1a .tollhouse.v1.UpsertUserResponse\x12g\n\x12UpsertOrganization\x12\'.tollhouse.v1.UpsertOrganizationRequest\x1a(.tollhouse.v1.UpsertOrganizationResponse\x12L\n\tAddMember\x12\x1e.tollhouse.v1.AddMemberRequest\x1a\x1f.tollhouse.v1.AddMemberResponse\x12U\n\x0cRemoveMember\x12!.tollhouse.v1.RemoveMemberRequest\x1a\".tollhouse.v1.RemoveMemberResponse\x12R\n\x0bListMembers\x12 .tollhouse.v1.ListMembersRequest\x1a!.tollhouse.v1.ListMembersResponse\x12L\n\tEraseUser\x12\x1e.tollhouse.v1.EraseUserRequest\x1a\x1f.tollhouse.v1.EraseUserResponse\x12O\n\nGetAccount\x12\x1f.tollhouse.v1.GetAccountRequest\x1a .tollhouse.v1.GetAccountResponseB\x8b\x01\n\x0ctollhouse.v1B\x13\x41\x63\x63ountServiceProtoP\x01Z\x18tollhouse/v1;tollhousev1\xa2\x02\x03TLH\xaa\x02\x0cTollhouse.V1\xca\x02\x0cTollhouse\\V1\xe2\x02\x15Tollhouse\\V1\\Metadata\xea\x02\rTollhouse::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollhouse.v1.account_servic
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014tollhouse.v1B\023AccountServiceProtoP\001Z\030tollhouse/v1;tollhousev1\242\002\003TLH\252\002\014Tollhouse.V1\312\002\014Tollhouse\\V1\342\002\025Tollhouse\\V1\\Metadata\352\002\rTollhouse::V1'
-  _globals['_ACCOUNTKIND']._serialized_start=1189
-  _globals['_ACCOUNTKIND']._serialized_end=1290
+  _globals['_ACCOUNTKIND']._serialized_start=2315
+  _globals['_ACCOUNTKIND']._serialized_end=2416
   _globals['_ACCOUNT']._serialized_start=154
   _globals['_ACCOUNT']._serialized_end=305
   _globals['_IDENTITY']._serialized_start=307
@@ -49,10 +49,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPSERTORGANIZATIONREQUEST']._serialized_end=727
   _globals['_UPSERTORGANIZATIONRESPONSE']._serialized_start=730
   _globals['_UPSERTORGANIZATIONRESPONSE']._serialized_end=875
-  _globals['_GETACCOUNTREQUEST']._serialized_start=877
-  _globals['_GETACCOUNTREQUEST']._serialized_end=936
-  _globals['_GETACCOUNTRESPONSE']._serialized_start=939
-  _globals['_GETACCOUNTRESPONSE']._serialized_end=1187
-  _globals['_ACCOUNTSERVICE']._serialized_start=1293
-  _globals['_ACCOUNTSERVICE']._serialized_end=1576
+  _globals['_MEMBERSHIP']._serialized_start=877
+  _globals['_MEMBERSHIP']._serialized_end=945
+  _globals['_ADDMEMBERREQUEST']._serialized_start=948
+  _globals['_ADDMEMBERREQUEST']._serialized_end=1082
+  _globals['_ADDMEMBERRESPONSE']._serialized_start=1085
+  _globals['_ADDMEMBERRESPONSE']._serialized_end=1213
+  _globals['_REMOVEMEMBERREQUEST']._serialized_start=1215
+  _globals['_REMOVEMEMBERREQUEST']._serialized_end=1332
+  _globals['_REMOVEMEMBERRESPONSE']._serialized_start=1335
+  _globals['_REMOVEMEMBERRESPONSE']._serialized_end=1466
+  _globals['_LISTMEMBERSREQUEST']._serialized_start=1468
+  _globals['_LISTMEMBERSREQUEST']._serialized_end=1543
+  _globals['_LISTMEMBERSRESPONSE']._serialized_start=1545
+  _globals['_LISTMEMBERSRESPONSE']._serialized_end=1650
+  _globals['_MEMBER']._serialized_start=1652
+  _globals['_MEMBER']._serialized_end=1722
+  _globals['_ERASEUSERREQUEST']._serialized_start=1724
+  _globals['_ERASEUSERREQUEST']._serialized_end=1822
+  _globals['_ERASEUSERRESPONSE']._serialized_start=1825
+  _globals['_ERASEUSERRESPONSE']._serialized_end=1954
+  _globals['_GETACCOUNTREQUEST']._serialized_start=1956
+  _globals['_GETACCOUNTREQUEST']._serialized_end=2015
+  _globals['_GETACCOUNTRESPONSE']._serialized_start=2018
+  _globals['_GETACCOUNTRESPONSE']._serialized_end=2313
+  _globals['_ACCOUNTSERVICE']._serialized_start=2419
+  _globals['_ACCOUNTSERVICE']._serialized_end=3029
 # @@protoc_insertion_point(module_scope)

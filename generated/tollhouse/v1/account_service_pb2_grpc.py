@@ -28,7 +28,7 @@ if _version_not_supported:
 class AccountServiceStub:
     """Makes accounts and shows them.
 
-    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    Every call takes an API key with the scope that its comment names, EraseUser one without a limit to products. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
     `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
@@ -50,6 +50,26 @@ class AccountServiceStub:
                 request_serializer=tollhouse_dot_v1_dot_account__service__pb2.UpsertOrganizationRequest.SerializeToString,
                 response_deserializer=tollhouse_dot_v1_dot_account__service__pb2.UpsertOrganizationResponse.FromString,
                 _registered_method=True)
+        self.AddMember = channel.unary_unary(
+                '/tollhouse.v1.AccountService/AddMember',
+                request_serializer=tollhouse_dot_v1_dot_account__service__pb2.AddMemberRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_account__service__pb2.AddMemberResponse.FromString,
+                _registered_method=True)
+        self.RemoveMember = channel.unary_unary(
+                '/tollhouse.v1.AccountService/RemoveMember',
+                request_serializer=tollhouse_dot_v1_dot_account__service__pb2.RemoveMemberRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_account__service__pb2.RemoveMemberResponse.FromString,
+                _registered_method=True)
+        self.ListMembers = channel.unary_unary(
+                '/tollhouse.v1.AccountService/ListMembers',
+                request_serializer=tollhouse_dot_v1_dot_account__service__pb2.ListMembersRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_account__service__pb2.ListMembersResponse.FromString,
+                _registered_method=True)
+        self.EraseUser = channel.unary_unary(
+                '/tollhouse.v1.AccountService/EraseUser',
+                request_serializer=tollhouse_dot_v1_dot_account__service__pb2.EraseUserRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_account__service__pb2.EraseUserResponse.FromString,
+                _registered_method=True)
         self.GetAccount = channel.unary_unary(
                 '/tollhouse.v1.AccountService/GetAccount',
                 request_serializer=tollhouse_dot_v1_dot_account__service__pb2.GetAccountRequest.SerializeToString,
@@ -60,7 +80,7 @@ class AccountServiceStub:
 class AccountServiceServicer:
     """Makes accounts and shows them.
 
-    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    Every call takes an API key with the scope that its comment names, EraseUser one without a limit to products. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
     `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
@@ -95,6 +115,74 @@ class AccountServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddMember(self, request, context):
+        """Makes a person a member of an organization, or changes whether that is the person's primary membership.
+
+        Calls that name the person alone count on the organization of the primary membership; a new primary one takes the
+        place of the one before. Money stays where it is: joining and leaving move none. Idempotent: a repeated call
+        returns the first answer with `replayed` = true, and adding a member again changes nothing but `is_primary`.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND (the person or the organization), SUBJECT_CONFLICT,
+        IDEMPOTENCY_KEY_REUSED. On
+        these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+        unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveMember(self, request, context):
+        """Ends a membership.
+
+        Once it is answered, no call that names the person counts on the organization any more. What the person used before
+        stays there. Without a primary membership the person counts on the personal account. Idempotent: a repeated call
+        returns the first answer with `replayed` = true.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND (the person or the organization), SUBJECT_CONFLICT,
+        MEMBERSHIP_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On
+        these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+        unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMembers(self, request, context):
+        """Lists the members of an organization.
+
+        Idempotent: it is a read. Who joins while paging may be missed.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseUser(self, request, context):
+        """Forgets a person, without touching the books.
+
+        In one transaction the person's user_id and e-mail address give way to a pseudonym that finds nobody, and the
+        person's memberships end. Then, before the answer, the metadata and reasons stored with the operations of the
+        personal account are cleared, and the names in the stored answers of UpsertUser. Amounts, usage, plans and the
+        ledger stay. A later UpsertUser with the same names makes another person with a new account.
+
+        What remains: fingerprints (hashes) of names, by which repeated calls are recognized; idempotency keys, which
+        should never hold names; the metadata of what was used on an organization's account; backups, and what callers
+        have stored themselves. Idempotent: a repeated call returns the first answer with `replayed` = true, and clears
+        what a call that ran out of time has left: repeat until it is answered.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, IDEMPOTENCY_KEY_REUSED. On these
+        nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown:
+        repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetAccount(self, request, context):
         """Shows an account: who it is found by, its subscriptions and its overrides.
 
@@ -120,6 +208,26 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     request_deserializer=tollhouse_dot_v1_dot_account__service__pb2.UpsertOrganizationRequest.FromString,
                     response_serializer=tollhouse_dot_v1_dot_account__service__pb2.UpsertOrganizationResponse.SerializeToString,
             ),
+            'AddMember': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddMember,
+                    request_deserializer=tollhouse_dot_v1_dot_account__service__pb2.AddMemberRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_account__service__pb2.AddMemberResponse.SerializeToString,
+            ),
+            'RemoveMember': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveMember,
+                    request_deserializer=tollhouse_dot_v1_dot_account__service__pb2.RemoveMemberRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_account__service__pb2.RemoveMemberResponse.SerializeToString,
+            ),
+            'ListMembers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMembers,
+                    request_deserializer=tollhouse_dot_v1_dot_account__service__pb2.ListMembersRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_account__service__pb2.ListMembersResponse.SerializeToString,
+            ),
+            'EraseUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseUser,
+                    request_deserializer=tollhouse_dot_v1_dot_account__service__pb2.EraseUserRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_account__service__pb2.EraseUserResponse.SerializeToString,
+            ),
             'GetAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAccount,
                     request_deserializer=tollhouse_dot_v1_dot_account__service__pb2.GetAccountRequest.FromString,
@@ -136,7 +244,7 @@ def add_AccountServiceServicer_to_server(servicer, server):
 class AccountService:
     """Makes accounts and shows them.
 
-    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    Every call takes an API key with the scope that its comment names, EraseUser one without a limit to products. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
     `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
@@ -186,6 +294,114 @@ class AccountService:
             '/tollhouse.v1.AccountService/UpsertOrganization',
             tollhouse_dot_v1_dot_account__service__pb2.UpsertOrganizationRequest.SerializeToString,
             tollhouse_dot_v1_dot_account__service__pb2.UpsertOrganizationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddMember(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.AccountService/AddMember',
+            tollhouse_dot_v1_dot_account__service__pb2.AddMemberRequest.SerializeToString,
+            tollhouse_dot_v1_dot_account__service__pb2.AddMemberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveMember(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.AccountService/RemoveMember',
+            tollhouse_dot_v1_dot_account__service__pb2.RemoveMemberRequest.SerializeToString,
+            tollhouse_dot_v1_dot_account__service__pb2.RemoveMemberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMembers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.AccountService/ListMembers',
+            tollhouse_dot_v1_dot_account__service__pb2.ListMembersRequest.SerializeToString,
+            tollhouse_dot_v1_dot_account__service__pb2.ListMembersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.AccountService/EraseUser',
+            tollhouse_dot_v1_dot_account__service__pb2.EraseUserRequest.SerializeToString,
+            tollhouse_dot_v1_dot_account__service__pb2.EraseUserResponse.FromString,
             options,
             channel_credentials,
             insecure,

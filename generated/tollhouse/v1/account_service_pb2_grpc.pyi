@@ -29,7 +29,7 @@ GRPC_VERSION: str
 class AccountServiceStub:
     """Makes accounts and shows them.
 
-    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    Every call takes an API key with the scope that its comment names, EraseUser one without a limit to products. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
     `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
@@ -60,6 +60,58 @@ class AccountServiceStub:
     Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
     CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
+    AddMember: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.AddMemberRequest, _account_service_pb2.AddMemberResponse]
+    """Makes a person a member of an organization, or changes whether that is the person's primary membership.
+
+    Calls that name the person alone count on the organization of the primary membership; a new primary one takes the
+    place of the one before. Money stays where it is: joining and leaving move none. Idempotent: a repeated call
+    returns the first answer with `replayed` = true, and adding a member again changes nothing but `is_primary`.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND (the person or the organization), SUBJECT_CONFLICT,
+    IDEMPOTENCY_KEY_REUSED. On
+    these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+    unknown: repeat with the same key.
+    """
+    RemoveMember: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.RemoveMemberRequest, _account_service_pb2.RemoveMemberResponse]
+    """Ends a membership.
+
+    Once it is answered, no call that names the person counts on the organization any more. What the person used before
+    stays there. Without a primary membership the person counts on the personal account. Idempotent: a repeated call
+    returns the first answer with `replayed` = true.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND (the person or the organization), SUBJECT_CONFLICT,
+    MEMBERSHIP_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On
+    these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+    unknown: repeat with the same key.
+    """
+    ListMembers: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ListMembersRequest, _account_service_pb2.ListMembersResponse]
+    """Lists the members of an organization.
+
+    Idempotent: it is a read. Who joins while paging may be missed.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND.
+    """
+    EraseUser: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.EraseUserRequest, _account_service_pb2.EraseUserResponse]
+    """Forgets a person, without touching the books.
+
+    In one transaction the person's user_id and e-mail address give way to a pseudonym that finds nobody, and the
+    person's memberships end. Then, before the answer, the metadata and reasons stored with the operations of the
+    personal account are cleared, and the names in the stored answers of UpsertUser. Amounts, usage, plans and the
+    ledger stay. A later UpsertUser with the same names makes another person with a new account.
+
+    What remains: fingerprints (hashes) of names, by which repeated calls are recognized; idempotency keys, which
+    should never hold names; the metadata of what was used on an organization's account; backups, and what callers
+    have stored themselves. Idempotent: a repeated call returns the first answer with `replayed` = true, and clears
+    what a call that ran out of time has left: repeat until it is answered.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, IDEMPOTENCY_KEY_REUSED. On these
+    nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown:
+    repeat with the same key.
+    """
     GetAccount: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.GetAccountRequest, _account_service_pb2.GetAccountResponse]
     """Shows an account: who it is found by, its subscriptions and its overrides.
 
@@ -73,7 +125,7 @@ class AccountServiceStub:
 class AccountServiceAsyncStub(AccountServiceStub):
     """Makes accounts and shows them.
 
-    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    Every call takes an API key with the scope that its comment names, EraseUser one without a limit to products. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
     `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
@@ -101,6 +153,58 @@ class AccountServiceAsyncStub(AccountServiceStub):
     Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
     CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
+    AddMember: _aio.UnaryUnaryMultiCallable[_account_service_pb2.AddMemberRequest, _account_service_pb2.AddMemberResponse]  # type: ignore[assignment]
+    """Makes a person a member of an organization, or changes whether that is the person's primary membership.
+
+    Calls that name the person alone count on the organization of the primary membership; a new primary one takes the
+    place of the one before. Money stays where it is: joining and leaving move none. Idempotent: a repeated call
+    returns the first answer with `replayed` = true, and adding a member again changes nothing but `is_primary`.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND (the person or the organization), SUBJECT_CONFLICT,
+    IDEMPOTENCY_KEY_REUSED. On
+    these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+    unknown: repeat with the same key.
+    """
+    RemoveMember: _aio.UnaryUnaryMultiCallable[_account_service_pb2.RemoveMemberRequest, _account_service_pb2.RemoveMemberResponse]  # type: ignore[assignment]
+    """Ends a membership.
+
+    Once it is answered, no call that names the person counts on the organization any more. What the person used before
+    stays there. Without a primary membership the person counts on the personal account. Idempotent: a repeated call
+    returns the first answer with `replayed` = true.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND (the person or the organization), SUBJECT_CONFLICT,
+    MEMBERSHIP_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On
+    these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+    unknown: repeat with the same key.
+    """
+    ListMembers: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListMembersRequest, _account_service_pb2.ListMembersResponse]  # type: ignore[assignment]
+    """Lists the members of an organization.
+
+    Idempotent: it is a read. Who joins while paging may be missed.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND.
+    """
+    EraseUser: _aio.UnaryUnaryMultiCallable[_account_service_pb2.EraseUserRequest, _account_service_pb2.EraseUserResponse]  # type: ignore[assignment]
+    """Forgets a person, without touching the books.
+
+    In one transaction the person's user_id and e-mail address give way to a pseudonym that finds nobody, and the
+    person's memberships end. Then, before the answer, the metadata and reasons stored with the operations of the
+    personal account are cleared, and the names in the stored answers of UpsertUser. Amounts, usage, plans and the
+    ledger stay. A later UpsertUser with the same names makes another person with a new account.
+
+    What remains: fingerprints (hashes) of names, by which repeated calls are recognized; idempotency keys, which
+    should never hold names; the metadata of what was used on an organization's account; backups, and what callers
+    have stored themselves. Idempotent: a repeated call returns the first answer with `replayed` = true, and clears
+    what a call that ran out of time has left: repeat until it is answered.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, IDEMPOTENCY_KEY_REUSED. On these
+    nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown:
+    repeat with the same key.
+    """
     GetAccount: _aio.UnaryUnaryMultiCallable[_account_service_pb2.GetAccountRequest, _account_service_pb2.GetAccountResponse]  # type: ignore[assignment]
     """Shows an account: who it is found by, its subscriptions and its overrides.
 
@@ -113,7 +217,7 @@ class AccountServiceAsyncStub(AccountServiceStub):
 class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     """Makes accounts and shows them.
 
-    Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
+    Every call takes an API key with the scope that its comment names, EraseUser one without a limit to products. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
     `KEY_OF_OTHER_ENVIRONMENT`, `SCOPE_MISSING`, `RATE_LIMITED`, `OVERLOADED`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`,
     `CONTENTION`, `DEADLINE_EXCEEDED` or `INTERNAL`.
@@ -150,6 +254,82 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         Scope: admin.
         Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
         CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def AddMember(
+        self,
+        request: _account_service_pb2.AddMemberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.AddMemberResponse, _abc.Awaitable[_account_service_pb2.AddMemberResponse]]:
+        """Makes a person a member of an organization, or changes whether that is the person's primary membership.
+
+        Calls that name the person alone count on the organization of the primary membership; a new primary one takes the
+        place of the one before. Money stays where it is: joining and leaving move none. Idempotent: a repeated call
+        returns the first answer with `replayed` = true, and adding a member again changes nothing but `is_primary`.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND (the person or the organization), SUBJECT_CONFLICT,
+        IDEMPOTENCY_KEY_REUSED. On
+        these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+        unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveMember(
+        self,
+        request: _account_service_pb2.RemoveMemberRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.RemoveMemberResponse, _abc.Awaitable[_account_service_pb2.RemoveMemberResponse]]:
+        """Ends a membership.
+
+        Once it is answered, no call that names the person counts on the organization any more. What the person used before
+        stays there. Without a primary membership the person counts on the personal account. Idempotent: a repeated call
+        returns the first answer with `replayed` = true.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND (the person or the organization), SUBJECT_CONFLICT,
+        MEMBERSHIP_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On
+        these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+        unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def ListMembers(
+        self,
+        request: _account_service_pb2.ListMembersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.ListMembersResponse, _abc.Awaitable[_account_service_pb2.ListMembersResponse]]:
+        """Lists the members of an organization.
+
+        Idempotent: it is a read. Who joins while paging may be missed.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseUser(
+        self,
+        request: _account_service_pb2.EraseUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_service_pb2.EraseUserResponse, _abc.Awaitable[_account_service_pb2.EraseUserResponse]]:
+        """Forgets a person, without touching the books.
+
+        In one transaction the person's user_id and e-mail address give way to a pseudonym that finds nobody, and the
+        person's memberships end. Then, before the answer, the metadata and reasons stored with the operations of the
+        personal account are cleared, and the names in the stored answers of UpsertUser. Amounts, usage, plans and the
+        ledger stay. A later UpsertUser with the same names makes another person with a new account.
+
+        What remains: fingerprints (hashes) of names, by which repeated calls are recognized; idempotency keys, which
+        should never hold names; the metadata of what was used on an organization's account; backups, and what callers
+        have stored themselves. Idempotent: a repeated call returns the first answer with `replayed` = true, and clears
+        what a call that ran out of time has left: repeat until it is answered.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, IDEMPOTENCY_KEY_REUSED. On these
+        nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown:
+        repeat with the same key.
         """
 
     @_abc_1.abstractmethod

@@ -81,9 +81,10 @@ class UsageServiceServicer:
 
         Scope: usage.write.
         Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
-        SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE,
+        CREATION_NOT_ALLOWED (with `create_if_missing`), SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE,
         AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
-        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key. A product that cannot reach the
+        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key. With `create_if_missing` a call
+        that was refused may have made the account, empty. A product that cannot reach the
         server decides by the meter's `on_unavailable`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

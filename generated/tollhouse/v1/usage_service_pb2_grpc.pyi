@@ -49,9 +49,10 @@ class UsageServiceStub:
 
     Scope: usage.write.
     Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
-    SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE,
+    CREATION_NOT_ALLOWED (with `create_if_missing`), SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE,
     AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
-    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key. A product that cannot reach the
+    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key. With `create_if_missing` a call
+    that was refused may have made the account, empty. A product that cannot reach the
     server decides by the meter's `on_unavailable`.
     """
     BatchRecordUsage: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.BatchRecordUsageRequest, _usage_service_pb2.BatchRecordUsageResponse]
@@ -109,9 +110,10 @@ class UsageServiceAsyncStub(UsageServiceStub):
 
     Scope: usage.write.
     Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
-    SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE,
+    CREATION_NOT_ALLOWED (with `create_if_missing`), SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE,
     AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
-    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key. A product that cannot reach the
+    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key. With `create_if_missing` a call
+    that was refused may have made the account, empty. A product that cannot reach the
     server decides by the meter's `on_unavailable`.
     """
     BatchRecordUsage: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.BatchRecordUsageRequest, _usage_service_pb2.BatchRecordUsageResponse]  # type: ignore[assignment]
@@ -172,9 +174,10 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Scope: usage.write.
         Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
-        SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE,
+        CREATION_NOT_ALLOWED (with `create_if_missing`), SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, EVENT_TOO_OLD, EVENT_IN_FUTURE,
         AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
-        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key. A product that cannot reach the
+        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key. With `create_if_missing` a call
+        that was refused may have made the account, empty. A product that cannot reach the
         server decides by the meter's `on_unavailable`.
         """
 

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from tollhoused.cli.lines import print_line
 from tollhoused.cli.opening import cli_call, opened_core
 from tollhoused.cli.options import AsJson, DatabaseUrl, Email, OrgId, UserId, settings_from
-from tollhoused.cli.output import instant, instant_json, money, print_facts, print_json, print_line, print_table
+from tollhoused.cli.output import instant, instant_json, money, print_facts, print_json, print_table
 from tollhoused.cli.program import Program
 from tollhoused.domain.account import Grant, Subscription
 from tollhoused.domain.credits import balance_facts

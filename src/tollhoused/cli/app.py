@@ -1,38 +1,25 @@
-"""Puts the commands together, and turns every declared failure into one line and an exit code."""
+"""Puts the commands together, and turns every declared failure into one line and an exit code.
 
-from collections.abc import Callable, Sequence
+A command's modules are imported when it is asked for: `tollhouse healthcheck` runs every few seconds in a container,
+and has no use for a database.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
-from tollhoused.cli import (
-    accounts,
-    audit,
-    catalog,
-    clients,
-    credits,
-    healthcheck,
-    migrate,
-    provision,
-    serve,
-    usage,
-    verify,
-)
-from tollhoused.cli.output import complain, print_line
-from tollhoused.cli.program import CommandFailed, Program
-from tollhoused.domain.catalogue import CatalogueError
-from tollhoused.errors import TollhouseError
-from tollhoused.rpc.client import CallFailed
+from tollhoused.cli.lines import complain, print_line
+from tollhoused.cli.program import Program
+from tollhoused.errors import Reported
 from tollhoused.settings import SettingsError
-from tollhoused.store.faults import StoreFault
-from tollhoused.store.schema import MigrationFailed, SchemaMismatch
 
 EXIT_FAILED = 1
 EXIT_MISUSED = 2
-
-FAILURES = (CallFailed, CatalogueError, CommandFailed, MigrationFailed, SchemaMismatch, StoreFault, TollhouseError)
 
 HELP = """
 Tollhouse answers "may this customer do this, and what is left?", records what was used, and keeps the credits right.
@@ -45,40 +32,66 @@ Every option that is a setting can also be given as a variable, TOLLHOUSE_DATABA
 Exit codes: 0 done, 1 failed or found something wrong, 2 misused.
 """
 
-GROUPS: list[tuple[str, str, dict[str, Callable[..., None]]]] = [
-    (
-        "catalog",
+COMMANDS = {
+    "serve": "serve.serve",
+    "migrate": "migrate.migrate",
+    "verify": "verify.verify",
+    "import": "importing.import_",
+    "backup": "backup.backup",
+    "healthcheck": "healthcheck.healthcheck",
+}
+"""Where each command's function stands below `tollhoused.cli`."""
+
+Group = Mapping[str, "str | tuple[str, Group]"]
+"""The same for the commands of a group; a group in it comes with its help."""
+
+GROUPS: Mapping[str, tuple[str, Group]] = {
+    "catalog": (
         "Check, apply and show what is sold.",
-        {"check": catalog.check, "apply": catalog.apply, "show": catalog.show},
+        {"check": "catalog.check", "apply": "catalog.apply", "show": "catalog.show"},
     ),
-    (
-        "accounts",
+    "accounts": (
         "Find accounts, or make some to try with.",
-        {"list": accounts.list_, "show": accounts.show, "provision": provision.provision},
-    ),
-    (
-        "clients",
-        "Programs that call: the owners of API keys.",
-        {"create": clients.create_client, "list": clients.list_clients},
-    ),
-    (
-        "keys",
-        "API keys: make, list, rotate, revoke.",
         {
-            "create": clients.create_key,
-            "list": clients.list_keys,
-            "rotate": clients.rotate_key,
-            "revoke": clients.revoke_key,
+            "list": "accounts.list_",
+            "show": "accounts.show",
+            "provision": "provision.provision",
+            "members": (
+                "Who belongs to which organization.",
+                {"add": "members.add", "remove": "members.remove", "list": "members.list_"},
+            ),
+            "erase": "erase.erase",
         },
     ),
-    ("audit", "What operators did.", {"list": audit.list_entries}),
-    ("credits", "Give credits.", {"grant": credits.grant}),
-    ("usage", "Record usage from files.", {"load": usage.load}),
-]
+    "clients": (
+        "Programs that call: the owners of API keys.",
+        {"create": "clients.create_client", "list": "clients.list_clients"},
+    ),
+    "keys": (
+        "API keys: make, list, rotate, revoke.",
+        {
+            "create": "clients.create_key",
+            "list": "clients.list_keys",
+            "rotate": "clients.rotate_key",
+            "revoke": "clients.revoke_key",
+        },
+    ),
+    "audit": ("What operators did.", {"list": "audit.list_entries"}),
+    "credits": ("Give credits.", {"grant": "credits.grant"}),
+    "usage": ("Record usage from files.", {"load": "usage.load"}),
+}
 
 
 class Commands(TyperGroup):
-    """Reports declared failures without a traceback; a defect of ours keeps it."""
+    """Makes each command when it is asked for; reports declared failures without a traceback, a defect keeps it."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*COMMANDS, *GROUPS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.commands and cmd_name in self.list_commands(ctx):
+            self.commands[cmd_name] = get_command(_made(cmd_name))
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -86,7 +99,7 @@ class Commands(TyperGroup):
         except SettingsError as error:
             complain(f"tollhouse: {error}")
             raise typer.Exit(EXIT_MISUSED) from error
-        except FAILURES as error:
+        except Reported as error:
             complain(f"tollhouse: {error}")
             raise typer.Exit(EXIT_FAILED) from error
 
@@ -104,16 +117,32 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    app.command("serve")(serve.serve)
-    app.command("migrate")(migrate.migrate)
-    app.command("verify")(verify.verify)
-    app.command("healthcheck")(healthcheck.healthcheck)
-    for name, text, commands in GROUPS:
-        group = typer.Typer(name=name, help=text, no_args_is_help=True, rich_markup_mode=None)
-        for command, function in commands.items():
-            group.command(command)(function)
-        app.add_typer(group)
     return app
+
+
+def _made(name: str) -> typer.Typer:
+    """One command, or one group with its commands."""
+    if name in COMMANDS:
+        app = typer.Typer(name=name, add_completion=False, rich_markup_mode=None)
+        _add(app, name, COMMANDS[name])
+        return app
+    return _group(name, *GROUPS[name])
+
+
+def _group(name: str, text: str, commands: Group) -> typer.Typer:
+    app = typer.Typer(name=name, help=text, add_completion=False, no_args_is_help=True, rich_markup_mode=None)
+    app.callback()(lambda: None)  # a group, also where it has one command only
+    for command, found in commands.items():
+        if isinstance(found, str):
+            _add(app, command, found)
+        else:
+            app.add_typer(_group(command, *found))
+    return app
+
+
+def _add(app: typer.Typer, name: str, place: str) -> None:
+    module, function = place.split(".")
+    app.command(name)(getattr(import_module(f"tollhoused.cli.{module}"), function))
 
 
 def run(arguments: Sequence[str], program: Program) -> None:

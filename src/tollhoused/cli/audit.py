@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from tollhoused.cli.lines import print_line
 from tollhoused.cli.opening import opened_core
 from tollhoused.cli.options import AsJson, DatabaseUrl, settings_from
-from tollhoused.cli.output import instant, print_json, print_line, print_table
+from tollhoused.cli.output import instant, print_json, print_table
 from tollhoused.cli.program import Program
 from tollhoused.domain.instants import DAY_US
 from tollhoused.usecases import pages, registry

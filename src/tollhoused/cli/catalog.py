@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from tollhoused.cli.files import read_catalogue
+from tollhoused.cli.lines import print_line
 from tollhoused.cli.opening import opened_store
 from tollhoused.cli.options import AsJson, DatabaseUrl, settings_from
-from tollhoused.cli.output import money, print_facts, print_json, print_line, print_table
+from tollhoused.cli.output import money, print_facts, print_json, print_table
 from tollhoused.cli.program import CommandFailed, Program
 from tollhoused.domain.catalogue import Catalogue, CatalogueError, MeterTerms, Plan
 from tollhoused.domain.money import format_amount

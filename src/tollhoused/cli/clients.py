@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from tollhoused.cli.lines import print_line
 from tollhoused.cli.opening import cli_call, opened_core, settle_environment
 from tollhoused.cli.options import AsJson, DatabaseUrl, Environment, settings_from, was_given
-from tollhoused.cli.output import instant, instant_json, print_facts, print_json, print_line, print_table
+from tollhoused.cli.output import instant, instant_json, print_facts, print_json, print_table
 from tollhoused.cli.program import CommandFailed, Program
 from tollhoused.cli.times import read_iso
 from tollhoused.domain.account import HOUR_US

@@ -27,6 +27,12 @@ def start_logging(level: str, form: str = "text") -> None:
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("tollhoused").setLevel(level.upper())
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_shows_no_header)
+
+
+def _shows_no_header(record: logging.LogRecord) -> bool:
+    """gRPC logs a header whose value is no text, with a traceback: an API key with a damaged byte would stand there."""
+    return not str(record.msg).startswith("Invalid encoding on")
 
 
 def without_secrets(text: str) -> str:

@@ -26,6 +26,8 @@ def was_given(name: str, flag: object) -> bool:
 
 DatabaseUrl = Annotated[str | None, setting("database_url", metavar="URL")]
 ServerAddress = Annotated[str | None, setting("address", metavar="HOST:PORT")]
+ReachWithTls = Annotated[bool | None, setting("tls", "--tls/--no-tls")]
+ReachTrusting = Annotated[str | None, setting("tls_ca", metavar="FILE")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs instead of a table for people.")]
 UserId = Annotated[str, typer.Option("--user-id", help="The account of the user with this id.", show_default=False)]
 Email = Annotated[str, typer.Option("--email", help="The account of the user with this e-mail.", show_default=False)]

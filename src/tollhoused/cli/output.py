@@ -1,4 +1,4 @@
-"""What commands write: tables for people, JSON for programs, complaints on standard error."""
+"""What commands write: tables for people, JSON for programs."""
 
 import json
 import sys
@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from tollhoused.cli.lines import print_line
 from tollhoused.cli.program import CommandFailed
 from tollhoused.domain.instants import rfc3339
 from tollhoused.domain.money import format_amount, parse_amount
@@ -47,16 +48,6 @@ def print_facts(facts: Iterable[tuple[str, object]], title: str | None = None) -
 def print_json(value: object) -> None:
     """One JSON value, indented."""
     print_line(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def print_line(text: str) -> None:
-    """One line on standard output, at once."""
-    print(text, flush=True)
-
-
-def complain(text: str) -> None:
-    """One line on standard error, whatever a driver put into its message."""
-    print(" ".join(text.split()), file=sys.stderr, flush=True)
 
 
 def money(nanos: int, currency: str) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import typer
 
+from tollhoused.errors import Reported
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -22,5 +24,5 @@ class Program:
         return program
 
 
-class CommandFailed(Exception):
+class CommandFailed(Reported):
     """A command cannot be carried out; the message says why and what to do."""

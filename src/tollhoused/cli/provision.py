@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from tollhoused.cli.lines import print_line
 from tollhoused.cli.opening import cli_call, opened_core
 from tollhoused.cli.options import DatabaseUrl, settings_from
-from tollhoused.cli.output import parsed_amount, print_line
+from tollhoused.cli.output import parsed_amount
 from tollhoused.cli.program import CommandFailed, Program
 from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.answers import AccountAnswer

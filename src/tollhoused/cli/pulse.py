@@ -1,13 +1,17 @@
-"""The pulse of a server: once a second it looks at the database, tells health, and every few beats it sweeps."""
+"""The pulse of a server: once a second it looks at the database, tells health, and every few beats it sweeps.
+
+Until the books are open it tries to open them, so that a server outlives a database that is away when it starts.
+"""
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
 
+from tollhoused.cli.program import CommandFailed
 from tollhoused.domain.catalogue import CatalogueError
 from tollhoused.domain.registry_commands import TouchKeys
-from tollhoused.errors import TollhouseError
+from tollhoused.errors import Reported, TollhouseError
 from tollhoused.journal.journal import Ticket
 from tollhoused.store.faults import StoreFault
 from tollhoused.usecases.core import Core
@@ -22,6 +26,11 @@ NOTE_SECONDS = 60.0
 OWN_DEADLINE_SECONDS = 60.0
 """How long the server's own acts may take."""
 
+LASTING = (CommandFailed, CatalogueError)
+"""What does not pass by itself: it ends a server that starts. One that waits for its database waits on, and says so,
+for whoever mends it: an exit would only turn into a loop of restarts.
+"""
+
 SWEEP_ACCOUNTS_MAX = 500
 """At each sweep; what is left waits for the next, and is right without it."""
 
@@ -35,36 +44,49 @@ class Pulse:
         report: Callable[[bool], None],
         keyring: Keyring | None = None,
         beat_seconds: float = BEAT_SECONDS,
+        open_books: Callable[[], None] | None = None,
     ) -> None:
-        """`report` hears at every beat whether calls can be answered; the keyring is kept fresh where there is one."""
+        """`report` hears at every beat whether calls can be answered; the keyring is kept fresh where there is one.
+
+        `open_books`, where the core is closed, raises what keeps it closed; it is called until it does not.
+        """
         self._core = core
         self._keyring = keyring
         self._note_at = 0.0
         self._noting: tuple[TouchKeys, Ticket] | None = None
         self._report = report
         self._beat_seconds = beat_seconds
+        self._open_books = open_books
         self._serving: bool | None = None
+        self._trouble = ""
         self._sweep_at = 0.0
         self._swept: list[Ticket] = []
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
 
     def start(self) -> None:
-        """Beats once before it returns, so that health is known from the start; then on its own."""
+        """Beats once before it returns, so that health is known from the start; then on its own.
+
+        Raises what keeps the books closed and cannot pass by itself: CommandFailed and CatalogueError.
+        """
         self._guarded_beat()
         self._thread.start()
 
     def stop(self) -> None:
         """Beats no more."""
         self._stopping.set()
-        self._thread.join(BEAT_SECONDS)
+        if self._thread.is_alive():
+            self._thread.join(BEAT_SECONDS)
 
     def beat(self) -> None:
         """One look at the database, and a sweep when it is time."""
-        serving = self._answers()
-        if serving != self._serving:
-            self._serving = serving
-            log.log(logging.INFO if serving else logging.ERROR, "health is %s", "SERVING" if serving else "NOT_SERVING")
+        trouble = self._look()
+        serving = not trouble
+        if serving and not self._serving:
+            log.info("health is SERVING")
+        elif trouble and trouble != self._trouble:
+            log.error("health is NOT_SERVING: %s", trouble)
+        self._serving, self._trouble = serving, trouble
         self._report(serving)
         if serving:
             self._refresh()
@@ -91,16 +113,32 @@ class Pulse:
     def _guarded_beat(self) -> None:
         try:
             self.beat()
+        except LASTING:
+            raise
         except Exception:
             log.exception("the pulse met something that nothing provides for")
 
-    def _answers(self) -> bool:
+    def _look(self) -> str:
+        """Why calls cannot be answered now; empty when they can.
+
+        Before it says so for the first time, again, or after a batch could not be written, it writes something itself.
+        """
         try:
+            if self._open_books:
+                self._open_books()
+                self._open_books = None
+                self._core.closed = False
             self._core.store.ping()
-        except StoreFault as failure:
-            log.log(logging.WARNING if self._serving else logging.DEBUG, "the database does not answer: %s", failure)
-            return False
-        return True
+            if not self._serving or self._core.journal.write_failed:
+                self._core.store.touch(self._core.clock())
+                self._core.journal.write_failed = False
+        except LASTING as failure:
+            if not self._thread.is_alive():
+                raise
+            return str(failure)
+        except Reported as failure:
+            return str(failure)
+        return ""
 
     def _refresh(self) -> None:
         """Takes in catalogue versions that another process has applied."""

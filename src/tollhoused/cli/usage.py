@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tollhoused.cli.options import AsJson, ServerAddress, settings_from
+from tollhoused.cli.options import AsJson, ReachTrusting, ReachWithTls, ServerAddress, settings_from
 from tollhoused.cli.output import print_json
 from tollhoused.cli.program import CommandFailed, Program
 from tollhoused.cli.times import FORMATS, time_reader
@@ -14,6 +14,7 @@ from tollhoused.cli.usage_file import UsageFile, usage_file
 from tollhoused.cli.usage_layout import Layout, Source, measures_of
 from tollhoused.cli.usage_load import Rejects, load_file, print_loaded
 from tollhoused.domain.commands import Enforcement
+from tollhoused.rpc.channel import target_of
 from tollhoused.usecases.usage import BATCH_ITEMS_MAX
 
 
@@ -73,6 +74,8 @@ def load(
     ] = None,
     as_json: AsJson = False,
     address: ServerAddress = None,
+    tls: ReachWithTls = None,
+    tls_ca: ReachTrusting = None,
 ) -> None:
     """Record usage from a file, through a running server.
 
@@ -87,7 +90,7 @@ def load(
 
     What is refused is listed by line on standard error. Exit code 1 if anything was.
     """
-    settings = settings_from(address=address)
+    target = target_of(settings_from(address=address, tls=tls, tls_ca=tls_ca))
     layout = Layout(
         measures=measures_of(meters or [], meter_column, quantity_column),
         user_id=_source("--user-column", user_column, "--user-id", user_id),
@@ -104,7 +107,7 @@ def load(
     _check(source, layout, shift_to_now)
     clock = Program.of(context).clock if shift_to_now else None
     with Rejects(rejects_to) as rejects:
-        loaded = load_file(source, layout, settings.address, settings.api_key, batch_size, clock, rejects)
+        loaded = load_file(source, layout, target, batch_size, clock, rejects)
     if as_json:
         print_json(loaded.to_json())
     else:

@@ -11,13 +11,15 @@ from typing import Self, TextIO
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tollhoused.cli.lines import complain, print_line
 from tollhoused.cli.loading import Loader, Part, Reject, Shift, Tally
-from tollhoused.cli.output import complain, console, money, print_line, print_table
+from tollhoused.cli.output import console, money, print_table
 from tollhoused.cli.program import CommandFailed
 from tollhoused.cli.usage_file import Unreadable, UsageFile
 from tollhoused.cli.usage_layout import Layout
 from tollhoused.domain.instants import SECOND_US
-from tollhoused.rpc.client import CallFailed, UsageSender, check_health
+from tollhoused.rpc.channel import CallFailed, Target, check_health
+from tollhoused.rpc.client import UsageSender
 from tollhoused.rpc.lookup import StoredTimes
 
 SHOWN_REJECTS_MAX = 50
@@ -94,8 +96,7 @@ class Rejects:
 def load_file(
     source: UsageFile,
     layout: Layout,
-    address: str,
-    api_key: str,
+    target: Target,
     batch_size: int,
     clock: Callable[[], int] | None,
     rejects: Rejects,
@@ -105,10 +106,10 @@ def load_file(
     Raises CommandFailed or CallFailed before anything was sent.
     """
     survey = source.survey()
-    if not check_health(address):
-        raise CommandFailed(f"{address} does not serve now")
-    times = StoredTimes(address, api_key) if clock else nullcontext()
-    with UsageSender(address, api_key=api_key) as sender, times as stored:
+    if not check_health(target):
+        raise CommandFailed(f"{target.address} does not serve now")
+    times = StoredTimes(target) if clock else nullcontext()
+    with UsageSender(target) as sender, times as stored:
         shift = None
         if clock and stored:
             shift = Shift(clock() - SECOND_US - _last_time_us(source, layout), stored.find)

@@ -2,9 +2,10 @@
 
 import typer
 
+from tollhoused.cli.lines import print_line
 from tollhoused.cli.opening import opened_store
 from tollhoused.cli.options import AsJson, DatabaseUrl, settings_from
-from tollhoused.cli.output import print_json, print_line
+from tollhoused.cli.output import print_json
 from tollhoused.domain.proof import Finding
 from tollhoused.store import schema
 from tollhoused.usecases import verify as proving

@@ -62,12 +62,17 @@ def turn(account: Account, at_us: int, history: CatalogueHistory) -> None:
     if current and same_period:
         if terms != current.terms:
             segment = Segment(at_us, None, current.period_start_us, current.period_end_us, subscription_id, terms)
-            _carry(account, current, segment)
-            account.open_segment(segment)
+            carry_on(account, segment)
         return
     anchor_us = subscription.anchor_us if subscription else account.anchor_us
     period = period_of(anchor_us, account.zone, at_us)
     account.open_segment(Segment(at_us, None, at_us, period.end_us, subscription_id, terms))
+
+
+def carry_on(account: Account, segment: Segment) -> None:
+    """Opens another segment of the same period, with the period's use so far."""
+    _carry(account, account.segment, segment)
+    account.open_segment(segment)
 
 
 def counting_subscription(account: Account, at_us: int, history: CatalogueHistory) -> Subscription | None:

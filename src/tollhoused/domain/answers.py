@@ -171,6 +171,35 @@ class AccountAnswer(NamedTuple):
     created: bool
 
 
+class MemberAnswer(NamedTuple):
+    """A membership as it was made, changed or ended; the account is the organization's. No name of the person."""
+
+    account_id: str
+    matched_by: str
+    org_id: str
+    is_primary: bool
+
+
+class ErasureAnswer(NamedTuple):
+    """The account of a person who was erased, and how many memberships ended."""
+
+    account_id: str
+    matched_by: str
+    memberships: int
+
+
+class OpeningAnswer(NamedTuple):
+    """Usage that an account brought along. `limit` and `remaining` are None where nothing limits the meter."""
+
+    account_id: str
+    matched_by: str
+    meter: str
+    quantity: int
+    new_usage: int
+    limit: int | None
+    remaining: int | None
+
+
 class ClientAnswer(NamedTuple):
     """A client that was made."""
 
@@ -212,6 +241,9 @@ Answer = (
     | SubscriptionAnswer
     | OverrideAnswer
     | AccountAnswer
+    | MemberAnswer
+    | ErasureAnswer
+    | OpeningAnswer
     | ClientAnswer
     | KeyAnswer
     | TickAnswer
@@ -245,6 +277,15 @@ def _reservation(values: list[Any]) -> ReservationFacts:
     return facts._replace(holds=tuple(Debit(*item) for item in facts.holds))
 
 
+def without_names(text: str) -> str:
+    """A stored AccountAnswer, the person's names taken out of it."""
+    return compact_json({**json.loads(text), "user_id": "", "email": ""})
+
+
+NAMELESS = '"user_id":"","email":""'
+"""What the text of an AccountAnswer without a person's names contains."""
+
+
 def _grant(values: list[Any]) -> GrantFacts:
     facts = GrantFacts(*values)
     return facts._replace(meters=tuple(facts.meters))
@@ -275,6 +316,10 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "remove_override": OverrideAnswer,
     "upsert_user": AccountAnswer,
     "upsert_organization": AccountAnswer,
+    "add_member": MemberAnswer,
+    "remove_member": MemberAnswer,
+    "erase_user": ErasureAnswer,
+    "open_usage": OpeningAnswer,
     "create_client": ClientAnswer,
     "create_key": KeyAnswer,
     "rotate_key": KeyAnswer,

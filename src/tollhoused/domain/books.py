@@ -15,6 +15,7 @@ from tollhoused.domain.answers import (
     AccountAnswer,
     Answer,
     CommitAnswer,
+    OpeningAnswer,
     ReservationAnswer,
     TickAnswer,
     UsageAnswer,
@@ -40,12 +41,15 @@ from tollhoused.domain.commands import (
     UpsertOrganization,
     UpsertUser,
     VoidGrant,
+    audit_detail,
     first_difference,
     sent_json,
 )
 from tollhoused.domain.decision import Decision, Rules, apply
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import MatchedBy
+from tollhoused.domain.opening import OpenUsage, decide_opening
+from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry import Registry
 from tollhoused.domain.registry_commands import RegistryCommand
 from tollhoused.domain.usage import decide_usage
@@ -102,12 +106,22 @@ class Settled(NamedTuple):
 
 
 class Moved(Exception):
-    """The command's subject names another account than the one that was locked for it."""
+    """The command's subject names another account than the one that was locked for it.
 
-    def __init__(self, account_id: str, matched_by: MatchedBy) -> None:
+    `touches` are the accounts to lock with it, for commands about people.
+    """
+
+    def __init__(self, account_id: str, matched_by: MatchedBy, touches: tuple[str, ...] = ()) -> None:
         super().__init__(account_id)
         self.account_id = account_id
         self.matched_by = matched_by
+        self.touches = touches
+
+    def redirected(self, command: Command) -> Command:
+        """The command, aimed where its subject is now."""
+        if isinstance(command, PeopleCommand):
+            return replace(command, account_id=self.account_id, matched_by=self.matched_by, touches=self.touches)
+        return replace(command, account_id=self.account_id, matched_by=self.matched_by)
 
 
 @dataclass(slots=True)
@@ -135,6 +149,8 @@ class Books:
             return replayed
         if isinstance(command, (UpsertUser, UpsertOrganization)):
             return self._upsert(command, history)
+        if isinstance(command, PeopleCommand):
+            return self._change_people(command)
         if isinstance(command, RegistryCommand):
             answer = self.registry.carry_out(command, self.clock_us)
             self._add(command, answer, self.clock_us)
@@ -247,11 +263,21 @@ class Books:
         self._add(command, answer, now_us)
         return Settled(answer)
 
+    def _change_people(self, command: PeopleCommand) -> Settled:
+        """Changes whom a person belongs to, once every account is locked where the person's calls may end."""
+        aim = self.directory.aim(command)
+        if not {aim.account_id, *aim.touches} <= self.accounts.keys():
+            raise Moved(aim.account_id, aim.matched_by, aim.touches)
+        answer = self.directory.carry_out(command, aim)
+        self._add(command, answer, max(self.clock_us, self.accounts[aim.account_id].as_of_us))
+        return Settled(answer)
+
     def _add(self, command: Command, answer: Answer, now_us: int, counter: Counter | None = None) -> None:
         """Adds the operation, unless the command has no key because it is only previewed."""
         if not command.idempotency_key:
             return
         usage = _usage_of(answer)
+        counted = usage or (answer if isinstance(answer, OpeningAnswer) else None)
         operation = Operation(
             idempotency_key=command.idempotency_key,
             client=command.client,
@@ -260,9 +286,9 @@ class Books:
             stored_us=now_us,
             event_us=usage.event_us if usage else now_us,
             product=_product(command, answer),
-            meter=usage.meter if usage else None,
+            meter=counted.meter if counted else None,
             segment_start_us=counter.segment_start_us if counter else None,
-            quantity=usage.quantity if usage else None,
+            quantity=counted.quantity if counted else None,
             overage=usage.overage_quantity if usage else None,
             charged_nanos=usage.charged_nanos if usage else None,
             metadata=command.note(),
@@ -273,7 +299,7 @@ class Books:
         self.added.append(operation)
         if command.audited:
             act = AuditEntry(
-                now_us, command.client, command.idempotency_key, command.kind, answer.account_id, operation.sent
+                now_us, command.client, command.idempotency_key, command.kind, answer.account_id, audit_detail(command)
             )
             self.audit.append(act)
 
@@ -297,6 +323,8 @@ def decide(account: Account, command: Command, now_us: int, history: CatalogueHi
     match command:
         case RecordUsage():
             return decide_usage(account, command, now_us, rules)
+        case OpenUsage():
+            return decide_opening(account, command, now_us)
         case GrantCredits():
             return credits.decide_grant(account, command, now_us, history)
         case ReserveUsage():

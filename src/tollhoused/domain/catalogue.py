@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tollhoused.domain.rates import Rate
+from tollhoused.errors import Reported
 
 
 class Policy(StrEnum):
@@ -155,7 +156,7 @@ class CatalogueHistory:
         return self.versions[self.newest_version]
 
 
-class CatalogueError(Exception):
+class CatalogueError(Reported):
     """A mistake in a catalogue: `key_path` is the place ("plans.pro.meters.api_calls.rate"), empty for bad syntax."""
 
     def __init__(self, key_path: str, message: str) -> None:

@@ -31,11 +31,13 @@ class Command(ABC):
 
     `idempotency_key` is empty only for previews. `account_id` and `matched_by` are what the subject resolved to when
     the command was made; the journal checks that again under the locks. `needs_whole` says that deciding takes every
-    counter, subscription and override of the account, `audited` that it is an administrative act.
+    counter, subscription and override of the account, `audited` that it is an administrative act, `discreet` that the
+    audit log does not even get fingerprints of who it was about.
     """
 
     kind: ClassVar[str]
     audited: ClassVar[bool] = True
+    discreet: ClassVar[bool] = False
     needs_whole: ClassVar[bool] = False
     client: str
     idempotency_key: str
@@ -238,7 +240,8 @@ class AdjustCredits(Command):
 class AssignPlan(Command):
     """Assigns a plan without a provider, or changes the plan of the subscription named in `changes`.
 
-    `new_id` is the id of the subscription to make; a `start_us` before now counts as now.
+    `new_id` is the id of the subscription to make; a `start_us` before now counts as now. Its usage periods turn by
+    `anchor_us`, None for its start.
     """
 
     kind = "assign_plan"
@@ -249,14 +252,17 @@ class AssignPlan(Command):
     plan_version: int | None
     start_us: int | None
     end_us: int | None
+    anchor_us: int | None = None
 
     def content(self) -> dict[str, object]:
+        anchored = {} if self.anchor_us is None else {"anchor_time": self.anchor_us}
         return {
             "plan": self.plan,
             "plan_version": self.plan_version,
             "start_time": self.start_us,
             "end_time": self.end_us,
             "subscription_id": self.changes,
+            **anchored,
         }
 
 
@@ -359,6 +365,11 @@ def digest(text: str) -> str:
 def sent_json(command: Command) -> str:
     """What the caller sent, and nothing else, as stored beside the operation (design: idempotency)."""
     return compact_json({"v": SENT_VERSION, "kind": command.kind, **command.named(), **command.content()})
+
+
+def audit_detail(command: Command) -> str:
+    """What the audit log says about a command: what was sent, with fingerprints for names."""
+    return compact_json({"v": SENT_VERSION, "kind": command.kind}) if command.discreet else sent_json(command)
 
 
 def first_difference(stored: str, sent: str) -> str | None:

@@ -3,8 +3,18 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Grant, Posting, Subscription, check_total
-from tollhoused.domain.advance import expire_grants, reconsider
+from tollhoused.domain.account import (
+    Account,
+    Cause,
+    CauseKind,
+    Counter,
+    Grant,
+    Posting,
+    Segment,
+    Subscription,
+    check_total,
+)
+from tollhoused.domain.advance import carry_on, expire_grants, reconsider
 from tollhoused.domain.answers import Answer
 from tollhoused.domain.catalogue import CatalogueHistory
 from tollhoused.domain.reservation import Reservation
@@ -20,7 +30,7 @@ class Rules:
 
 
 class Effect(NamedTuple):
-    """What moves.
+    """What moves. A `segment` carries the open one on under the same terms, and is there before the counter.
 
     Postings are booked for `cause` and take effect at `effective_us`, None for now. Settlements are booked for the
     grant that pays the debt off.
@@ -30,6 +40,7 @@ class Effect(NamedTuple):
     postings: tuple[Posting, ...] = ()
     effective_us: int | None = None
     settlement: tuple[Posting, ...] = ()
+    segment: Segment | None = None
     counter: Counter | None = None
     grant: Grant | None = None
     subscription: Subscription | None = None
@@ -46,6 +57,8 @@ class Decision(NamedTuple):
 
 def apply(account: Account, effect: Effect, now_us: int, history: CatalogueHistory) -> None:
     """Moves the account. Cannot fail: `decide` has refused everything that a CHECK or an int64 could."""
+    if effect.segment:
+        carry_on(account, effect.segment)
     if effect.counter:
         account.put_counter(effect.counter)
     if effect.grant:

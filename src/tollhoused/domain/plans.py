@@ -38,7 +38,7 @@ def decide_assignment(account: Account, command: AssignPlan, now_us: int, histor
             plan_version=plan_version,
             start_us=start_us,
             end_us=command.end_us,
-            anchor_us=start_us,
+            anchor_us=start_us if command.anchor_us is None else command.anchor_us,
         )
     if changed.end_us is not None and changed.end_us <= max(changed.start_us, now_us):
         raise InvalidField("end_time", "must be later than the start and than now")

@@ -79,18 +79,35 @@ class EntryRow(NamedTuple):
     sent: str | None
 
 
+class MemberRow(NamedTuple):
+    """A membership in the account's organization.
+
+    `known_user` is None where the user is not there, `owner` is the account of the organization that it names, and
+    `primaries` is how many primary memberships the user has.
+    """
+
+    account_id: str
+    user: str
+    org_id: str
+    known_user: str | None
+    owner: str | None
+    primaries: int
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything stored about one account.
 
     The account holds all of its segments in order of time, counters, grants, subscriptions and overrides. `plans` are
     the plan and version in each segment's own columns, `names` the kinds of account that users and organizations take
-    it for. Reservations, operations and entries (in order of their sequence) can be read once.
+    it for, `members` the memberships in it. Reservations, operations and entries (in order of their sequence) can be
+    read once.
     """
 
     account: Account
     plans: list[tuple[str, int]]
     names: frozenset[str]
+    members: list[MemberRow]
     reservations: Iterator[Reservation]
     operations: Iterator[OperationRow]
     entries: Iterator[EntryRow]

@@ -32,6 +32,14 @@ def _names(evidence: Evidence) -> Iterator[Finding]:
         yield evidence.finding("V6", "no user and no organization leads to it")
     for kind in sorted(evidence.names - {evidence.account.kind.value}):
         yield evidence.finding("V6", f"it is {evidence.account.kind.value}, but a name of kind {kind} leads to it")
+    for member in evidence.members:
+        if member.known_user is None:
+            yield evidence.finding("V6", f"its member {member.user} is not there")
+        if member.owner != evidence.account.id:
+            what = f"its member {member.user} is one of organization {member.org_id}, whose account is {member.owner}"
+            yield evidence.finding("V6", what)
+        if member.primaries > 1:
+            yield evidence.finding("V6", f"its member {member.user} has {member.primaries} primary memberships")
 
 
 def _tiles(evidence: Evidence) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from tollhoused.domain.answers import ANSWER_TYPES
 from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.commands import CommitReservation, Enforcement, RecordUsage
 from tollhoused.domain.money import MAX_NANOS
+from tollhoused.domain.opening import OpenUsage
 from tollhoused.domain.proof import Evidence, Finding, OperationRow
 from tollhoused.domain.proof_of_holds import Reserved, Sums
 from tollhoused.domain.proof_of_terms import same_period
@@ -20,7 +21,8 @@ class Tally:
     """The sums of one meter's operations in one segment.
 
     `early` was stored before the segment ended, and is what a following segment of the period carried on. What was
-    stored in the very microsecond of that end may have come before or after it: `maybe_early`.
+    stored in the very microsecond of that end may have come before or after it: `maybe_early`. `opening` is what the
+    account brought along, which the segment carries without a price.
     """
 
     quantity: int = 0
@@ -29,6 +31,7 @@ class Tally:
     early: int = 0
     maybe_early: int = 0
     enforced: int = 0
+    opening: int = 0
     enforced_products: set[str | None] = field(default_factory=set)
 
 
@@ -54,6 +57,11 @@ def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, No
         if operation.slice != operation.stored_us // HOUR_US:
             what = f"operation {operation.idempotency_key} of {operation.stored_us} is in slice {operation.slice}"
             yield evidence.finding("V4", what)
+        if operation.kind == OpenUsage.kind:
+            tallies.setdefault((operation.segment_start_us, operation.meter), Tally()).opening += operation.quantity
+            if not _opens(operation, segments.get(operation.segment_start_us)):
+                yield evidence.finding("V4", f"operation {operation.idempotency_key} opens nothing with its quantity")
+            continue
         if operation.kind not in RECORDING:
             causes[operation.kind] += 1
             continue
@@ -88,6 +96,13 @@ def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, No
             what = f"operations on {meter} in segment {start_us} sum to {tally.quantity}, but have no counter"
             yield evidence.finding("V4", what)
     return causes
+
+
+def _opens(operation: OperationRow, segment: Segment | None) -> bool:
+    """Whether an opening entry is of a possible quantity, and was stored while its segment was open."""
+    if segment is None or not 0 < operation.quantity <= MAX_QUANTITY:
+        return False
+    return segment.start_us <= operation.stored_us and not (segment.end_us and segment.end_us < operation.stored_us)
 
 
 def _add(tally: Tally, operation: OperationRow, segment: Segment | None) -> None:
@@ -179,7 +194,7 @@ def _enforced(evidence: Evidence, segment: Segment, counter: Counter, tally: Tal
 
 
 def _carried(evidence: Evidence, tallies: Tallies) -> Iterator[Finding]:
-    """A segment carries what its period had used when it opened, a new period nothing."""
+    """A segment carries what its period had used when it opened, a new period nothing, and what was brought along."""
     account = evidence.account
     meters: dict[int, set[str]] = {}
     for start_us, meter in account.counters:
@@ -193,13 +208,14 @@ def _carried(evidence: Evidence, tallies: Tallies) -> Iterator[Finding]:
         for meter in sorted(carried.keys() | meters.get(segment.start_us, set())):
             least, most = carried.get(meter, (0, 0))
             counter = account.counter(segment, meter)
+            tally = tallies.get((segment.start_us, meter)) or Tally()
+            least, most = least + tally.opening, most + tally.opening
             if not least <= counter.carried <= most:
                 what = (
                     f"counter {meter} of segment {segment.start_us} carries {counter.carried}, when it opened its"
                     f" period had used {least}" + (f" to {most}" if most != least else "")
                 )
                 yield evidence.finding("V4", what)
-            tally = tallies.get((segment.start_us, meter)) or Tally()
             least = counter.carried + tally.early
             carried[meter] = (least, least + tally.maybe_early)
         before = segment

@@ -141,6 +141,8 @@ class Journal:
         self._observer = observer or JournalObserver()
         self._observed = observer is not None
         self._tracing = tracing or Tracing()
+        self.write_failed = False
+        """Whether the database could not write a batch; who has found out that it can again takes this back."""
         self._queue: deque[Ticket] = deque()
         self._waiting = 0
         self._idle = False
@@ -247,6 +249,7 @@ class Journal:
                     hopeless, patient = _contention, False
                 elif failure.fault is Fault.AWAY:
                     absences += 1
+                    self.write_failed = True
                     time.sleep(self._limits.away_pause_seconds)
                 else:
                     collisions += 1

@@ -22,16 +22,18 @@ def preview(
     rules: Rules,
     commands: Sequence[Command],
     atomic: bool,
+    first: Sequence[Command] = (),
 ) -> list[Outcome]:
-    """The outcomes that the journal would give, and nothing written.
+    """The outcomes that the journal would give, and nothing written; `first` is settled before them.
 
     Raises StoreFault, and Contention if subjects keep moving.
     """
     settle = settle_together if atomic else settle_each
     commands = aimed_together(commands) if atomic else commands
     for _ in range(ATTEMPTS_MAX):
-        books = store.snapshot(wanted_by(commands), clock)
+        books = store.snapshot(wanted_by([*first, *commands]), clock)
         try:
+            before = settle_each(books, first, shelf.history, rules)
             outcomes = settle(books, commands, shelf.history, rules)
         except UnknownCatalogueVersion:
             shelf.refresh()
@@ -39,5 +41,5 @@ def preview(
         settled = [outcome for outcome in outcomes if not isinstance(outcome, Moved)]
         if len(settled) == len(outcomes):
             return settled
-        commands = redirected(commands, outcomes)
+        commands, first = redirected(commands, outcomes), redirected(first, before)
     raise Contention("the subject's account changed at every attempt")

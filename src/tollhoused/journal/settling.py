@@ -49,9 +49,7 @@ def aimed_together(commands: Sequence[Command]) -> list[Command]:
 def redirected(commands: Sequence[Command], outcomes: Sequence[Outcome | Moved]) -> list[Command]:
     """The commands, those that have moved aimed at the accounts that their subjects name now."""
     return [
-        replace(command, account_id=outcome.account_id, matched_by=outcome.matched_by)
-        if isinstance(outcome, Moved)
-        else command
+        outcome.redirected(command) if isinstance(outcome, Moved) else command
         for command, outcome in zip(commands, outcomes, strict=True)
     ]
 

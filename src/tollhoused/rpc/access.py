@@ -9,9 +9,10 @@ from tollhoused.domain.keys import Scope
 class Access(NamedTuple):
     """What a key needs for a call: a scope, None for any of them.
 
-    With `every_product` also that it speaks for every product: who makes keys could give them what its own lacks.
-    Where a request names a product, its use case asks for that one. `items` is the request's repeated field whose
-    entries count against the client's rate, one by one; without it the call counts as one.
+    With `every_product` also that it speaks for every product: who makes keys could give them what its own lacks, and
+    who erases people takes them from all products. Where a request names a product, its use case asks for that one.
+    `items` is the request's repeated field whose entries count against the client's rate, one by one; without it the
+    call counts as one.
     """
 
     scope: Scope | None
@@ -50,6 +51,10 @@ ACCESS: Mapping[str, Access] = {
     "tollhouse.v1.AccountService/GetAccount": READ,
     "tollhouse.v1.AccountService/UpsertUser": ADMINISTER,
     "tollhouse.v1.AccountService/UpsertOrganization": ADMINISTER,
+    "tollhouse.v1.AccountService/AddMember": ADMINISTER,
+    "tollhouse.v1.AccountService/RemoveMember": ADMINISTER,
+    "tollhouse.v1.AccountService/ListMembers": ADMINISTER,
+    "tollhouse.v1.AccountService/EraseUser": RULE,
     "tollhouse.v1.SubscriptionService/ListPlans": READ,
     "tollhouse.v1.SubscriptionService/AssignPlan": ADMINISTER,
     "tollhouse.v1.SubscriptionService/UnassignPlan": ADMINISTER,

@@ -4,7 +4,7 @@ from tollhouse.v1 import account_service_pb2 as pb
 
 from tollhoused.rpc import answers, decode, encode
 from tollhoused.rpc.encode import MATCHED_BY
-from tollhoused.usecases import accounts
+from tollhoused.usecases import accounts, erasing, members, pages
 from tollhoused.usecases.accounts import AccountView
 from tollhoused.usecases.core import Call, Core
 
@@ -37,6 +37,58 @@ class AccountServicer:
             validate_only=request.validate_only,
         )
         return answers.upsert_organization(settled.answer, settled.replayed)
+
+    def AddMember(self, request: pb.AddMemberRequest, call: Call) -> pb.AddMemberResponse:
+        settled = members.add_member(
+            self._core,
+            call,
+            user_id=request.user_id,
+            email=request.email,
+            org_id=request.org_id,
+            is_primary=request.is_primary,
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        return answers.add_member(settled.answer, settled.replayed)
+
+    def RemoveMember(self, request: pb.RemoveMemberRequest, call: Call) -> pb.RemoveMemberResponse:
+        settled = members.remove_member(
+            self._core,
+            call,
+            user_id=request.user_id,
+            email=request.email,
+            org_id=request.org_id,
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        return answers.remove_member(settled.answer, settled.replayed)
+
+    def ListMembers(self, request: pb.ListMembersRequest, call: Call) -> pb.ListMembersResponse:
+        account_id, found, token = members.list_members(
+            self._core, request.org_id, pages.page_size(request.page_size), request.page_token
+        )
+        return pb.ListMembersResponse(
+            account_id=account_id,
+            members=[
+                pb.Member(
+                    identity=pb.Identity(user_id=member.user.user_id, email=member.user.email),
+                    is_primary=member.membership.is_primary,
+                )
+                for member in found
+            ],
+            next_page_token=token,
+        )
+
+    def EraseUser(self, request: pb.EraseUserRequest, call: Call) -> pb.EraseUserResponse:
+        settled = erasing.erase_user(
+            self._core,
+            call,
+            user_id=request.user_id,
+            email=request.email,
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        return answers.erase_user(settled.answer, settled.replayed)
 
     def GetAccount(self, request: pb.GetAccountRequest, call: Call) -> pb.GetAccountResponse:
         return _view(accounts.get_account(self._core, decode.subject(request.subject)))
@@ -75,4 +127,5 @@ def _view(view: AccountView) -> pb.GetAccountResponse:
             )
             for item in view.overrides
         ],
+        memberships=[answers.membership(item.account_id, item.org_id, item.is_primary) for item in view.memberships],
     )

@@ -20,7 +20,9 @@ from tollhoused.domain.answers import (
     ClientAnswer,
     CommitAnswer,
     CreditsAnswer,
+    ErasureAnswer,
     KeyAnswer,
+    MemberAnswer,
     OverrideAnswer,
     ReservationAnswer,
     SubscriptionAnswer,
@@ -207,6 +209,31 @@ def upsert_organization(answer: Answer, replayed: bool) -> account_pb.UpsertOrga
     return account_pb.UpsertOrganizationResponse(account=account, identity=identity, created=created, replayed=replayed)
 
 
+def add_member(answer: Answer, replayed: bool) -> account_pb.AddMemberResponse:
+    """The membership as it was made or changed."""
+    return account_pb.AddMemberResponse(
+        membership=_membership(answer), matched_by=MATCHED_BY[answer.matched_by], replayed=replayed
+    )
+
+
+def remove_member(answer: Answer, replayed: bool) -> account_pb.RemoveMemberResponse:
+    """The membership that ended."""
+    return account_pb.RemoveMemberResponse(
+        membership=_membership(answer), matched_by=MATCHED_BY[answer.matched_by], replayed=replayed
+    )
+
+
+def erase_user(answer: Answer, replayed: bool) -> account_pb.EraseUserResponse:
+    """What was left of a person."""
+    assert isinstance(answer, ErasureAnswer)
+    return account_pb.EraseUserResponse(
+        account_id=answer.account_id,
+        matched_by=MATCHED_BY[answer.matched_by],
+        memberships_ended=answer.memberships,
+        replayed=replayed,
+    )
+
+
 def assign_plan(answer: Answer, replayed: bool) -> subscription_pb.AssignPlanResponse:
     """The subscription as it was made or changed."""
     return subscription_pb.AssignPlanResponse(
@@ -282,6 +309,9 @@ BY_KIND: Mapping[str, Callable[[Answer, bool], Message]] = {
         commit_reservation,
         upsert_user,
         upsert_organization,
+        add_member,
+        remove_member,
+        erase_user,
         assign_plan,
         unassign_plan,
         set_override,
@@ -331,6 +361,16 @@ def account(account_id: str, kind: str, currency: str, zone: str, anchor_us: int
         zone=zone,
         anchor_time=encode.timestamp(anchor_us),
     )
+
+
+def membership(account_id: str, org_id: str, is_primary: bool) -> account_pb.Membership:
+    """That a person belongs to an organization."""
+    return account_pb.Membership(account_id=account_id, org_id=org_id, is_primary=is_primary)
+
+
+def _membership(answer: Answer) -> account_pb.Membership:
+    assert isinstance(answer, MemberAnswer)
+    return membership(answer.account_id, answer.org_id, answer.is_primary)
 
 
 def _account(answer: Answer) -> tuple[account_pb.Account, account_pb.Identity, bool]:

@@ -1,4 +1,4 @@
-"""What commands need of a server that runs elsewhere: its health, and a sender of usage events that repeats itself."""
+"""What commands send to a server that runs elsewhere: usage events, again where the outcome is not clear."""
 
 import math
 import time
@@ -9,14 +9,13 @@ from typing import Self, cast
 
 import grpc
 from google.rpc.error_details_pb2 import RetryInfo
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_status import rpc_status
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import usage_service_pb2 as pb
 
 from tollhoused.domain.commands import Enforcement
+from tollhoused.rpc.channel import CallFailed, Target, connect
 from tollhoused.rpc.encode import REASONS, optional_timestamp
-from tollhoused.rpc.health import HEALTH_SERVICE
 from tollhoused.settings import variable
 from tollhoused.usecases.usage import UsageReport
 
@@ -39,10 +38,6 @@ ENFORCEMENTS: Mapping[Enforcement, common.Enforcement] = {
     Enforcement.ENFORCE: common.ENFORCEMENT_ENFORCE,
     Enforcement.RECORD: common.ENFORCEMENT_RECORD,
 }
-
-
-class CallFailed(Exception):
-    """The server could not be reached, or did not do what was asked of it; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,43 +75,13 @@ class Patience:
         return min(self.pause_max_seconds, max(asked_seconds, math.ldexp(self.pause_seconds, attempt)))
 
 
-def key_metadata(api_key: str) -> tuple[tuple[str, str], ...]:
-    """What a call carries to say who calls; nothing without a key."""
-    return (("authorization", f"Bearer {api_key}"),) if api_key else ()
-
-
-def connect(address: str) -> grpc.Channel:
-    """A channel to `host:port` in plain text. Connects when first used; close it."""
-    return grpc.insecure_channel(address)
-
-
-def check_health(address: str, service: str = "", timeout_seconds: float = 5.0) -> bool:
-    """Whether a service, by its full name, or with "" the whole server says that it serves.
-
-    Raises CallFailed when nobody answers, or when the server does not know the service.
-    """
-    with connect(address) as channel:
-        check = channel.unary_unary(
-            f"/{HEALTH_SERVICE}/Check",
-            request_serializer=HealthCheckRequest.SerializeToString,
-            response_deserializer=HealthCheckResponse.FromString,
-        )
-        try:
-            answer = check(HealthCheckRequest(service=service), timeout=timeout_seconds)
-        except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.NOT_FOUND:
-                raise CallFailed(f"{address} does not know the service {service}") from None
-            raise CallFailed(f"{address} does not answer: {error.code().name}, {error.details()}") from None
-    return bool(answer.status == HealthCheckResponse.SERVING)
-
-
 class UsageSender:
     """Sends usage events in batches; what got no clear answer once more, under the same keys: nothing counts twice."""
 
-    def __init__(self, address: str, patience: Patience | None = None, api_key: str = "") -> None:
+    def __init__(self, target: Target, patience: Patience | None = None) -> None:
         self._patience = patience or Patience()
-        self._metadata = key_metadata(api_key)
-        self._channel = connect(address)
+        self._metadata = target.metadata
+        self._channel = connect(target)
         self._send = self._channel.unary_unary(
             BATCH_METHOD,
             request_serializer=pb.BatchRecordUsageRequest.SerializeToString,

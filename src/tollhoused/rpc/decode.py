@@ -141,6 +141,7 @@ def usage_report(value: usage_pb.RecordUsageRequest | usage_pb.UsageItem) -> Usa
         known("enforcement", ENFORCEMENTS, value.enforcement),
         value.metadata,
         value.idempotency_key,
+        value.create_if_missing,
     )
 
 

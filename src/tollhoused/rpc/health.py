@@ -1,5 +1,7 @@
 """The standard health service, `grpc.health.v1`: each of our services by its name, and the whole server as "".
 
+`liveness` says that the process answers, whatever the database does: who restarts it for NOT_SERVING asks for this one.
+
 Check answers from memory. Streams of Watch are told by a thread of their own, so that a watcher that does not read
 keeps neither Check nor the one who reports waiting.
 """
@@ -8,13 +10,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-from grpc_health.v1.health_pb2 import DESCRIPTOR, HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from tollhoused.errors import ShuttingDown
+from tollhoused.rpc.channel import HEALTH_SERVICE
 from tollhoused.rpc.guard import Context, Guard, Send
 
-HEALTH_SERVICE = DESCRIPTOR.services_by_name["Health"].full_name
 WHOLE_SERVER = ""
+LIVENESS = "liveness"
 
 SERVING: int = HealthCheckResponse.SERVING
 NOT_SERVING: int = HealthCheckResponse.NOT_SERVING
@@ -26,11 +29,11 @@ class HealthKeeper:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._services = {WHOLE_SERVER}
+        self._services = {WHOLE_SERVER, LIVENESS}
         self._status = NOT_SERVING
         self._retired = False
         self._closed = False
-        # Every open stream, and whether it watches a service that exists: the others are only ended with the rest.
+        # Every open stream, and whether it watches what can change: the others are only ended with the rest.
         self._watchers: dict[Send, bool] = {}
         self._teller = ThreadPoolExecutor(1, thread_name_prefix="health-teller")
 
@@ -82,23 +85,28 @@ class HealthKeeper:
             context.set_code(grpc.StatusCode.NOT_FOUND)
             context.set_details("unknown service")
             return HealthCheckResponse()
-        return HealthCheckResponse(status=self._status)
+        return HealthCheckResponse(status=self._status_of(request.service))
 
     def _watch(self, request: HealthCheckRequest, context: Context, send: Send) -> None:
-        known = request.service in self._services
+        follows = request.service in self._services - {LIVENESS}
         with self._lock:
             if self._closed:
                 raise ShuttingDown("this server is shutting down")
-            self._watchers[send] = known
-            self._teller.submit(send, HealthCheckResponse(status=self._status if known else SERVICE_UNKNOWN))
+            self._watchers[send] = follows
+            self._teller.submit(send, HealthCheckResponse(status=self._status_of(request.service)))
         if not context.add_callback(lambda: self._forget(send)):
             self._forget(send)  # the caller has left already
+
+    def _status_of(self, service: str) -> int:
+        if service == LIVENESS:
+            return SERVING
+        return self._status if service in self._services else SERVICE_UNKNOWN
 
     def _set(self, status: int) -> None:
         if status != self._status:
             self._status = status
-            for send, known in self._watchers.items():
-                if known:
+            for send, follows in self._watchers.items():
+                if follows:
                     self._teller.submit(send, HealthCheckResponse(status=status))
 
     def _forget(self, send: Send) -> None:

@@ -6,7 +6,8 @@ from typing import Self
 import grpc
 from tollhouse.v1 import usage_service_pb2 as pb
 
-from tollhoused.rpc.client import KEY_CODES, CallFailed, connect, key_metadata, refused
+from tollhoused.rpc.channel import CallFailed, Target, connect
+from tollhoused.rpc.client import KEY_CODES, refused
 from tollhoused.rpc.decode import instant
 
 OPERATION_METHOD = "/tollhouse.v1.UsageService/GetOperation"
@@ -16,9 +17,9 @@ DEADLINE_SECONDS = 10.0
 class StoredTimes:
     """Looks up the event times under which keys were stored."""
 
-    def __init__(self, address: str, api_key: str = "") -> None:
-        self._metadata = key_metadata(api_key)
-        self._channel = connect(address)
+    def __init__(self, target: Target) -> None:
+        self._metadata = target.metadata
+        self._channel = connect(target)
         self._get = self._channel.unary_unary(
             OPERATION_METHOD,
             request_serializer=pb.GetOperationRequest.SerializeToString,

@@ -1,6 +1,5 @@
 """The gRPC server: every service with its name in health, its threads, its limits, its start and its end."""
 
-import ipaddress
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,17 +17,18 @@ from tollhouse.v1 import reservation_service_pb2 as reservation_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
-from tollhoused.errors import Overloaded
+from tollhoused.errors import Overloaded, Reported
 from tollhoused.observing import CallObserver, Tracing
 from tollhoused.rpc.access import ACCESS
 from tollhoused.rpc.accounts import AccountServicer
 from tollhoused.rpc.admin import AdminServicer
 from tollhoused.rpc.admission import CallPool, Dispatch
+from tollhoused.rpc.channel import HEALTH_SERVICE
 from tollhoused.rpc.credits import CreditsServicer
 from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.entitlements import EntitlementServicer
 from tollhoused.rpc.guard import Deadlines, Guard, Handler
-from tollhoused.rpc.health import HEALTH_SERVICE, HealthKeeper
+from tollhoused.rpc.health import HealthKeeper
 from tollhoused.rpc.reservations import ReservationServicer
 from tollhoused.rpc.status import Faults
 from tollhoused.rpc.subscriptions import SubscriptionServicer
@@ -52,13 +52,20 @@ FULL = Overloaded("the server has all the calls it takes on at once")
 NOTICE_SECONDS = 1.0
 """How long a server that is about to end still serves after health has said so: balancers need time to take note."""
 
+METADATA_BYTES_MAX = 16 * 1024
+"""Of one call, counted as HTTP/2 does: names, values, and 32 bytes for each entry."""
+
 OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    # One bound for a call's metadata. Between two bounds the library refuses calls by chance.
+    ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+    ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
     # A port has one owner: a second server fails loudly instead of taking half of the connections.
     ("grpc.so_reuseport", 0),
     # What is more than this on one connection waits at its client.
     ("grpc.max_concurrent_streams", 1_000),
-    # Dead connections are found out; clients may ping every ten seconds, also between calls.
+    # Dead connections are found out; clients may ping every ten seconds, also between calls. Who pings more often than
+    # that is told so (too_many_pings), and its connection ends.
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -66,7 +73,7 @@ OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
-class AddressError(Exception):
+class AddressError(Reported):
     """The server cannot listen there; the message says where and why."""
 
 
@@ -93,8 +100,11 @@ class GrpcServer:
         self._methods: dict[str, Handler] = {}
         self._refusing: dict[str, Handler] = {}
         self._server = grpc.server(self._calls, options=OPTIONS)
+        self._asks_for_keys = keyring is not None
         faults = Faults(core.new_id)
-        guard = Guard(faults, deadlines or Deadlines(), Doorkeeper(keyring), throttle, observer, tracing)
+        guard = Guard(
+            faults, deadlines or Deadlines(), Doorkeeper(keyring, core.check_open), throttle, observer, tracing
+        )
         services = [
             self._add(
                 guard, usage_pb.DESCRIPTOR.services_by_name["UsageService"], UsageServicer(core, faults, observer)
@@ -116,24 +126,29 @@ class GrpcServer:
             ),
             self._add(guard, admin_pb.DESCRIPTOR.services_by_name["AdminService"], AdminServicer(core)),
         ]
-        self._server.add_generic_rpc_handlers(
-            [Dispatch(self._methods, self._refusing, self._calls), self.health.handler(guard, self._small)]
-        )
+        # Probes get a server of their own: in plain text, and without a client's way to keep it busy.
+        self._probed = grpc.server(self._small, options=OPTIONS)
+        for server in (self._server, self._probed):
+            server.add_generic_rpc_handlers([self.health.handler(guard, self._small)])
+        self._server.add_generic_rpc_handlers([Dispatch(self._methods, self._refusing, self._calls)])
         if reflection:
             enable_server_reflection([*services, HEALTH_SERVICE, REFLECTION_SERVICE], self._server)
 
-    def start(self, address: str) -> int:
-        """Listens on a loopback address such as "127.0.0.1:50051" and serves; returns the port, which 0 leaves to us.
+    def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
+        """Listens on an address such as "127.0.0.1:50051" and serves; returns the port, which 0 leaves to us.
+
+        Without credentials it speaks plain text. Raises AddressError, and SettingsError for text that is no address.
+        """
+        check_listen(address, secured=credentials is not None, asks_for_keys=self._asks_for_keys)
+        return _listening(self._server, address, credentials)
+
+    def start_probed(self, address: str) -> int:
+        """Answers health, and nothing else, in plain text on this address of any network; returns the port.
 
         Raises AddressError, and SettingsError for text that is no address.
         """
-        check_loopback(address)
-        try:
-            port = self._server.add_insecure_port(address)
-        except RuntimeError as error:
-            raise AddressError(f"cannot listen on {address}: the port is in use, or not ours to use") from error
-        self._server.start()
-        return port
+        parse_address("health_listen", address)
+        return _listening(self._probed, address, None)
 
     def drain(self, grace_seconds: float, notice_seconds: float = NOTICE_SECONDS) -> None:
         """Ends without failing a call: tells health, serves a little longer, then finishes what is under way.
@@ -144,6 +159,7 @@ class GrpcServer:
         time.sleep(notice_seconds)
         self.health.close()
         self._server.stop(grace_seconds).wait()
+        self._probed.stop(None).wait()
         self._calls.shutdown(wait=False, cancel_futures=True)
         self._small.shutdown(wait=False, cancel_futures=True)
         self._refusals.shutdown(wait=False, cancel_futures=True)
@@ -162,14 +178,29 @@ class GrpcServer:
         return service.full_name
 
 
-def check_loopback(address: str) -> None:
-    """Raises AddressError unless only this machine can reach the address: nobody is asked yet who they are."""
-    if not _is_loopback(parse_address("listen", address).host):
-        raise AddressError(f"{address} can be reached from other machines: use 127.0.0.1, [::1] or localhost")
+def check_listen(address: str, *, secured: bool, asks_for_keys: bool) -> None:
+    """Raises AddressError for an address that other machines can reach without TLS, or without keys, TLS or not."""
+    if parse_address("listen", address).is_loopback:
+        return
+    if not asks_for_keys:
+        raise AddressError(
+            f"{address} can be reached from other machines, which insecure_no_auth would let in:"
+            " ask for keys, or listen on 127.0.0.1, [::1] or localhost"
+        )
+    if not secured:
+        raise AddressError(
+            f"{address} can be reached from other machines, and keys would travel in plain text:"
+            " set tls_cert and tls_key, or listen on 127.0.0.1, [::1] or localhost"
+        )
 
 
-def _is_loopback(host: str) -> bool:
+def _listening(server: grpc.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
     try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        if credentials is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise AddressError(f"cannot listen on {address}: the port is in use, or not ours to use") from error
+    server.start()
+    return port

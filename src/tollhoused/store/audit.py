@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from tollhoused.domain.account import Account, AccountKind, CauseKind
 from tollhoused.domain.commands import Enforcement, RecordUsage
-from tollhoused.domain.proof import EntryRow, Evidence, Finding, OperationRow
+from tollhoused.domain.proof import EntryRow, Evidence, Finding, MemberRow, OperationRow
 from tollhoused.domain.registry_commands import CreateClient, CreateKey, RevokeKey, RotateKey
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import TEXT, Dialect
@@ -84,6 +84,7 @@ class Audit:
         What one evidence streams must be read before the next is asked for.
         """
         names = self._in_step("users and organizations", self._names())
+        members = self._in_step("memberships", self._members())
         segments = self._in_step("segments", select(t.segments), t.segments.c.start_us)
         parts = {
             table: self._in_step(table.name, select(table))
@@ -92,7 +93,7 @@ class Audit:
         reservations = self._in_step("reservations", select(t.reservations))
         operations = self._in_step("operations", self._operations())
         entries = self._in_step("ledger_entries", self._entries(), t.ledger_entries.c.seq)
-        every = [names, segments, *parts.values(), reservations, operations, entries]
+        every = [names, members, segments, *parts.values(), reservations, operations, entries]
         for row in self._rows(self._ordered(select(t.accounts), t.accounts.c.id)):
             for table in every:
                 yield from table.strays(before=row[0])
@@ -108,6 +109,7 @@ class Audit:
                 account=account,
                 plans=[(item[6], item[7]) for item in of_segments],
                 names=frozenset(kind for _, kind in names.of(account.id)),
+                members=list(map(MemberRow._make, members.of(account.id))),
                 reservations=map(reservation_from_row, reservations.of(account.id)),
                 operations=map(OperationRow._make, operations.of(account.id)),
                 entries=map(EntryRow._make, entries.of(account.id)),
@@ -140,6 +142,22 @@ class Audit:
         parts = [select(table.c.account, _literal(kind.value).label("kind")) for table, kind in kinds.items()]
         names = union_all(*parts).subquery("names")
         return select(names.c.account, names.c.kind)
+
+    def _members(self) -> Select[Any]:
+        """Every membership with what it refers to."""
+        row, others = t.memberships.c, t.memberships.alias("others")
+        primaries = (
+            select(func.count())
+            .where(others.c.user == row.user, others.c.is_primary == literal_column("1"))
+            .scalar_subquery()
+        )
+        return select(
+            row.account, row.user, row.org_id, t.users.c.id, t.organizations.c.account, primaries
+        ).select_from(
+            t.memberships.outerjoin(t.users, t.users.c.id == row.user).outerjoin(
+                t.organizations, t.organizations.c.org_id == row.org_id
+            )
+        )
 
     def _operations(self) -> Select[Any]:
         """Every operation but those on clients and keys, which belong to no account."""

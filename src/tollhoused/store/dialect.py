@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
+    delete,
     func,
     insert,
     literal_column,
@@ -98,6 +99,12 @@ class Dialect(Protocol):
     def upsert(self, table: Table) -> Write:
         """Inserts rows, or replaces what is stored under their primary keys."""
 
+    def update(self, table: Table, names: Sequence[str]) -> Write:
+        """Sets these columns, given before the primary key's, of rows that are there."""
+
+    def delete(self, table: Table) -> Write:
+        """Deletes rows by their primary keys, given in the key's order."""
+
     def update_versioned(self, table: Table, names: Sequence[str]) -> Write:
         """Sets these columns where `id` and the loaded `version`, given as two last columns, still hold."""
 
@@ -109,6 +116,12 @@ def columns_of(table: Table) -> tuple[tuple[str, TypeEngine[Any]], ...]:
 
 def _key_of(table: Table) -> list[str]:
     return [column.name for column in table.primary_key.columns]
+
+
+def _columns(table: Table, names: Sequence[str]) -> Relation:
+    """Some columns of rows."""
+    kinds = dict(columns_of(table))
+    return Relation("w", tuple((name, kinds[name]) for name in names))
 
 
 def _versioned(table: Table, names: Sequence[str]) -> Relation:
@@ -172,6 +185,20 @@ class SqliteDialect:
         others = {name: statement.excluded[name] for name, _ in columns_of(table) if name not in _key_of(table)}
         return self._write(statement.on_conflict_do_update(index_elements=_key_of(table), set_=others), table)
 
+    def update(self, table: Table, names: Sequence[str]) -> Write:
+        condition = and_(*[table.c[name] == bindparam(f"key_{name}") for name in _key_of(table)])
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+        compiled = update(table).where(condition).values(values).compile(dialect=self._dialect)
+        expected = [*(f"new_{name}" for name in names), *(f"key_{name}" for name in _key_of(table))]
+        assert list(_positions(compiled)) == expected
+        return Write(str(compiled), _columns(table, [*names, *_key_of(table)]))
+
+    def delete(self, table: Table) -> Write:
+        condition = and_(*[table.c[name] == bindparam(name) for name in _key_of(table)])
+        compiled = delete(table).where(condition).compile(dialect=self._dialect)
+        assert list(_positions(compiled)) == _key_of(table)
+        return Write(str(compiled), _columns(table, _key_of(table)))
+
     def update_versioned(self, table: Table, names: Sequence[str]) -> Write:
         condition = and_(table.c.id == bindparam("key"), table.c.version == bindparam("loaded_version"))
         values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
@@ -233,6 +260,19 @@ class PostgresDialect:
         others = {name: statement.excluded[name] for name, _ in relation.columns if name not in _key_of(table)}
         changed = statement.on_conflict_do_update(index_elements=_key_of(table), set_=others)
         return Write(str(changed.compile(dialect=self._dialect)), relation)
+
+    def update(self, table: Table, names: Sequence[str]) -> Write:
+        relation = _columns(table, [*names, *_key_of(table)])
+        rows = self.relation(relation)
+        condition = and_(*[table.c[name] == rows.c[name] for name in _key_of(table)])
+        changed = update(table).where(condition).values({name: rows.c[name] for name in names})
+        return Write(str(changed.compile(dialect=self._dialect)), relation)
+
+    def delete(self, table: Table) -> Write:
+        relation = _columns(table, _key_of(table))
+        rows = self.relation(relation)
+        condition = and_(*[table.c[name] == rows.c[name] for name in _key_of(table)])
+        return Write(str(delete(table).where(condition).compile(dialect=self._dialect)), relation)
 
     def update_versioned(self, table: Table, names: Sequence[str]) -> Write:
         relation = _versioned(table, names)

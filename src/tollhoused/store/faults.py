@@ -10,6 +10,8 @@ from enum import Enum
 
 import psycopg
 
+from tollhoused.errors import Reported
+
 _SQLITE_COLLISIONS = {
     sqlite3.SQLITE_CONSTRAINT_UNIQUE,
     sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
@@ -46,7 +48,7 @@ class Fault(Enum):
     REFUSED = "the database refuses these rows, and will again"
 
 
-class StoreFault(Exception):
+class StoreFault(Reported):
     """A transaction failed and was rolled back, or its outcome is unknown (AWAY at COMMIT)."""
 
     def __init__(self, fault: Fault, cause: BaseException | str) -> None:

@@ -9,6 +9,7 @@ from tollhoused.domain.identity import Subject
 from tollhoused.domain.registry import Registry
 from tollhoused.store.dialect import Query, Rows, Write
 from tollhoused.store.rows import (
+    USER_WIDTH,
     Row,
     account_from_row,
     client_from_row,
@@ -20,6 +21,8 @@ from tollhoused.store.rows import (
     grant_row,
     key_from_row,
     key_row,
+    membership_from_row,
+    membership_row,
     moving_columns,
     new_account_row,
     operation_from_row,
@@ -95,6 +98,8 @@ def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
         (statements.insert_accounts, [new_account_row(account) for account in new]),
         (statements.upsert_users, [user_row(user) for user in directory.changed_users.values()]),
         (statements.insert_organizations, [(item.org_id, item.account_id) for item in directory.new_organizations]),
+        (statements.delete_memberships, sorted(directory.ended_memberships)),
+        (statements.upsert_memberships, [membership_row(item) for item in directory.changed_memberships.values()]),
         (statements.insert_clients, [client_row(client) for client in books.registry.new_clients]),
         (statements.upsert_keys, [key_row(key) for key in books.registry.changed_keys.values()]),
         (statements.insert_audit, books.audit),
@@ -136,12 +141,16 @@ def _whole_plan(statements: Statements, wanted: list[tuple[str, int]]) -> list[t
 
 
 def _directory_plan(statements: Statements, wanted: Wanted, lock: bool) -> list[tuple[str, Query, Rows]]:
-    locked = lock and wanted.upserts
-    by_id = statements.users_by_id_locked if locked else statements.users_by_id
-    by_email = statements.users_by_email_locked if locked else statements.users_by_email
+    """Users are locked before their memberships are looked at: who has waited for another process sees what it did."""
+    user_ids, emails = _names(wanted, "user_id"), _names(wanted, "email")
+    locks: list[tuple[str, Query, Rows]] = [
+        ("locked_by_id", statements.users_by_id_locked, user_ids),
+        ("locked_by_email", statements.users_by_email_locked, emails),
+    ]
     return [
-        ("users_by_id", by_id, _names(wanted, "user_id")),
-        ("users_by_email", by_email, _names(wanted, "email")),
+        *(locks if lock and wanted.upserts and statements.dialect.locks_rows else ()),
+        ("people_by_id", statements.people_by_id, user_ids),
+        ("people_by_email", statements.people_by_email, emails),
         ("organizations", statements.organizations, _names(wanted, "org_id")),
     ]
 
@@ -203,8 +212,10 @@ def _attach(accounts: dict[str, Account], found: dict[str, list[Row]]) -> None:
 
 def _directory(found: dict[str, list[Row]]) -> Directory:
     directory = Directory()
-    for row in (*found.get("users_by_id", ()), *found.get("users_by_email", ())):
-        directory.add_user(user_from_row(row))
+    for row in (*found.get("people_by_id", ()), *found.get("people_by_email", ())):
+        directory.add_user(user_from_row(row[:USER_WIDTH]))
+        if row[USER_WIDTH] is not None:
+            directory.add_membership(membership_from_row(row[USER_WIDTH:]))
     for row in found.get("organizations", ()):
         organization = organization_from_row(row)
         directory.organizations[organization.org_id] = organization

@@ -28,6 +28,7 @@ BEGIN_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 IMPATIENTLY = "SET LOCAL lock_timeout = '50ms'"
 COMMIT = "COMMIT"
+TAKES_NO_WRITES = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::boolean"
 
 # Whoever has vanished behind a broken network must not keep a thread or a lock for hours. A URL may say otherwise.
 CONNECTION_SETTINGS = {
@@ -195,9 +196,23 @@ class PostgresEngine:
     def pool_use(self) -> PoolUse:
         return self.readers.use
 
+    def check_writable(self) -> None:
+        with self.reading() as session:
+            row = session.connection.execute(TAKES_NO_WRITES).fetchone()
+            assert row is not None
+            if any(row):
+                # A session keeps what it was told when it began: later ones may hear something else.
+                self.readers.empty()
+                what = "is in recovery" if row[0] else "has default_transaction_read_only on"
+                raise psycopg.errors.ReadOnlySqlTransaction(f"PostgreSQL {what}: it takes no writes")
+
     def durability_problems(self) -> list[str]:
         with self.writing() as session:
-            return durability_problems(session.connection)
+            found = durability_problems(session.connection)
+            if found:
+                self._writer = None  # once the settings are mended a new session knows it, this one may not
+                session.connection.close()
+            return found
 
     def close(self) -> None:
         self.readers.close()

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy import Select, Table, and_, bindparam, func, literal_column, not_, or_, select
 
+from tollhoused.domain.answers import NAMELESS
+from tollhoused.domain.commands import UpsertUser
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation
 
@@ -28,6 +30,8 @@ class Questions:
         self.operation = dialect.query(select(t.operations).where(operation))
         self.usage_events = self._usage_events(dialect)
         self.entries = self._entries(dialect)
+        self.notes = self._notes(dialect)
+        self.erase_notes = dialect.update(t.operations, ("metadata", "answer"))
         self.grants = dialect.query(self._grants())
         self.reservation = dialect.query(select(t.reservations).where(t.reservations.c.id == _text("id")))
         self.reservations = dialect.query(self._reservations())
@@ -35,6 +39,11 @@ class Questions:
         self.overrides = dialect.query(self._of_account(t.overrides, "from_us", "id"))
         self.users = dialect.query(self._of_account(t.users, "id"))
         self.organizations = dialect.query(self._of_account(t.organizations, "org_id"))
+        of_users = select(t.memberships).join(t.users, t.users.c.id == t.memberships.c.user)
+        self.memberships = dialect.query(
+            of_users.where(t.users.c.account == _text("account")).order_by(t.memberships.c.account)
+        )
+        self.members = dialect.query(self._members())
         after = t.accounts.c.id > _text("after")
         self.accounts = dialect.query(select(t.accounts).where(after).order_by(t.accounts.c.id).limit(_number("size")))
         newer = t.catalog_versions.c.version > _number("known")
@@ -52,10 +61,18 @@ class Questions:
         self.audit = dialect.query(self._audit())
         self.deployment = dialect.query(select(t.deployment.c.value).where(t.deployment.c.name == _text("name")))
         self.add_deployment = dialect.insert(t.deployment)
+        self.put_deployment = dialect.upsert(t.deployment)
         self.alive = dialect.query(select(func.count()).select_from(t.catalog_versions))
 
     def _of_account(self, table: Table, *order: str) -> Select[Any]:
         return select(table).where(table.c.account == _text("account")).order_by(*[table.c[name] for name in order])
+
+    def _members(self) -> Select[Any]:
+        """A page of an organization's members in the order of their users' ids."""
+        row = t.memberships.c
+        members = select(t.users, t.memberships).join(t.users, t.users.c.id == row.user)
+        page = members.where(row.account == _text("account"), row.user > _text("after"))
+        return page.order_by(row.user).limit(_number("size"))
 
     def _grants(self) -> Select[Any]:
         """A page of an account's grants, newest first: their ids are time-ordered."""
@@ -113,6 +130,20 @@ class Questions:
                 or_(_text("product").is_(None), row.product == _text("product")),
             )
             .order_by(row.stored_at_us.desc(), row.idempotency_key, row.client)
+            .limit(_number("size"))
+        )
+        return dialect.query(statement, SLICES)
+
+    def _notes(self, dialect: Dialect) -> Query:
+        """Operations of an account in the given slices that still hold what is personal, in no order."""
+        wanted = dialect.relation(SLICES)
+        row = t.operations.c
+        named = and_(row.kind == literal_column(f"'{UpsertUser.kind}'"), not_(row.answer.contains(NAMELESS)))
+        statement = (
+            select(row.idempotency_key, row.client, row.kind, row.answer)
+            .select_from(wanted)
+            .join(t.operations, and_(row.slice == wanted.c.slice, row.account == _text("account")))
+            .where(or_(row.metadata.is_not(None), named))
             .limit(_number("size"))
         )
         return dialect.query(statement, SLICES)

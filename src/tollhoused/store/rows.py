@@ -17,13 +17,16 @@ from tollhoused.domain.account import (
 )
 from tollhoused.domain.books import Operation
 from tollhoused.domain.catalogue import Policy
-from tollhoused.domain.identity import Organization, User
+from tollhoused.domain.identity import Membership, Organization, User
 from tollhoused.domain.keys import Client, Environment, Key, Scope
 from tollhoused.domain.rates import rate_from_json, rate_to_json
 from tollhoused.domain.reservation import Hold, OnExpiry, OverCommit, Reservation, ReservationState
 from tollhoused.domain.terms import Override, terms_from_json, terms_to_json
 
 Row = tuple[Any, ...]
+
+USER_WIDTH = 4
+"""How many columns a user has, before those of a membership."""
 
 
 def account_from_row(row: Row, whole: bool) -> Account:
@@ -329,6 +332,17 @@ def user_row(user: User) -> Row:
 def organization_from_row(row: Row) -> Organization:
     """An organization."""
     return Organization(*row)
+
+
+def membership_from_row(row: Row) -> Membership:
+    """A membership."""
+    account_id, user, org_id, is_primary = row
+    return Membership(account_id, user, org_id, bool(is_primary))
+
+
+def membership_row(membership: Membership) -> Row:
+    """A membership's row."""
+    return (membership.account_id, membership.user, membership.org_id, int(membership.is_primary))
 
 
 def client_from_row(row: Row) -> Client:

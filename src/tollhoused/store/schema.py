@@ -8,18 +8,21 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import ScriptDirectory
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from tollhoused.errors import StoreUnavailable
+from tollhoused.errors import Reported, StoreUnavailable
 from tollhoused.store import triggers
+from tollhoused.store.postgres import CONNECTION_SETTINGS
 from tollhoused.store.tables import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -28,14 +31,16 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 WAIT_FOR_OTHERS_SECONDS = 600
 WAIT_FOR_TABLE_SECONDS = 3
 
+QUESTION_SETTINGS = {"statement_timeout": "20s", "lock_timeout": "3s"}
+
 _ADVISORY_LOCK = int.from_bytes(b"tollhous", "big")
 
 
-class SchemaMismatch(Exception):
+class SchemaMismatch(Reported):
     """The database's schema is not the one that this program works on. The message says which, and what to do."""
 
 
-class MigrationFailed(Exception):
+class MigrationFailed(Reported):
     """A migration was rolled back as a whole: the database is as it was before."""
 
 
@@ -95,7 +100,7 @@ def problems(url: str, *, guarded: bool = True) -> list[str]:
     SQLite file. Raises StoreUnavailable when the database does not answer, ValueError for a URL of another form.
     """
     path = _sqlite_path(url)
-    if path is not None and not path.exists():
+    if path is not None and not _exists(path):
         return [_nothing()]
     try:
         with _engine(url, "BEGIN").connect() as connection:
@@ -110,7 +115,7 @@ def is_empty(url: str) -> bool:
     Raises StoreUnavailable when the database does not answer, ValueError for a URL of another form.
     """
     path = _sqlite_path(url)
-    if path is not None and not path.exists():
+    if path is not None and not _exists(path):
         return True
     try:
         with _engine(url, "BEGIN").connect() as connection:
@@ -218,7 +223,7 @@ def _engine(url: str, begin: str) -> Engine:
         # No prepared statements: a pooler in between would lose them.
         return create_engine(
             "postgresql+psycopg://",
-            creator=lambda: psycopg.connect(url, prepare_threshold=None, client_encoding="utf8"),
+            creator=lambda: _connect_to_postgresql(url),
             poolclass=NullPool,
             isolation_level="READ COMMITTED",
         )
@@ -233,6 +238,22 @@ def _engine(url: str, begin: str) -> Engine:
     # Left to itself the driver begins no transaction before DDL.
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
+
+
+def _connect_to_postgresql(url: str) -> psycopg.Connection[tuple[object, ...]]:
+    """A connection on which everything has its deadline; a migration sets its own."""
+    asked = conninfo_to_dict(url)
+    ours = " ".join(f"-c {name}={value}" for name, value in QUESTION_SETTINGS.items())
+    settings: dict[str, Any] = {**CONNECTION_SETTINGS, **asked, "options": f"{ours} {asked.get('options') or ''}"}
+    return psycopg.connect(prepare_threshold=None, **settings)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is a file. Raises StoreUnavailable where that cannot be seen."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise StoreUnavailable(f"the database does not answer: {path}: {error.strerror}") from error
 
 
 def _sqlite_path(url: str) -> Path | None:

@@ -61,6 +61,9 @@ class Engine(Protocol):
     def pool_use(self) -> PoolUse:
         """How busy the connections are that readers share."""
 
+    def check_writable(self) -> None:
+        """Raises StoreFault AWAY where the database itself says that it takes no writes. Writes nothing."""
+
     def durability_problems(self) -> list[str]:
         """What could lose committed rows, asked on the connection that writes."""
 

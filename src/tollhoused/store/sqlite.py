@@ -124,6 +124,9 @@ class SqliteEngine:
     def pool_use(self) -> PoolUse:
         return self.readers.use
 
+    def check_writable(self) -> None:
+        """Nothing to ask: whether a file can be written to is known from writing."""
+
     def durability_problems(self) -> list[str]:
         with self.writing() as session:
             return durability_problems(session.connection)

@@ -47,8 +47,8 @@ class Statements:
         self.subscriptions = dialect.query(self._open(t.subscriptions, wanted, "end_us"), ACCOUNTS)
         self.overrides = dialect.query(self._open(t.overrides, wanted, "until_us"), ACCOUNTS)
         self.operations = self._operations(dialect)
-        self.users_by_id = self._named(dialect, t.users, "user_id")
-        self.users_by_email = self._named(dialect, t.users, "email")
+        self.people_by_id = self._people(dialect, "user_id")
+        self.people_by_email = self._people(dialect, "email")
         self.organizations = self._named(dialect, t.organizations, "org_id")
         self.users_by_id_locked = self._named(dialect, t.users, "user_id", lock=True)
         self.users_by_email_locked = self._named(dialect, t.users, "email", lock=True)
@@ -64,6 +64,8 @@ class Statements:
         self.insert_entries = dialect.insert(t.ledger_entries)
         self.insert_organizations = dialect.insert(t.organizations)
         self.upsert_users = dialect.upsert(t.users)
+        self.delete_memberships = dialect.delete(t.memberships)
+        self.upsert_memberships = dialect.upsert(t.memberships)
         self.upsert_counters = dialect.upsert(t.counters)
         self.upsert_grants = dialect.upsert(t.grants)
         self.upsert_reservations = dialect.upsert(t.reservations)
@@ -149,6 +151,19 @@ class Statements:
         statement = select(table).where(or_(client.in_(select(wanted.c.name)), client.in_(owners))).order_by(table.c.id)
         if lock and dialect.locks_rows:
             statement = statement.with_for_update(of=table)
+        return dialect.query(statement, NAMES)
+
+    def _people(self, dialect: Dialect, column: str) -> Query:
+        """Users by one of their names, a row for each of their memberships, or one without.
+
+        One statement, for every call that names a person takes it.
+        """
+        wanted = dialect.relation(NAMES)
+        statement = (
+            select(t.users, *t.memberships.columns)
+            .join(wanted, t.users.c[column] == wanted.c.name)
+            .outerjoin(t.memberships, t.memberships.c.user == t.users.c.id)
+        )
         return dialect.query(statement, NAMES)
 
     def _named(self, dialect: Dialect, table: Table, column: str, lock: bool = False) -> Query:

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from tollhoused.domain.account import HOUR_US, Account, Grant, LedgerEntry, Subscription
+from tollhoused.domain.answers import without_names
 from tollhoused.domain.books import AuditEntry, Books, Operation
+from tollhoused.domain.commands import UpsertUser
 from tollhoused.domain.directory import Directory
-from tollhoused.domain.identity import Organization, Subject, User
+from tollhoused.domain.identity import Member, Membership, Organization, Subject, User
 from tollhoused.domain.json_text import compact_json
 from tollhoused.domain.keys import CLI_CLIENT, Client, Key
 from tollhoused.domain.reservation import Reservation
@@ -27,6 +29,7 @@ from tollhoused.store.wanted import Wanted
 
 SQLITE_PREFIX = "sqlite:///"
 ENVIRONMENT = "environment"
+TOUCHED = "touched"
 APPLY_CATALOGUE = "apply_catalogue"
 
 T = TypeVar("T")
@@ -123,6 +126,22 @@ class Store:
         )
         return [rows.entry_from_row(row) for row in found]
 
+    def erase_notes(self, account_id: str, from_us: int, to_us: int, size: int) -> int:
+        """Takes what is personal out of an account's operations that were stored in [from_us, to_us), `size` of them at
+        the most; returns how many. What they did stays.
+
+        A transaction of its own, with no account locked: nobody else changes these columns.
+        """
+        found = self._ask(self._questions.notes, _slices(from_us, to_us), account=account_id, size=size)
+        bare = [
+            (None, without_names(answer) if kind == UpsertUser.kind else answer, key, client)
+            for key, client, kind, answer in found
+        ]
+        if bare:
+            with self.engine.writing() as session:
+                session.commit([(self._questions.erase_notes, bare)])
+        return len(bare)
+
     def grants(self, account_id: str, include_closed: bool, before: str, size: int) -> list[Grant]:
         """A page of an account's grants, newest first; closed ones have nothing left."""
         found = self._ask(
@@ -162,6 +181,16 @@ class Store:
         users = self._ask(self._questions.users, account=account_id)
         organizations = self._ask(self._questions.organizations, account=account_id)
         return [rows.user_from_row(row) for row in users], [rows.organization_from_row(row) for row in organizations]
+
+    def memberships(self, account_id: str) -> list[Membership]:
+        """What the people of this account are members of, by the organizations' accounts."""
+        return [rows.membership_from_row(row) for row in self._ask(self._questions.memberships, account=account_id)]
+
+    def members(self, account_id: str, after: str, size: int) -> list[Member]:
+        """A page of an organization's members, by the ids of their users, after the id `after`."""
+        found = self._ask(self._questions.members, account=account_id, after=after, size=size)
+        width = rows.USER_WIDTH
+        return [Member(rows.user_from_row(row[:width]), rows.membership_from_row(row[width:])) for row in found]
 
     def accounts(self, after: str, size: int) -> list[Account]:
         """A page of accounts by id, without what belongs to them."""
@@ -233,12 +262,27 @@ class Store:
         return self.engine.durability_problems()
 
     def ping(self) -> None:
-        """Raises StoreFault unless the database answers."""
+        """Raises StoreFault unless the database answers, and does not say that it takes no writes."""
         self._ask(self._questions.alive)
+        self.engine.check_writable()
+
+    def touch(self, now_us: int) -> None:
+        """A tiny transaction that is really written. Raises StoreFault where the database cannot write.
+
+        It says something new each time: SQLite does not write what is there already.
+        """
+        try:
+            self._touch(now_us)
+        except StoreFault:
+            self._touch(now_us)  # the connection may have died unnoticed; it was given up, and this is another
 
     def close(self) -> None:
         """Closes every connection."""
         self.engine.close()
+
+    def _touch(self, now_us: int) -> None:
+        with self.engine.writing() as session:
+            session.commit([(self._questions.put_deployment, [(TOUCHED, str(now_us))])])
 
     def _ask(self, query: Query, sets: dict[str, Rows] | None = None, **values: Any) -> list[tuple[Any, ...]]:
         return self._read(lambda session: session.read([Ask(query, sets or {}, values)], last=True)[0])

@@ -122,6 +122,22 @@ organizations = Table(
     Index(None, "account"),
 )
 
+memberships = Table(
+    "memberships",
+    metadata,
+    text("account"),
+    text("user"),
+    text("org_id"),
+    number("is_primary"),
+    PrimaryKeyConstraint("account", "user"),
+    of_account(),
+    check("is_primary", "is_primary IN (0, 1)"),
+    Index(None, "user"),
+)
+"""Of an organization's account. A user's rows change only under the lock of the user's own row, so that one of them at
+the most is primary: `verify` proves it, and no key that spans accounts is needed for it.
+"""
+
 catalog_versions = Table(
     "catalog_versions",
     metadata,

@@ -14,6 +14,7 @@ from tollhoused.domain.commands import (
     UpsertUser,
 )
 from tollhoused.domain.identity import Subject
+from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry_commands import RegistryCommand
 
 
@@ -49,6 +50,12 @@ def wanted_by(commands: Iterable[Command]) -> Wanted:
             wanted.upserts = True
             wanted.subjects.add(command.subject)
             wanted.accounts.setdefault(command.account_id, NEVER_US)
+            continue
+        if isinstance(command, PeopleCommand):
+            wanted.upserts = True
+            wanted.subjects.update(command.subjects())
+            for account in filter(None, (command.account_id, *command.touches)):
+                wanted.accounts.setdefault(account, NEVER_US)
             continue
         account = command.account_id
         if isinstance(command, RecordUsage):

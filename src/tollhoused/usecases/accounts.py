@@ -6,7 +6,7 @@ from tollhoused.domain.account import Account, Subscription
 from tollhoused.domain.advance import counting_subscription
 from tollhoused.domain.books import Settled
 from tollhoused.domain.commands import UpsertOrganization, UpsertUser
-from tollhoused.domain.identity import Match, MatchedBy, Organization, Subject, User
+from tollhoused.domain.identity import ERASED_PREFIX, Match, MatchedBy, Membership, Organization, Subject, User
 from tollhoused.domain.terms import Override
 from tollhoused.errors import InvalidField
 from tollhoused.usecases import forms
@@ -17,7 +17,8 @@ from tollhoused.usecases.core import Call, Core, reading
 class AccountView:
     """An account with everything an operator asks about it.
 
-    Subscriptions come newest first, overrides by their start. `counting` is the id of the subscription that counts.
+    Subscriptions come newest first, overrides by their start. `counting` is the id of the subscription that counts,
+    `memberships` are those of the account's people.
     """
 
     account: Account
@@ -27,6 +28,7 @@ class AccountView:
     subscriptions: list[Subscription]
     overrides: list[Override]
     counting: str | None
+    memberships: list[Membership]
 
 
 def upsert_user(
@@ -34,12 +36,9 @@ def upsert_user(
 ) -> Settled:
     """Makes a user and the personal account, or completes the user; an existing account keeps its zone."""
     forms.idempotency_key(idempotency_key)
-    if not (user_id or email):
-        raise InvalidField("user_id", "is required unless an email is given")
-    subject = Subject(
-        user_id=forms.text("user_id", user_id, forms.ID_LENGTH_MAX, required=False),
-        email=forms.email_address("email", email),
-    )
+    subject = forms.person(user_id, email)
+    if user_id.startswith(ERASED_PREFIX):
+        raise InvalidField("user_id", f"must not begin with {ERASED_PREFIX!r}, which stands for people who were erased")
     match = _owner(core, subject)
     command = UpsertUser(
         client=call.client,
@@ -79,11 +78,12 @@ def get_account(core: Core, subject: Subject) -> AccountView:
     account, match = view.account, view.match
     with reading():
         users, organizations = core.store.names(account.id)
+        memberships = core.store.memberships(account.id)
         subscriptions = core.store.subscriptions(account.id)[::-1]
         overrides = [item for item in core.store.overrides(account.id) if _lasts(item, account.as_of_us)]
     counting = core.knowing(lambda: counting_subscription(account, account.as_of_us, core.shelf.history))
     return AccountView(
-        account, match, users, organizations, subscriptions, overrides, counting.id if counting else None
+        account, match, users, organizations, subscriptions, overrides, counting.id if counting else None, memberships
     )
 
 

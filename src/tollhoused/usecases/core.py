@@ -17,7 +17,7 @@ from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Match, Subject
 from tollhoused.domain.instants import DAY_US
 from tollhoused.domain.keys import Environment
-from tollhoused.errors import Contention, ProductNotAllowed, StoreUnavailable, TollhouseError
+from tollhoused.errors import Contention, ProductNotAllowed, StoreUnavailable, SubjectNotFound, TollhouseError
 from tollhoused.journal.journal import Journal
 from tollhoused.journal.preview import preview
 from tollhoused.journal.settling import Outcome
@@ -109,6 +109,15 @@ class Core:
     environment: Environment
     rules: Rules
     matches: Matches = field(default_factory=Matches)
+    closed: bool = False
+    """Whether the books are still to be opened: a server starts before its database can be used. No use case may run
+    then; each door asks `check_open` first.
+    """
+
+    def check_open(self) -> None:
+        """Raises StoreUnavailable until the books are open."""
+        if self.closed:
+            raise StoreUnavailable("the database cannot be used yet")
 
     @property
     def catalogue(self) -> Catalogue:
@@ -151,15 +160,30 @@ class Core:
         return single(self.run_all(call, [command], validate_only=validate_only))
 
     def run_all(
-        self, call: Call, commands: Sequence[Command], *, validate_only: bool, atomic: bool = False
+        self,
+        call: Call,
+        commands: Sequence[Command],
+        *,
+        validate_only: bool,
+        atomic: bool = False,
+        first: Sequence[Command] = (),
     ) -> list[Outcome]:
-        """Carries out or previews commands; outcomes in their order."""
+        """Carries out or previews commands; outcomes in their order.
+
+        `first` is carried out before them, each by itself, and nobody asks what became of it.
+        """
         if validate_only:
             with reading():
-                return self.knowing(lambda: preview(self.store, self.shelf, self.clock, self.rules, commands, atomic))
-        outcomes = self.journal.submit(commands, call.deadline, atomic).wait()
+                return self.knowing(
+                    lambda: preview(self.store, self.shelf, self.clock, self.rules, commands, atomic, first)
+                )
+        if atomic and first:
+            self.journal.submit(first, call.deadline).wait()
+            first = ()
+        outcomes = self.journal.submit([*first, *commands], call.deadline, atomic).wait()[len(first) :]
         for command, outcome in zip(commands, outcomes, strict=True):
-            if isinstance(outcome, Settled) and outcome.answer.account_id != command.account_id:
+            elsewhere = isinstance(outcome, Settled) and outcome.answer.account_id != command.account_id
+            if elsewhere or isinstance(outcome, SubjectNotFound):
                 self.matches.forget(command.subject)
         return outcomes
 

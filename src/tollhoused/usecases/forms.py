@@ -49,6 +49,13 @@ def subject(user_id: str, email: str, org_id: str, field: str = "subject") -> Su
     )
 
 
+def person(user_id: str, email: str) -> Subject:
+    """A person by at least one of the two names, given as fields of their own."""
+    if not (user_id or email):
+        raise InvalidField("user_id", "is required unless an email is given")
+    return Subject(user_id=text("user_id", user_id, ID_LENGTH_MAX, required=False), email=email_address("email", email))
+
+
 def email_address(field: str, value: str) -> str:
     """Something before and after one @; empty stays empty."""
     if not value:

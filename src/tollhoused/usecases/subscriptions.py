@@ -23,8 +23,12 @@ def assign_plan(
     subscription_id: str,
     idempotency_key: str,
     validate_only: bool,
+    anchor_us: int | None = None,
 ) -> Settled:
-    """Assigns a plan without a provider, or changes the plan of the manual subscription `subscription_id`."""
+    """Assigns a plan without a provider, or changes the plan of the manual subscription `subscription_id`.
+
+    The usage periods of a new one turn by `anchor_us`, by its start unless given.
+    """
     forms.idempotency_key(idempotency_key)
     match = core.match(subject)
     command = AssignPlan(
@@ -39,6 +43,7 @@ def assign_plan(
         plan_version=_version(core, plan_version) if plan_version else None,
         start_us=start_us,
         end_us=end_us,
+        anchor_us=anchor_us,
     )
     return core.run(call, command, validate_only)
 

@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tollhoused.domain.account import MAX_QUANTITY
 from tollhoused.domain.books import Operation, Settled
 from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.identity import Match, Subject
-from tollhoused.errors import InvalidField, OperationNotFound, TollhouseError
+from tollhoused.domain.opening import OpenUsage
+from tollhoused.errors import InvalidField, OperationNotFound, SubjectNotFound, TollhouseError
 from tollhoused.journal.settling import Outcome
 from tollhoused.usecases import forms
-from tollhoused.usecases.core import Call, Core, reading
+from tollhoused.usecases.core import Call, Core, reading, single
+from tollhoused.usecases.newcomers import NOWHERE, Newcomers, Upsert
 from tollhoused.usecases.pages import TimeRange, cursor_text, cursor_values
 
 BATCH_ITEMS_MAX = 1_000
@@ -29,12 +32,21 @@ class UsageReport:
     enforcement: Enforcement
     metadata: Mapping[str, str]
     idempotency_key: str
+    create_if_missing: bool = False
 
 
 def record(core: Core, call: Call, report: UsageReport, validate_only: bool) -> Settled:
     """Records one usage event exactly once per key, in one transaction. Raises its refusal."""
-    command = usage_command(core, call, report, _subject(report))
-    return core.run(call, command, validate_only)
+    subject = _subject(report)
+    try:
+        return core.run(call, usage_command(core, call, report, subject), validate_only)
+    except SubjectNotFound as unknown:
+        if not report.create_if_missing:
+            raise
+        newcomers = Newcomers(core, call, [report.idempotency_key])
+        command = _newcomers_command(core, call, report, subject, newcomers, unknown)
+        first = newcomers.commands
+        return single(core.run_all(call, [command], validate_only=validate_only, first=first))
 
 
 def record_batch(
@@ -46,20 +58,47 @@ def record_batch(
     """
     if not 1 <= len(reports) <= BATCH_ITEMS_MAX:
         raise InvalidField("items", f"must have from 1 to {BATCH_ITEMS_MAX} entries")
-    prepared = _prepare(core, call, reports)
+    prepared, first = _prepare(core, call, reports)
     if not atomic:
         commands = [item for item in prepared if isinstance(item, RecordUsage)]
-        settled = iter(core.run_all(call, commands, validate_only=validate_only) if commands else ())
+        settled = iter(core.run_all(call, commands, validate_only=validate_only, first=first) if commands else ())
         return [next(settled) if isinstance(item, RecordUsage) else item for item in prepared]
     for index, item in enumerate(prepared):
         if isinstance(item, TollhouseError):
             raise item.at_item(index)
     commands = [item for item in prepared if isinstance(item, RecordUsage)]
-    outcomes = core.run_all(call, commands, validate_only=validate_only, atomic=True)
+    outcomes = core.run_all(call, commands, validate_only=validate_only, atomic=True, first=first)
     for outcome in outcomes:
         if isinstance(outcome, TollhouseError):
             raise outcome
     return outcomes
+
+
+def open_usage(
+    core: Core,
+    call: Call,
+    *,
+    subject: Subject,
+    meter: str,
+    quantity: int,
+    idempotency_key: str,
+    validate_only: bool,
+) -> Settled:
+    """Counts what was used, and settled, elsewhere in the current usage period; nothing is charged for it."""
+    forms.idempotency_key(idempotency_key)
+    code = forms.counter_meter(core.catalogue, meter).code
+    forms.in_range(quantity, 1, MAX_QUANTITY, "quantity")
+    match = core.match(subject)
+    command = OpenUsage(
+        client=call.client,
+        idempotency_key=idempotency_key,
+        subject=subject,
+        account_id=match.account_id,
+        matched_by=match.matched_by,
+        meter=code,
+        quantity=quantity,
+    )
+    return core.run(call, command, validate_only)
 
 
 def list_events(
@@ -133,8 +172,11 @@ def _subject(report: UsageReport) -> Subject:
 
 def _prepare(
     core: Core, call: Call, reports: Sequence[UsageReport | TollhouseError]
-) -> list[RecordUsage | TollhouseError]:
-    """Each report as a command, or its refusal; subjects are looked up together."""
+) -> tuple[list[RecordUsage | TollhouseError], list[Upsert]]:
+    """Each report as a command, or its refusal, and what makes the accounts that are missing.
+
+    Subjects are looked up together.
+    """
     prepared: list[RecordUsage | TollhouseError] = []
     subjects: list[Subject | TollhouseError] = []
     for report in reports:
@@ -143,6 +185,7 @@ def _prepare(
         except TollhouseError as refusal:
             subjects.append(refusal)
     matches = core.match_all([item for item in subjects if isinstance(item, Subject)])
+    newcomers: Newcomers | None = None
     for index, (report, subject) in enumerate(zip(reports, subjects, strict=True)):
         try:
             if isinstance(report, TollhouseError):
@@ -150,6 +193,10 @@ def _prepare(
             if isinstance(subject, TollhouseError):
                 raise subject
             match = matches[subject]
+            if isinstance(match, SubjectNotFound) and report.create_if_missing:
+                newcomers = newcomers or Newcomers(core, call, _keys(reports))
+                prepared.append(_newcomers_command(core, call, report, subject, newcomers, match))
+                continue
             if isinstance(match, TollhouseError):
                 raise match
             prepared.append(usage_command(core, call, report, subject, match))
@@ -157,7 +204,24 @@ def _prepare(
             prepared.append(complaint.under(f"items[{index}]"))
         except TollhouseError as refusal:
             prepared.append(refusal)
-    return prepared
+    return prepared, list(newcomers.commands) if newcomers else []
+
+
+def _keys(reports: Sequence[UsageReport | TollhouseError]) -> list[str]:
+    return [report.idempotency_key for report in reports if isinstance(report, UsageReport)]
+
+
+def _newcomers_command(
+    core: Core, call: Call, report: UsageReport, subject: Subject, newcomers: Newcomers, unknown: SubjectNotFound
+) -> RecordUsage:
+    """The command of a report about somebody unknown; nobody is made for one that is badly formed."""
+    forms.idempotency_key(report.idempotency_key)
+    upsert = newcomers.upsert(subject, report.idempotency_key, unknown)
+    match = Match(upsert.account_id, upsert.matched_by) if upsert else NOWHERE
+    command = usage_command(core, call, report, subject, match)
+    if upsert:
+        newcomers.keep(upsert)
+    return command
 
 
 def _cursor(token: str) -> tuple[int, str, str] | None:

@@ -1,0 +1,1 @@
+"""Calls a running server from TypeScript, Go, Java and Rust, with bindings generated from our protos."""
