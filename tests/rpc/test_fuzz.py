@@ -9,7 +9,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 
 import grpc
 import pytest
@@ -17,6 +19,7 @@ from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from tollhouse.v1.account_service_pb2 import UpsertUserRequest
 from tollhouse.v1.common_pb2 import ItemError, Subject
 from tollhouse.v1.credits_service_pb2 import ListLedgerEntriesRequest
 from tollhouse.v1.subscription_service_pb2 import AssignPlanRequest, SetOverrideRequest
@@ -35,6 +38,7 @@ METADATA_COUNT = min(COUNT, 2_000)
 SECONDS_MAX = 120 + COUNT // 50
 CALLERS = 8
 SHOWN_MAX = 5
+NUMBERS = count()
 ROUND = 10_000
 """Calls that are planned at once, so that a million of them need no memory."""
 
@@ -76,7 +80,15 @@ class Target:
             self.endings[str(method), refusal.code] += 1
             return refusal
         self.endings[str(method), "OK"] += 1
+        if str(method) == "EraseUser":
+            self.come_back()
         return answer
+
+    def come_back(self) -> None:
+        """Who was forgotten is a customer again: the others' requests name her."""
+        request = UpsertUserRequest(user_id="anna", email="anna@example.test", idempotency_key=f"back-{next(NUMBERS)}")
+        with suppress(grpc.RpcError):  # somebody else has her name by now
+            self.door.accounts.UpsertUser(request, timeout=TIMEOUT_SECONDS)
 
     def seen(self, ending: str) -> set[str]:
         """The methods that have ended so."""
