@@ -173,6 +173,18 @@ class OverrideNotFound(NotFound):
     reason = "OVERRIDE_NOT_FOUND"
 
 
+class ReservationNotFound(NotFound):
+    """No reservation that the caller may see has this id."""
+
+    reason = "RESERVATION_NOT_FOUND"
+
+
+class GrantNotFound(NotFound):
+    """The account has no grant of this id with anything left."""
+
+    reason = "GRANT_NOT_FOUND"
+
+
 class MembershipNotFound(NotFound):
     """The person is not a member of the organization, so there is nothing to end."""
 
@@ -243,6 +255,18 @@ class AmountOutOfRange(FailedPrecondition):
     """A stored total would leave the range of plus or minus 2**62."""
 
     reason = "AMOUNT_OUT_OF_RANGE"
+
+
+class ReservationFinal(FailedPrecondition):
+    """The reservation has ended, by a call or by its time, and stays as it ended."""
+
+    reason = "RESERVATION_FINAL"
+
+
+class ReservationExceeded(FailedPrecondition):
+    """The commit exceeds what was reserved, and the reservation says that it must not."""
+
+    reason = "RESERVATION_EXCEEDED"
 
 
 class TooManyKeys(FailedPrecondition):

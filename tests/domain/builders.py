@@ -10,8 +10,10 @@ from tollhoused.domain.account import Account, AccountKind, GrantCategory, Ledge
 from tollhoused.domain.answers import (
     AccountAnswer,
     Answer,
+    CommitAnswer,
     CreditsAnswer,
     OverrideAnswer,
+    ReservationAnswer,
     SubscriptionAnswer,
     UsageAnswer,
 )
@@ -21,21 +23,27 @@ from tollhoused.domain.commands import (
     AdjustCredits,
     AssignPlan,
     Command,
+    CommitReservation,
     Enforcement,
+    ExtendReservation,
     GrantCredits,
     RecordUsage,
+    ReleaseReservation,
     RemoveOverride,
+    ReserveUsage,
     SetOverride,
     Tick,
     UnassignPlan,
     UpsertOrganization,
     UpsertUser,
+    VoidGrant,
 )
 from tollhoused.domain.decision import Rules
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import MatchedBy, Subject, User
 from tollhoused.domain.instants import DAY_US, MINUTE_US
 from tollhoused.domain.rates import Rate
+from tollhoused.domain.reservation import OnExpiry, OverCommit
 
 NANOS = 10**9
 """One unit of the currency."""
@@ -117,6 +125,87 @@ def grant(
         expires_us=expires,
         meters=frozenset(meters),
         reason=reason,
+    )
+
+
+def reserve(
+    quantity: int = 1,
+    meter: str = "calls",
+    *,
+    id: str | None = None,
+    product: str = "talk",
+    hours: int = 1,
+    on_expiry: OnExpiry = OnExpiry.RELEASE,
+    over_commit: OverCommit = OverCommit.RECORD,
+    key: str | None = None,
+) -> ReserveUsage:
+    """Units to hold for some hours."""
+    return ReserveUsage(
+        client="local",
+        idempotency_key=fresh("key") if key is None else key,
+        subject=ANNA,
+        account_id=ANNAS,
+        matched_by=MatchedBy.USER_ID,
+        new_id=id or fresh("rsv"),
+        product=product,
+        meter=meter,
+        quantity=quantity,
+        ttl_us=hours * HOUR_US,
+        on_expiry=on_expiry,
+        over_commit=over_commit,
+        metadata=None,
+    )
+
+
+def commit(reservation_id: str, quantity: int, *, key: str | None = None) -> CommitReservation:
+    """What was used in the end."""
+    return CommitReservation(
+        client="local",
+        idempotency_key=fresh("key") if key is None else key,
+        account_id=ANNAS,
+        reservation_id=reservation_id,
+        meter="",
+        segment_start_us=0,
+        quantity=quantity,
+        metadata=None,
+    )
+
+
+def release(reservation_id: str, *, key: str | None = None) -> ReleaseReservation:
+    """The action did not happen."""
+    return ReleaseReservation(
+        client="local",
+        idempotency_key=fresh("key") if key is None else key,
+        account_id=ANNAS,
+        reservation_id=reservation_id,
+        meter="",
+        segment_start_us=0,
+    )
+
+
+def extend(reservation_id: str, hours: int, *, key: str | None = None) -> ExtendReservation:
+    """A later end."""
+    return ExtendReservation(
+        client="local",
+        idempotency_key=fresh("key") if key is None else key,
+        account_id=ANNAS,
+        reservation_id=reservation_id,
+        meter="",
+        segment_start_us=0,
+        ttl_us=hours * HOUR_US,
+    )
+
+
+def void(grant_id: str, *, key: str | None = None) -> VoidGrant:
+    """The end of a grant."""
+    return VoidGrant(
+        client="local",
+        idempotency_key=fresh("key") if key is None else key,
+        subject=ANNA,
+        account_id=ANNAS,
+        matched_by=MatchedBy.USER_ID,
+        grant_id=grant_id,
+        reason="",
     )
 
 
@@ -293,7 +382,13 @@ class Desk:
     def use(self, command: RecordUsage) -> UsageAnswer:
         return _expect(UsageAnswer, self.settle(command))
 
-    def credit(self, command: GrantCredits | AdjustCredits) -> CreditsAnswer:
+    def reserve(self, command: ReserveUsage | ExtendReservation | ReleaseReservation) -> ReservationAnswer:
+        return _expect(ReservationAnswer, self.settle(command))
+
+    def commit(self, command: CommitReservation) -> CommitAnswer:
+        return _expect(CommitAnswer, self.settle(command))
+
+    def credit(self, command: GrantCredits | AdjustCredits | VoidGrant) -> CreditsAnswer:
         return _expect(CreditsAnswer, self.settle(command))
 
     def subscribe(self, command: AssignPlan | UnassignPlan) -> SubscriptionAnswer:

@@ -17,8 +17,9 @@ from tollhoused.domain.answers import (
     answer_from_json,
     answer_to_json,
 )
-from tollhoused.domain.commands import Command, Tick, TouchKeys
+from tollhoused.domain.commands import Command, Tick
 from tollhoused.domain.rates import Rate, RateModel, Tier, rate_from_json, rate_to_json
+from tollhoused.domain.registry_commands import TouchKeys
 
 totals = st.integers(-(2**62), 2**62)
 instants = st.integers(-(2**62), 2**62)

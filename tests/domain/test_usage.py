@@ -124,6 +124,7 @@ def test_a_hard_limit_takes_what_fits_to_the_last_unit_and_refuses_the_next() ->
         "meter": "minutes",
         "limit": "30",
         "used": "30",
+        "held": "0",
         "requested": "1",
         "reset_time": "2026-02-01T00:00:00Z",
     }

@@ -11,8 +11,8 @@ from tests.support.books import dump, execute, query
 from tests.support.callers import make_client, make_key, revoke, rotate
 from tests.support.house import DAY_US, START_US, Clock, CoreMaker, call
 from tests.support.watched import LOADED, Gate, WatchedEngine
-from tollhoused.domain.commands import TouchKeys
 from tollhoused.domain.keys import Key, Scope, read_key
+from tollhoused.domain.registry_commands import TouchKeys
 from tollhoused.errors import (
     ClientExists,
     ClientNotFound,

@@ -15,6 +15,7 @@ from tollhouse.v1 import (
     admin_service_pb2,
     credits_service_pb2,
     entitlement_service_pb2,
+    reservation_service_pb2,
     subscription_service_pb2,
     usage_service_pb2,
 )
@@ -28,6 +29,7 @@ FILES = (
     admin_service_pb2,
     credits_service_pb2,
     entitlement_service_pb2,
+    reservation_service_pb2,
     subscription_service_pb2,
     usage_service_pb2,
 )
@@ -80,6 +82,22 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "reason": "a test",
         "idempotency_key": "adjust",
     },
+    "VoidGrant": {"subject": ANNA, "grant_id": "known", "reason": "a test", "idempotency_key": "void"},
+    "ReserveUsage": {
+        **{key: EVENT[key] for key in ("subject", "product", "meter", "quantity", "metadata")},
+        "ttl": {"seconds": 60},
+        "idempotency_key": "reserve",
+    },
+    "ExtendReservation": {"reservation_id": "known", "ttl": {"seconds": 60}, "idempotency_key": "extend"},
+    "CommitReservation": {
+        "reservation_id": "known",
+        "quantity": 1,
+        "metadata": {"room": "blue"},
+        "idempotency_key": "commit",
+    },
+    "ReleaseReservation": {"reservation_id": "known", "idempotency_key": "release"},
+    "GetReservation": {"reservation_id": "known"},
+    "ListReservations": {"subject": ANNA, "product": "talk"},
     "ListGrants": {"subject": ANNA},
     "ListLedgerEntries": {"subject": ANNA, **RANGE},
     "UpsertUser": {"user_id": "bert", "email": "bert@example.test", "zone": "UTC", "idempotency_key": "user"},

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from tollhouse.v1.account_service_pb2 import AddMemberRequest, UpsertOrganizationRequest
 from tollhouse.v1.common_pb2 import Subject
 from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRequest
+from tollhouse.v1.reservation_service_pb2 import ReserveUsageRequest
 from tollhouse.v1.subscription_service_pb2 import AssignPlanRequest, SetOverrideRequest
 
 from tests.rpc.methods import METHODS, Method, item_refusal, places
@@ -113,7 +114,11 @@ def _furnish(gate: Gate) -> None:
         grant = GrantCreditsRequest(
             subject=subject, amount_nanos=1, currency="usd", category=GRANT_CATEGORY_PAID, idempotency_key="grant-1"
         )
-        own.credits.GrantCredits(grant, timeout=TIMEOUT_SECONDS)
+        funds = own.credits.GrantCredits(grant, timeout=TIMEOUT_SECONDS)
+        reserve = ReserveUsageRequest(
+            subject=subject, product=product, meter="api_calls", quantity=1, idempotency_key="reserve-1"
+        )
+        held = own.reservations.ReserveUsage(reserve, timeout=TIMEOUT_SECONDS)
         assign = AssignPlanRequest(subject=subject, plan="pro", idempotency_key="assign-1")
         plan = own.subscriptions.AssignPlan(assign, timeout=TIMEOUT_SECONDS)
         override = SetOverrideRequest(subject=subject, meter="api_calls", included=5, idempotency_key="override-1")
@@ -123,6 +128,8 @@ def _furnish(gate: Gate) -> None:
             "idempotency_key": f"known-{product}",
             "subscription_id": plan.subscription.subscription_id,
             "override_id": exception.override.override_id,
+            "grant_id": funds.grant.grant_id,
+            "reservation_id": held.reservation.reservation_id,
             "key_id": spare.answer.key_id,
             "client_id": client,
         }
@@ -163,7 +170,11 @@ def _expected(method: Method, scopes: set[Scope], products: tuple[str, ...]) -> 
         return "SCOPE_MISSING"
     if products and access.every_product:
         return "PRODUCT_NOT_ALLOWED"
-    return "PRODUCT_NOT_ALLOWED" if products and MINE not in products and _names_a_product(method) else ""
+    if not products or MINE in products:
+        return ""
+    if SOMEBODY_ELSES.get(str(method)) == "reservation_id":
+        return "RESERVATION_NOT_FOUND"
+    return "PRODUCT_NOT_ALLOWED" if _names_a_product(method) else ""
 
 
 STATUSES = {
@@ -241,6 +252,11 @@ SOMEBODY_ELSES = {
     "UnassignPlan": "subscription_id",
     "AssignPlan": "subscription_id",
     "RemoveOverride": "override_id",
+    "VoidGrant": "grant_id",
+    "ExtendReservation": "reservation_id",
+    "CommitReservation": "reservation_id",
+    "ReleaseReservation": "reservation_id",
+    "GetReservation": "reservation_id",
 }
 KEYS_OF_MUTATIONS = "idempotency_key"
 OF_NO_PRODUCT = {
@@ -296,6 +312,8 @@ def test_what_is_somebody_elses_is_answered_as_what_does_not_exist(
     gate: Gate, method: Method, products: tuple[str, ...]
 ) -> None:
     name = SOMEBODY_ELSES[str(method)]
+    if name == "reservation_id" and not products:
+        return  # who speaks for every product may see the reservations of each
     theirs = gate.known["send-backend"][name]
     invented = "0" * len(theirs)
     text = gate.text(_access(method).scope or Scope.USAGE_WRITE, products=products)

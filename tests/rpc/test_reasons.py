@@ -11,8 +11,15 @@ import pytest
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1.account_service_pb2 import RemoveMemberRequest, UpsertOrganizationRequest, UpsertUserRequest
 from tollhouse.v1.admin_service_pb2 import SCOPE_ADMIN, CreateClientRequest, CreateKeyRequest, RevokeKeyRequest
-from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRequest
+from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRequest, VoidGrantRequest
 from tollhouse.v1.error_reason_pb2 import ErrorReason
+from tollhouse.v1.reservation_service_pb2 import (
+    OVER_COMMIT_REFUSE,
+    CommitReservationRequest,
+    GetReservationRequest,
+    ReleaseReservationRequest,
+    ReserveUsageRequest,
+)
 from tollhouse.v1.subscription_service_pb2 import RemoveOverrideRequest, SetOverrideRequest, UnassignPlanRequest
 from tollhouse.v1.usage_service_pb2 import GetOperationRequest, ListUsageEventsRequest
 
@@ -209,6 +216,42 @@ def _third_key(door: Door) -> Refusal:
     return refusal(door.admin.CreateKey, _key_request("keyed", "k"))
 
 
+def _no_reservation(door: Door) -> Refusal:
+    return refusal(door.reservations.GetReservation, GetReservationRequest(reservation_id="rsv_1"))
+
+
+def _no_grant(door: Door) -> Refusal:
+    request = VoidGrantRequest(subject=ANNA, grant_id="grant_1", idempotency_key="k")
+    return refusal(door.credits.VoidGrant, request)
+
+
+def _reserved(door: Door, key: str) -> str:
+    """A reservation of one call, which must not be exceeded."""
+    request = ReserveUsageRequest(
+        subject=ANNA,
+        product="talk",
+        meter="api_calls",
+        quantity=1,
+        over_commit=OVER_COMMIT_REFUSE,
+        idempotency_key=key,
+    )
+    return door.reservations.ReserveUsage(request, timeout=TIMEOUT_SECONDS).reservation.reservation_id
+
+
+def _ended(door: Door) -> Refusal:
+    reservation_id = _reserved(door, "ended")
+    done = ReleaseReservationRequest(reservation_id=reservation_id, idempotency_key="release")
+    door.reservations.ReleaseReservation(done, timeout=TIMEOUT_SECONDS)
+    request = CommitReservationRequest(reservation_id=reservation_id, quantity=1, idempotency_key="k")
+    return refusal(door.reservations.CommitReservation, request)
+
+
+def _exceeded(door: Door) -> Refusal:
+    reservation_id = _reserved(door, "exceeded")
+    request = CommitReservationRequest(reservation_id=reservation_id, quantity=2, idempotency_key="k")
+    return refusal(door.reservations.CommitReservation, request)
+
+
 BY_STATE: dict[str, Callable[[Door], Refusal]] = {
     "INVALID_FIELD": _bad_quantity,
     "SUBJECT_NOT_FOUND": _nobody,
@@ -229,6 +272,10 @@ BY_STATE: dict[str, Callable[[Door], Refusal]] = {
     "CLIENT_EXISTS": _client_twice,
     "CLIENT_NOT_FOUND": _no_client,
     "KEY_NOT_FOUND": _no_key,
+    "RESERVATION_NOT_FOUND": _no_reservation,
+    "GRANT_NOT_FOUND": _no_grant,
+    "RESERVATION_FINAL": _ended,
+    "RESERVATION_EXCEEDED": _exceeded,
     "TOO_MANY_KEYS": _third_key,
 }
 
@@ -258,6 +305,7 @@ def test_a_refusal_tells_programs_what_they_need(sqlite_door: Door) -> None:
         "meter": "api_calls",
         "limit": "1000",
         "used": "0",
+        "held": "0",
         "requested": "1001",
         "reset_time": "2027-02-15T08:00:00Z",
     }

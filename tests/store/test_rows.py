@@ -104,6 +104,8 @@ def _account(account_id: str = "acct_1", zone: str = "Europe/Berlin") -> Account
         due_us=LARGEST,
         balance_nanos=0,
         debt_nanos=0,
+        held_nanos=0,
+        open_reservations=0,
         ledger_seq=0,
         whole=True,
     )

@@ -183,7 +183,17 @@ def _example(query: Query) -> tuple[dict[str, Any], dict[str, Any]]:
         relation.name: [tuple(1 if str(kind) == "BIGINT" else "a" for _, kind in relation.columns)]
         for relation in query.relations
     }
-    numbers = {"from_us", "to_us", "before_us", "before_sequence", "size", "known", "now_us", "include_closed"}
+    numbers = {
+        "from_us",
+        "to_us",
+        "before_us",
+        "before_sequence",
+        "size",
+        "known",
+        "now_us",
+        "include_closed",
+        "include_ended",
+    }
     taken = {item.name for item in query.relations}
     names = set(query.positions) | set(re.findall(r"%\((\w+)\)s", query.sql)) - taken
     return sets, {name: 1 if name in numbers else "a" for name in names - taken - set(query.constants)}
@@ -248,7 +258,7 @@ def test_counters_are_looked_up_as_pairs_within_their_segments(database_url: str
     for account in ("acct_1", "acct_2"):
         execute(
             database_url,
-            f"INSERT INTO accounts VALUES ('{account}', 'personal', 'usd', 'UTC', 0, 1, 0, 0, 0, 0, 0)",
+            f"INSERT INTO accounts VALUES ('{account}', 'personal', 'usd', 'UTC', 0, 1, 0, 0, 0, 0, 0, 0, 0)",
         )
         for start, end in [(0, "10"), (10, "20"), (20, "NULL")]:
             execute(

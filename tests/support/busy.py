@@ -18,20 +18,22 @@ from tests.support.house import (
     use,
 )
 from tollhoused.domain.account import GrantCategory
-from tollhoused.domain.answers import OverrideAnswer, SubscriptionAnswer
+from tollhoused.domain.answers import OverrideAnswer, ReservationAnswer, SubscriptionAnswer
 from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.money import NANOS_PER_UNIT
 from tollhoused.domain.rates import Rate, RateModel
+from tollhoused.domain.reservation import OnExpiry, OverCommit, ReservationState
 from tollhoused.errors import TollhouseError
-from tollhoused.usecases import accounts, credits, subscriptions, usage
+from tollhoused.usecases import accounts, credits, reservations, subscriptions, usage
 from tollhoused.usecases.core import Core
 
 CENT_NANOS = NANOS_PER_UNIT // 100
 
 ADA, BOB, CYD, DAN, EVE, ORG = (f"acct_{number:08}" for number in range(1, 12, 2))
-"""The accounts: ada spends grants, bob is in debt, cyd changes plans, dan is limited, eve does nothing."""
+FAY, FAYS = "acct_00000031", "fay"
+"""The accounts: ada spends grants, bob is in debt, cyd changes plans, dan is limited, eve does nothing, fay holds."""
 
 
 def keep_busy_books(core: Core, clock: Clock) -> None:
@@ -41,6 +43,7 @@ def keep_busy_books(core: Core, clock: Clock) -> None:
     _run_into_debt(core, clock)
     _change_terms(core, clock)
     _limit(core, clock)
+    _hold(core, clock)
     clock.now_us = START_US + 70 * DAY_US
     for user_id in ("ada", "bob", "cyd", "dan"):
         use(core, user_id, f"{user_id}/last", 3)
@@ -157,6 +160,50 @@ def _limit(core: Core, clock: Clock) -> None:
     report = usage.UsageReport("", "", "org", TALK, "email_sends", 30, clock.now_us, Enforcement.ENFORCE, {}, "org/1")
     usage.record(core, call(client="another"), report, False)
     _assign(core, Subject(org_id="org"), "pro", key="org/pro")
+
+
+def _hold(core: Core, clock: Clock) -> None:
+    """Reservations in every state, one that commits itself, one that outlives its grant, and a grant that is voided."""
+    made = make_user(core, FAYS)
+    assert made.account_id == FAY, made.account_id
+    give_credits(core, FAYS, 5, key="fay/short", expires_us=clock.now_us + DAY_US)
+    give_credits(core, FAYS, 50, key="fay/funds")
+    committed, released, expired, kept = (_reserve(core, f"fay/{number}", 30) for number in range(4))
+    _reserve(core, "fay/by itself", 12, on_expiry=OnExpiry.COMMIT)
+    use(core, FAYS, "fay/between", 4)
+    reservations.commit(core, call(), committed, 25, {}, "fay/commit", False)
+    reservations.release(core, call(), released, "fay/release", False)
+    reservations.extend(core, call(), kept, 6 * DAY_US, "fay/extend", False)
+    clock.now_us += 2 * DAY_US
+    assert reservations.get(core, call(), expired)[1].state is ReservationState.EXPIRED
+    spare = give_credits(core, FAYS, 7, key="fay/spare")
+    assert spare.grant
+    credits.void_grant(
+        core,
+        call(),
+        subject=person(FAYS),
+        grant_id=spare.grant.id,
+        reason="",
+        idempotency_key="fay/void",
+        validate_only=False,
+    )
+    use(core, FAYS, "fay/after", 3)
+
+
+def _reserve(core: Core, key: str, quantity: int, on_expiry: OnExpiry = OnExpiry.RELEASE) -> str:
+    wish = reservations.Wish(
+        subject=person(FAYS),
+        product=TALK,
+        meter="voice_minutes",
+        quantity=quantity,
+        ttl_us=DAY_US,
+        on_expiry=on_expiry,
+        over_commit=OverCommit.RECORD,
+        metadata={},
+    )
+    settled = reservations.reserve(core, call(), wish, key, False)
+    assert isinstance(settled.answer, ReservationAnswer)
+    return settled.answer.reservation.id
 
 
 def _refused(core: Core, report: usage.UsageReport) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.callers import make_client, make_key, revoke, rotate
 from tests.support.house import DAY_US, START_US, Clock, CoreMaker, call
-from tollhoused.domain.commands import TouchKeys
 from tollhoused.domain.keys import Environment, write_key
+from tollhoused.domain.registry_commands import TouchKeys
 from tollhoused.errors import (
     KeyExpired,
     KeyInvalid,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-from tests.support.busy import ADA, BOB, CYD, DAN, EVE, ORG, keep_busy_books
+from tests.support.busy import ADA, BOB, CYD, DAN, EVE, FAY, ORG, keep_busy_books
 from tests.support.engines import ENGINES, NUMBERS
 from tests.support.house import Clock, Ids, build_core, call, close_core, give_credits, make_user, use
 from tests.support.postgres import Cluster
@@ -46,7 +46,11 @@ BOOKED = "cause = 'ada/3'"
 CALLS = "idempotency_key = 'dan/calls'"  # costs nothing
 BEYOND = "idempotency_key = 'bob/beyond debt'"  # took more than was available, but no debt
 MAIL = "idempotency_key = 'org/1'"
-OF_ADA, OF_BOB, OF_CYD, OF_DAN, OF_EVE, OF_ORG = (f"account = '{id_}'" for id_ in (ADA, BOB, CYD, DAN, EVE, ORG))
+OF_ADA, OF_BOB, OF_CYD, OF_DAN, OF_EVE, OF_ORG, OF_FAY = (
+    f"account = '{id_}'" for id_ in (ADA, BOB, CYD, DAN, EVE, ORG, FAY)
+)
+BY_CALL = "state = 'committed' AND ended_us < expires_us"
+BY_ITSELF = "state = 'committed' AND ended_us = expires_us"
 MIDDLE = f"{OF_CYD} AND start_us = 1800522004000001"  # a segment that carries use on, and has more of its own
 CARRYING = f"{OF_CYD} AND segment_start_us = 1800522004000001"
 ENTRY = (
@@ -210,7 +214,7 @@ CORRUPTIONS = [
     ("V6", "acct_9", f"grants SET account = 'acct_9' WHERE {OF_CYD}"),
     ("V6", CYD, f"DELETE FROM grants WHERE {OF_CYD}"),
     ("V6", ADA, "DELETE FROM grants WHERE category = 'promotional'"),
-    ("V6", EVE, f"INSERT INTO grants VALUES ('{EVE}', 'g', 'paid', 1, 1, NULL, '', 5, 0, 1)"),
+    ("V6", EVE, f"INSERT INTO grants VALUES ('{EVE}', 'g', 'paid', 1, 1, NULL, '', 5, 0, 1, 0, NULL)"),
     ("V2", ADA, f"ledger_entries SET amount_nanos = amount_nanos - 1 WHERE {BOOKED}"),
     ("V5", CYD, f"ledger_entries SET amount_nanos = amount_nanos + 1 WHERE {OF_CYD} AND cause_kind = 'grant'"),
     ("V5", ADA, f"ledger_entries SET balance_after_nanos = balance_after_nanos - 1 WHERE {BOOKED}"),
@@ -244,6 +248,20 @@ CORRUPTIONS = [
     ("V6", BOB, f"DELETE FROM ledger_entries WHERE {OF_BOB} AND cause_kind = 'settlement' AND grant_id IS NULL"),
     ("V2", ADA, f"INSERT INTO {ENTRY} WHERE {OF_ADA} AND seq = 19"),
     ("V2", BOB, f"INSERT INTO {ENTRY} WHERE {OF_BOB} AND seq = 15"),
+    ("V12", FAY, f"reservations SET quantity = 1, holds = '[]', held_nanos = 0 WHERE {OF_FAY} AND state = 'open'"),
+    ("V12", FAY, f"reservations SET state = 'released' WHERE {OF_FAY} AND state = 'open'"),
+    ("V12", FAY, f"reservations SET state = 'open' WHERE {OF_FAY} AND state = 'released'"),
+    ("V12", FAY, f"reservations SET used = used + 1 WHERE {OF_FAY} AND {BY_CALL}"),
+    ("V12", FAY, f"reservations SET state = 'expired' WHERE {OF_FAY} AND {BY_CALL}"),
+    ("V4", FAY, f"reservations SET used = used + 1 WHERE {OF_FAY} AND {BY_ITSELF}"),
+    ("V2", FAY, f"reservations SET charged_nanos = charged_nanos + 1 WHERE {OF_FAY} AND {BY_ITSELF}"),
+    ("V12", FAY, f"reservations SET expires_us = 1 WHERE {OF_FAY} AND state = 'open'"),
+    ("V12", FAY, f"DELETE FROM reservations WHERE {OF_FAY} AND state = 'open'"),
+    ("V12", FAY, f"grants SET held_nanos = held_nanos - 1 WHERE {OF_FAY} AND held_nanos > 0"),
+    ("V12", FAY, f"accounts SET held_nanos = held_nanos + 1 WHERE id = '{FAY}'"),
+    ("V12", FAY, f"accounts SET open_reservations = 9 WHERE id = '{FAY}'"),
+    ("V6", FAY, f"grants SET voided_us = NULL WHERE {OF_FAY} AND voided_us IS NOT NULL"),
+    ("V2", FAY, f"DELETE FROM ledger_entries WHERE {OF_FAY} AND cause_kind = 'reservation'"),
 ]
 
 
@@ -296,7 +314,7 @@ def test_books_that_were_kept_are_right(books: Books) -> None:
     summary, found = books.prove()
 
     assert found == []
-    assert summary == Summary(accounts=6, operations=66, entries=42, findings=0, invariants=INVARIANTS)
+    assert summary == Summary(accounts=7, operations=81, entries=50, findings=0, invariants=INVARIANTS)
 
 
 def test_empty_books_are_right(core: Core, database_url: str) -> None:
@@ -367,6 +385,6 @@ def test_each_table_and_invariant_has_a_corruption() -> None:
 
     assert tables == {
         "accounts", "catalog_versions", "counters", "grants", "ledger_entries", "memberships", "operations",
-        "organizations", "overrides", "segments", "subscriptions", "users",
+        "organizations", "overrides", "reservations", "segments", "subscriptions", "users",
     }  # fmt: skip
     assert {invariant for invariant, _, _ in CORRUPTIONS} == set(INVARIANTS)

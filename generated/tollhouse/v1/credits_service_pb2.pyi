@@ -25,6 +25,8 @@ class CauseKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAUSE_KIND_ADJUSTMENT: _ClassVar[CauseKind]
     CAUSE_KIND_EXPIRY: _ClassVar[CauseKind]
     CAUSE_KIND_SETTLEMENT: _ClassVar[CauseKind]
+    CAUSE_KIND_VOIDED_GRANT: _ClassVar[CauseKind]
+    CAUSE_KIND_RESERVATION: _ClassVar[CauseKind]
 GRANT_CATEGORY_UNSPECIFIED: GrantCategory
 GRANT_CATEGORY_PAID: GrantCategory
 GRANT_CATEGORY_PROMOTIONAL: GrantCategory
@@ -34,9 +36,11 @@ CAUSE_KIND_GRANT: CauseKind
 CAUSE_KIND_ADJUSTMENT: CauseKind
 CAUSE_KIND_EXPIRY: CauseKind
 CAUSE_KIND_SETTLEMENT: CauseKind
+CAUSE_KIND_VOIDED_GRANT: CauseKind
+CAUSE_KIND_RESERVATION: CauseKind
 
 class Grant(_message.Message):
-    __slots__ = ("grant_id", "category", "priority", "effective_time", "expire_time", "meters", "amount_nanos", "remaining_nanos", "currency", "create_time")
+    __slots__ = ("grant_id", "category", "priority", "effective_time", "expire_time", "meters", "amount_nanos", "remaining_nanos", "currency", "create_time", "held_nanos", "void_time")
     GRANT_ID_FIELD_NUMBER: _ClassVar[int]
     CATEGORY_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +51,8 @@ class Grant(_message.Message):
     REMAINING_NANOS_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    HELD_NANOS_FIELD_NUMBER: _ClassVar[int]
+    VOID_TIME_FIELD_NUMBER: _ClassVar[int]
     grant_id: str
     category: GrantCategory
     priority: int
@@ -57,7 +63,39 @@ class Grant(_message.Message):
     remaining_nanos: int
     currency: str
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, grant_id: _Optional[str] = ..., category: _Optional[_Union[GrantCategory, str]] = ..., priority: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., meters: _Optional[_Iterable[str]] = ..., amount_nanos: _Optional[int] = ..., remaining_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    held_nanos: int
+    void_time: _timestamp_pb2.Timestamp
+    def __init__(self, grant_id: _Optional[str] = ..., category: _Optional[_Union[GrantCategory, str]] = ..., priority: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., meters: _Optional[_Iterable[str]] = ..., amount_nanos: _Optional[int] = ..., remaining_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., held_nanos: _Optional[int] = ..., void_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class VoidGrantRequest(_message.Message):
+    __slots__ = ("subject", "grant_id", "reason", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    grant_id: str
+    reason: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., grant_id: _Optional[str] = ..., reason: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class VoidGrantResponse(_message.Message):
+    __slots__ = ("account_id", "grant", "voided_nanos", "balance", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    VOIDED_NANOS_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    grant: Grant
+    voided_nanos: int
+    balance: _common_pb2.CreditBalance
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., grant: _Optional[_Union[Grant, _Mapping]] = ..., voided_nanos: _Optional[int] = ..., balance: _Optional[_Union[_common_pb2.CreditBalance, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...
 
 class GetBalanceRequest(_message.Message):
     __slots__ = ("subject",)

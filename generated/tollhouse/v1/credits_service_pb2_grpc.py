@@ -55,6 +55,11 @@ class CreditsServiceStub:
                 request_serializer=tollhouse_dot_v1_dot_credits__service__pb2.AdjustCreditsRequest.SerializeToString,
                 response_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.AdjustCreditsResponse.FromString,
                 _registered_method=True)
+        self.VoidGrant = channel.unary_unary(
+                '/tollhouse.v1.CreditsService/VoidGrant',
+                request_serializer=tollhouse_dot_v1_dot_credits__service__pb2.VoidGrantRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.VoidGrantResponse.FromString,
+                _registered_method=True)
         self.ListGrants = channel.unary_unary(
                 '/tollhouse.v1.CreditsService/ListGrants',
                 request_serializer=tollhouse_dot_v1_dot_credits__service__pb2.ListGrantsRequest.SerializeToString,
@@ -120,6 +125,21 @@ class CreditsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def VoidGrant(self, request, context):
+        """Ends a grant before its time, exactly once per idempotency key: what is left of it and not held is taken.
+
+        What open reservations hold of it is taken when they end, unless they use it. Idempotent: a repeated call returns
+        the first answer with `replayed` = true.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, GRANT_NOT_FOUND, AMOUNT_OUT_OF_RANGE,
+        IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
+        INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListGrants(self, request, context):
         """Lists an account's grants, the newest first.
 
@@ -162,6 +182,11 @@ def add_CreditsServiceServicer_to_server(servicer, server):
                     servicer.AdjustCredits,
                     request_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.AdjustCreditsRequest.FromString,
                     response_serializer=tollhouse_dot_v1_dot_credits__service__pb2.AdjustCreditsResponse.SerializeToString,
+            ),
+            'VoidGrant': grpc.unary_unary_rpc_method_handler(
+                    servicer.VoidGrant,
+                    request_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.VoidGrantRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_credits__service__pb2.VoidGrantResponse.SerializeToString,
             ),
             'ListGrants': grpc.unary_unary_rpc_method_handler(
                     servicer.ListGrants,
@@ -261,6 +286,33 @@ class CreditsService:
             '/tollhouse.v1.CreditsService/AdjustCredits',
             tollhouse_dot_v1_dot_credits__service__pb2.AdjustCreditsRequest.SerializeToString,
             tollhouse_dot_v1_dot_credits__service__pb2.AdjustCreditsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VoidGrant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.CreditsService/VoidGrant',
+            tollhouse_dot_v1_dot_credits__service__pb2.VoidGrantRequest.SerializeToString,
+            tollhouse_dot_v1_dot_credits__service__pb2.VoidGrantResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -71,6 +71,17 @@ class CreditsServiceStub:
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
     """
+    VoidGrant: _grpc.UnaryUnaryMultiCallable[_credits_service_pb2.VoidGrantRequest, _credits_service_pb2.VoidGrantResponse]
+    """Ends a grant before its time, exactly once per idempotency key: what is left of it and not held is taken.
+
+    What open reservations hold of it is taken when they end, unless they use it. Idempotent: a repeated call returns
+    the first answer with `replayed` = true.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, GRANT_NOT_FOUND, AMOUNT_OUT_OF_RANGE,
+    IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
+    INTERNAL the outcome is unknown: repeat with the same key.
+    """
     ListGrants: _grpc.UnaryUnaryMultiCallable[_credits_service_pb2.ListGrantsRequest, _credits_service_pb2.ListGrantsResponse]
     """Lists an account's grants, the newest first.
 
@@ -129,6 +140,17 @@ class CreditsServiceAsyncStub(CreditsServiceStub):
 
     Scope: credits.write.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, AMOUNT_OUT_OF_RANGE,
+    IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
+    INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    VoidGrant: _aio.UnaryUnaryMultiCallable[_credits_service_pb2.VoidGrantRequest, _credits_service_pb2.VoidGrantResponse]  # type: ignore[assignment]
+    """Ends a grant before its time, exactly once per idempotency key: what is left of it and not held is taken.
+
+    What open reservations hold of it is taken when they end, unless they use it. Idempotent: a repeated call returns
+    the first answer with `replayed` = true.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, GRANT_NOT_FOUND, AMOUNT_OUT_OF_RANGE,
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
     """
@@ -205,6 +227,23 @@ class CreditsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Scope: credits.write.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, AMOUNT_OUT_OF_RANGE,
+        IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
+        INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def VoidGrant(
+        self,
+        request: _credits_service_pb2.VoidGrantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credits_service_pb2.VoidGrantResponse, _abc.Awaitable[_credits_service_pb2.VoidGrantResponse]]:
+        """Ends a grant before its time, exactly once per idempotency key: what is left of it and not held is taken.
+
+        What open reservations hold of it is taken when they end, unless they use it. Idempotent: a repeated call returns
+        the first answer with `replayed` = true.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, GRANT_NOT_FOUND, AMOUNT_OUT_OF_RANGE,
         IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
         INTERNAL the outcome is unknown: repeat with the same key.
         """

@@ -6,6 +6,7 @@ from tollhouse.v1 import admin_service_pb2 as _admin_service_pb2
 from tollhouse.v1 import common_pb2 as _common_pb2
 from tollhouse.v1 import credits_service_pb2 as _credits_service_pb2
 from tollhouse.v1 import error_reason_pb2 as _error_reason_pb2
+from tollhouse.v1 import reservation_service_pb2 as _reservation_service_pb2
 from tollhouse.v1 import subscription_service_pb2 as _subscription_service_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -32,6 +33,11 @@ class OperationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OPERATION_KIND_CREATE_KEY: _ClassVar[OperationKind]
     OPERATION_KIND_ROTATE_KEY: _ClassVar[OperationKind]
     OPERATION_KIND_REVOKE_KEY: _ClassVar[OperationKind]
+    OPERATION_KIND_RESERVE_USAGE: _ClassVar[OperationKind]
+    OPERATION_KIND_EXTEND_RESERVATION: _ClassVar[OperationKind]
+    OPERATION_KIND_COMMIT_RESERVATION: _ClassVar[OperationKind]
+    OPERATION_KIND_RELEASE_RESERVATION: _ClassVar[OperationKind]
+    OPERATION_KIND_VOID_GRANT: _ClassVar[OperationKind]
     OPERATION_KIND_ADD_MEMBER: _ClassVar[OperationKind]
     OPERATION_KIND_REMOVE_MEMBER: _ClassVar[OperationKind]
     OPERATION_KIND_ERASE_USER: _ClassVar[OperationKind]
@@ -49,6 +55,11 @@ OPERATION_KIND_CREATE_CLIENT: OperationKind
 OPERATION_KIND_CREATE_KEY: OperationKind
 OPERATION_KIND_ROTATE_KEY: OperationKind
 OPERATION_KIND_REVOKE_KEY: OperationKind
+OPERATION_KIND_RESERVE_USAGE: OperationKind
+OPERATION_KIND_EXTEND_RESERVATION: OperationKind
+OPERATION_KIND_COMMIT_RESERVATION: OperationKind
+OPERATION_KIND_RELEASE_RESERVATION: OperationKind
+OPERATION_KIND_VOID_GRANT: OperationKind
 OPERATION_KIND_ADD_MEMBER: OperationKind
 OPERATION_KIND_REMOVE_MEMBER: OperationKind
 OPERATION_KIND_ERASE_USER: OperationKind
@@ -279,7 +290,7 @@ class GetOperationResponse(_message.Message):
     def __init__(self, operation: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
 
 class Operation(_message.Message):
-    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override", "create_client", "create_key", "rotate_key", "revoke_key", "add_member", "remove_member", "erase_user")
+    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override", "create_client", "create_key", "rotate_key", "revoke_key", "reserve_usage", "extend_reservation", "commit_reservation", "release_reservation", "void_grant", "add_member", "remove_member", "erase_user")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -304,6 +315,11 @@ class Operation(_message.Message):
     CREATE_KEY_FIELD_NUMBER: _ClassVar[int]
     ROTATE_KEY_FIELD_NUMBER: _ClassVar[int]
     REVOKE_KEY_FIELD_NUMBER: _ClassVar[int]
+    RESERVE_USAGE_FIELD_NUMBER: _ClassVar[int]
+    EXTEND_RESERVATION_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_RESERVATION_FIELD_NUMBER: _ClassVar[int]
+    RELEASE_RESERVATION_FIELD_NUMBER: _ClassVar[int]
+    VOID_GRANT_FIELD_NUMBER: _ClassVar[int]
     ADD_MEMBER_FIELD_NUMBER: _ClassVar[int]
     REMOVE_MEMBER_FIELD_NUMBER: _ClassVar[int]
     ERASE_USER_FIELD_NUMBER: _ClassVar[int]
@@ -331,7 +347,12 @@ class Operation(_message.Message):
     create_key: _admin_service_pb2.CreateKeyResponse
     rotate_key: _admin_service_pb2.RotateKeyResponse
     revoke_key: _admin_service_pb2.RevokeKeyResponse
+    reserve_usage: _reservation_service_pb2.ReserveUsageResponse
+    extend_reservation: _reservation_service_pb2.ExtendReservationResponse
+    commit_reservation: _reservation_service_pb2.CommitReservationResponse
+    release_reservation: _reservation_service_pb2.ReleaseReservationResponse
+    void_grant: _credits_service_pb2.VoidGrantResponse
     add_member: _account_service_pb2.AddMemberResponse
     remove_member: _account_service_pb2.RemoveMemberResponse
     erase_user: _account_service_pb2.EraseUserResponse
-    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ..., create_client: _Optional[_Union[_admin_service_pb2.CreateClientResponse, _Mapping]] = ..., create_key: _Optional[_Union[_admin_service_pb2.CreateKeyResponse, _Mapping]] = ..., rotate_key: _Optional[_Union[_admin_service_pb2.RotateKeyResponse, _Mapping]] = ..., revoke_key: _Optional[_Union[_admin_service_pb2.RevokeKeyResponse, _Mapping]] = ..., add_member: _Optional[_Union[_account_service_pb2.AddMemberResponse, _Mapping]] = ..., remove_member: _Optional[_Union[_account_service_pb2.RemoveMemberResponse, _Mapping]] = ..., erase_user: _Optional[_Union[_account_service_pb2.EraseUserResponse, _Mapping]] = ...) -> None: ...
+    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ..., create_client: _Optional[_Union[_admin_service_pb2.CreateClientResponse, _Mapping]] = ..., create_key: _Optional[_Union[_admin_service_pb2.CreateKeyResponse, _Mapping]] = ..., rotate_key: _Optional[_Union[_admin_service_pb2.RotateKeyResponse, _Mapping]] = ..., revoke_key: _Optional[_Union[_admin_service_pb2.RevokeKeyResponse, _Mapping]] = ..., reserve_usage: _Optional[_Union[_reservation_service_pb2.ReserveUsageResponse, _Mapping]] = ..., extend_reservation: _Optional[_Union[_reservation_service_pb2.ExtendReservationResponse, _Mapping]] = ..., commit_reservation: _Optional[_Union[_reservation_service_pb2.CommitReservationResponse, _Mapping]] = ..., release_reservation: _Optional[_Union[_reservation_service_pb2.ReleaseReservationResponse, _Mapping]] = ..., void_grant: _Optional[_Union[_credits_service_pb2.VoidGrantResponse, _Mapping]] = ..., add_member: _Optional[_Union[_account_service_pb2.AddMemberResponse, _Mapping]] = ..., remove_member: _Optional[_Union[_account_service_pb2.RemoveMemberResponse, _Mapping]] = ..., erase_user: _Optional[_Union[_account_service_pb2.EraseUserResponse, _Mapping]] = ...) -> None: ...

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from tollhoused.cli.program import CommandFailed
 from tollhoused.domain.catalogue import CatalogueError
-from tollhoused.domain.commands import TouchKeys
+from tollhoused.domain.registry_commands import TouchKeys
 from tollhoused.errors import Reported, TollhouseError
 from tollhoused.journal.journal import Ticket
 from tollhoused.store.faults import StoreFault

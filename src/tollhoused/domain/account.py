@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.catalogue import MeterTerms, Policy
 from tollhoused.domain.money import MAX_NANOS
-from tollhoused.domain.terms import Override, Terms
+from tollhoused.domain.reservation import Reservation
+from tollhoused.domain.terms import Override, Terms, charge_for, overage_of
 from tollhoused.errors import AmountOutOfRange
 
 HOUR_US = 3_600_000_000
@@ -36,13 +37,16 @@ class GrantCategory(StrEnum):
 
 
 class CauseKind(StrEnum):
-    """What made a ledger entry. The first three name an operation, the others a grant."""
+    """What made a ledger entry. The first four name an operation, the others a grant or a reservation."""
 
     USAGE = "usage"
     GRANT = "grant"
     ADJUSTMENT = "adjustment"
+    VOIDED_GRANT = "voided_grant"
     EXPIRY = "expiry"
     SETTLEMENT = "settlement"
+    RESERVATION = "reservation"
+    """A reservation that was committed by its own end, without a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,10 @@ class Counter(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """Credits with their own priority, validity [effective_us, expires_us) and restriction (no meters: any)."""
+    """Credits with their own priority, validity [effective_us, expires_us) and restriction (no meters: any).
+
+    What open reservations hold of it is part of the remainder, and outlives the grant's end until they end.
+    """
 
     id: str
     category: GrantCategory
@@ -80,13 +87,26 @@ class Grant(NamedTuple):
     amount_nanos: int
     remaining_nanos: int
     created_us: int
+    held_nanos: int = 0
+    voided_us: int | None = None
+
+    @property
+    def unheld_nanos(self) -> int:
+        """What is left and not held."""
+        return self.remaining_nanos - self.held_nanos
+
+    @property
+    def ends_us(self) -> int | None:
+        """When it ends: by its expiry, or by being voided before."""
+        return self.expires_us if self.voided_us is None else self.voided_us
 
     def usable(self, at_us: int) -> bool:
-        """Whether anything of the grant can be spent at this instant."""
+        """Whether anything of the grant can be spent or held at this instant."""
         return (
-            self.remaining_nanos > 0
+            self.remaining_nanos > self.held_nanos
             and self.effective_us <= at_us
             and (self.expires_us is None or at_us < self.expires_us)
+            and self.voided_us is None
         )
 
     def pays_for(self, meter: str | None) -> bool:
@@ -157,6 +177,7 @@ class Changes:
     segments: set[int] = field(default_factory=set)
     subscriptions: set[str] = field(default_factory=set)
     overrides: set[str] = field(default_factory=set)
+    reservations: set[str] = field(default_factory=set)
     entries: list[LedgerEntry] = field(default_factory=list)
 
     def copy(self) -> "Changes":
@@ -167,6 +188,7 @@ class Changes:
             set(self.segments),
             set(self.subscriptions),
             set(self.overrides),
+            set(self.reservations),
             list(self.entries),
         )
 
@@ -174,7 +196,7 @@ class Changes:
 @dataclass(slots=True, eq=False)
 class Account:
     """One account's loaded state. `whole` says that every counter of the open segment, subscription and override is
-    here.
+    here; every open reservation always is.
 
     `version` is the loaded one (0: not stored yet). `due_us` is the next instant at which time alone changes the
     account.
@@ -190,6 +212,8 @@ class Account:
     due_us: int
     balance_nanos: int
     debt_nanos: int
+    held_nanos: int
+    open_reservations: int
     ledger_seq: int
     whole: bool
     segments: list[Segment] = field(default_factory=list)
@@ -197,6 +221,7 @@ class Account:
     grants: dict[str, Grant] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     overrides: dict[str, Override] = field(default_factory=dict)
+    reservations: dict[str, Reservation] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
     dirty: bool = False
 
@@ -209,6 +234,7 @@ class Account:
             grants=dict(self.grants),
             subscriptions=dict(self.subscriptions),
             overrides=dict(self.overrides),
+            reservations=dict(self.reservations),
             changes=self.changes.copy(),
         )
 
@@ -228,6 +254,21 @@ class Account:
         """The meter's counter in a segment, at zero where nothing was used yet."""
         return self.counters.get((segment.start_us, meter)) or Counter(segment.start_us, meter)
 
+    def holding(self, segment_start_us: int, meter: str) -> list[Reservation]:
+        """Open reservations of a counter, oldest first: the order in which they stand in line."""
+        if not self.reservations:
+            return []
+        found = [
+            item
+            for item in self.reservations.values()
+            if item.is_open and item.meter == meter and item.segment_start_us == segment_start_us
+        ]
+        return sorted(found, key=lambda item: (item.created_us, item.id))
+
+    def held(self, segment_start_us: int, meter: str) -> int:
+        """Units that open reservations of a counter hold."""
+        return sum([item.quantity for item in self.holding(segment_start_us, meter)])
+
     def usable_grants(self, meter: str | None, at_us: int) -> list[Grant]:
         """Grants that may pay for the meter now, in burn order."""
         grants = [grant for grant in self.grants.values() if grant.usable(at_us) and grant.pays_for(meter)]
@@ -236,12 +277,12 @@ class Account:
         return grants
 
     def available_nanos(self, meter: str | None, at_us: int) -> int:
-        """What ENFORCE may spend on the meter: usable remainders minus debt, never below zero."""
+        """What ENFORCE may spend on the meter: usable unheld remainders minus debt, never below zero."""
         return self.unowed_nanos(self.usable_grants(meter, at_us))
 
     def unowed_nanos(self, grants: Iterable[Grant]) -> int:
         """What is left of the grants once the debt is taken off, never below zero."""
-        return max(0, sum([grant.remaining_nanos for grant in grants]) - self.debt_nanos)
+        return max(0, sum([grant.unheld_nanos for grant in grants]) - self.debt_nanos)
 
     def put_counter(self, counter: Counter) -> None:
         """Stores a counter's new state."""
@@ -255,6 +296,24 @@ class Account:
         self.grants[grant.id] = grant
         self.changes.grants.add(grant.id)
         self.dirty = True
+
+    def put_reservation(self, reservation: Reservation) -> None:
+        """Stores a new or changed reservation, and moves what its grants hold."""
+        before = self.reservations.get(reservation.id)
+        self.open_reservations += reservation.is_open - bool(before and before.is_open)
+        for hold in before.holds if before else ():
+            self._hold(hold.grant_id, -hold.amount_nanos)
+        for hold in reservation.holds:
+            self._hold(hold.grant_id, hold.amount_nanos)
+        self.reservations[reservation.id] = reservation
+        self.changes.reservations.add(reservation.id)
+        self.dirty = True
+
+    def _hold(self, grant_id: str, amount_nanos: int) -> None:
+        grant = self.grants[grant_id]
+        self.grants[grant_id] = grant._replace(held_nanos=grant.held_nanos + amount_nanos)
+        self.changes.grants.add(grant_id)
+        self.held_nanos += amount_nanos
 
     def put_subscription(self, subscription: Subscription) -> None:
         """Stores a new or changed subscription."""
@@ -304,10 +363,23 @@ def burn(grants: Iterable[Grant], amount_nanos: int) -> tuple[list[Posting], int
     for grant in grants:
         if left_nanos == 0:
             break
-        taken_nanos = min(grant.remaining_nanos, left_nanos)
+        taken_nanos = min(grant.unheld_nanos, left_nanos)
         postings.append(Posting(grant.id, -taken_nanos))
         left_nanos -= taken_nanos
     return postings, left_nanos
+
+
+def counted(counter: Counter, terms: MeterTerms, quantity: int) -> Counter:
+    """The counter after more use; overage and charge are functions of its use, never accumulated.
+
+    Raises AmountOutOfRange when a total could not be stored.
+    """
+    used = counter.used + quantity
+    check_total("usage", counter.carried + used, MAX_QUANTITY)
+    overage = overage_of(terms, counter.carried, used)
+    charged_nanos = charge_for(terms, overage)
+    check_total("charge", charged_nanos)
+    return Counter(counter.segment_start_us, counter.meter, counter.carried, used, overage, charged_nanos)
 
 
 def limit_of(segment: Segment, meter: str) -> int | None:

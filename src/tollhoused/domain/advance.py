@@ -7,16 +7,9 @@ timer having fired.
 
 from collections.abc import Iterator
 
-from tollhoused.domain.account import (
-    Account,
-    Cause,
-    CauseKind,
-    Counter,
-    Posting,
-    Segment,
-    Subscription,
-)
+from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Posting, Segment, Subscription
 from tollhoused.domain.catalogue import Catalogue, CatalogueHistory, Plan
+from tollhoused.domain.holds import expired
 from tollhoused.domain.periods import period_of
 from tollhoused.domain.terms import resolve_terms
 
@@ -33,7 +26,8 @@ def advance(account: Account, now_us: int, history: CatalogueHistory) -> None:
     while account.due_us <= now_us:
         assert account.whole, account.id
         at_us = account.due_us
-        _expire_grants(account, at_us, now_us)
+        _end_reservations(account, at_us, now_us)
+        expire_grants(account, at_us, now_us)
         _settle_debt(account, at_us, now_us)
         turn(account, at_us, history)
         account.due_us = min(_instants(account, at_us))
@@ -108,12 +102,29 @@ def debt_settlement(grant_id: str, settled_nanos: int) -> tuple[Posting, ...]:
     return (Posting(grant_id, -settled_nanos), Posting(None, settled_nanos)) if settled_nanos else ()
 
 
-def _expire_grants(account: Account, at_us: int, now_us: int) -> None:
-    """Expiry takes what is left of its own grant, and nothing else."""
+def expire_grants(account: Account, at_us: int, now_us: int) -> None:
+    """Expiry takes what is left of its own grant, and nothing else.
+
+    What reservations hold of it stays until they end; what comes back from them then expires, too.
+    """
     for grant in list(account.grants.values()):
-        if grant.expires_us is not None and grant.expires_us <= at_us and grant.remaining_nanos > 0:
+        ends_us = grant.ends_us
+        if ends_us is not None and ends_us <= at_us and grant.unheld_nanos > 0:
             cause = Cause(CauseKind.EXPIRY, grant.id)
-            account.post(Posting(grant.id, -grant.remaining_nanos), cause, now_us, grant.expires_us)
+            account.post(Posting(grant.id, -grant.unheld_nanos), cause, now_us, ends_us)
+
+
+def _end_reservations(account: Account, at_us: int, now_us: int) -> None:
+    """Reservations whose time is over end as they were told to when they were made."""
+    over = [item for item in account.reservations.values() if item.is_open and item.expires_us <= at_us]
+    for reservation in sorted(over, key=lambda item: (item.expires_us, item.id)):
+        end = expired(account, reservation)
+        if end.counter:
+            account.put_counter(end.counter)
+        for posting in end.postings:
+            account.post(posting, Cause(CauseKind.RESERVATION, reservation.id), now_us, reservation.created_us)
+        for changed in end.reservations:
+            account.put_reservation(changed)
 
 
 def _settle_debt(account: Account, at_us: int, now_us: int) -> None:
@@ -121,7 +132,7 @@ def _settle_debt(account: Account, at_us: int, now_us: int) -> None:
     for grant in account.usable_grants(None, at_us):
         if not grant.meters:
             cause = Cause(CauseKind.SETTLEMENT, grant.id)
-            settled_nanos = min(account.debt_nanos, grant.remaining_nanos)
+            settled_nanos = min(account.debt_nanos, grant.unheld_nanos)
             for posting in debt_settlement(grant.id, settled_nanos):
                 account.post(posting, cause, now_us, at_us)
 
@@ -143,4 +154,7 @@ def _instants(account: Account, after_us: int) -> Iterator[int]:
         candidates += [subscription.start_us, subscription.end_us]
     for override in account.overrides.values():
         candidates += [override.from_us, override.until_us]
+    for reservation in account.reservations.values():
+        if reservation.is_open:
+            candidates.append(reservation.expires_us)
     return (instant for instant in candidates if instant is not None and instant > after_us)

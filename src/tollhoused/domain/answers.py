@@ -57,6 +57,8 @@ class GrantFacts(NamedTuple):
     amount_nanos: int
     remaining_nanos: int
     created_us: int
+    held_nanos: int = 0
+    voided_us: int | None = None
 
 
 class BalanceFacts(NamedTuple):
@@ -65,6 +67,28 @@ class BalanceFacts(NamedTuple):
     total_nanos: int
     available_nanos: int
     debt_nanos: int
+    held_nanos: int = 0
+
+
+class ReservationFacts(NamedTuple):
+    """A reservation as it stood when the answer was made; only an open one holds anything."""
+
+    id: str
+    product: str
+    meter: str
+    plan: str
+    plan_version: int
+    quantity: int
+    on_expiry: str
+    over_commit: str
+    state: str
+    held_nanos: int
+    holds: tuple[Debit, ...]
+    created_us: int
+    expires_us: int
+    used: int
+    charged_nanos: int
+    ended_us: int | None
 
 
 class CreditsAnswer(NamedTuple):
@@ -78,6 +102,25 @@ class CreditsAnswer(NamedTuple):
     debits: tuple[Debit, ...]
     debt_nanos: int
     balance: BalanceFacts
+
+
+class ReservationAnswer(NamedTuple):
+    """A reservation that was made, extended or released, and the credits after that."""
+
+    account_id: str
+    matched_by: str
+    currency: str
+    reservation: ReservationFacts
+    balance: BalanceFacts
+
+
+class CommitAnswer(NamedTuple):
+    """A reservation that was committed, and what that recorded."""
+
+    account_id: str
+    reservation: ReservationFacts
+    usage: UsageAnswer
+    matched_by: str = ""
 
 
 class SubscriptionAnswer(NamedTuple):
@@ -193,6 +236,8 @@ class TickAnswer(NamedTuple):
 Answer = (
     UsageAnswer
     | CreditsAnswer
+    | ReservationAnswer
+    | CommitAnswer
     | SubscriptionAnswer
     | OverrideAnswer
     | AccountAnswer
@@ -222,6 +267,16 @@ def answer_from_json(kind: str, text: str) -> Answer:
     return ANSWER_TYPES[kind](**data)
 
 
+def _usage(values: list[Any]) -> UsageAnswer:
+    answer = UsageAnswer(*values)
+    return answer._replace(debits=tuple(Debit(*item) for item in answer.debits), lifted=tuple(answer.lifted))
+
+
+def _reservation(values: list[Any]) -> ReservationFacts:
+    facts = ReservationFacts(*values)
+    return facts._replace(holds=tuple(Debit(*item) for item in facts.holds))
+
+
 def without_names(text: str) -> str:
     """A stored AccountAnswer, the person's names taken out of it."""
     return compact_json({**json.loads(text), "user_id": "", "email": ""})
@@ -242,12 +297,19 @@ _NESTED: dict[str, Callable[[Any], object]] = {
     "scopes": tuple,
     "products": tuple,
     "grant": _grant,
+    "reservation": _reservation,
+    "usage": _usage,
     "balance": lambda values: BalanceFacts(*values),
 }
 ANSWER_TYPES: dict[str, type[Answer]] = {
     "record_usage": UsageAnswer,
     "grant_credits": CreditsAnswer,
     "adjust_credits": CreditsAnswer,
+    "void_grant": CreditsAnswer,
+    "reserve_usage": ReservationAnswer,
+    "extend_reservation": ReservationAnswer,
+    "release_reservation": ReservationAnswer,
+    "commit_reservation": CommitAnswer,
     "assign_plan": SubscriptionAnswer,
     "unassign_plan": SubscriptionAnswer,
     "set_override": OverrideAnswer,

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from tollhoused.domain import credits, plans
+from tollhoused.domain import credits, plans, reservations
 from tollhoused.domain.account import HOUR_US, Account, AccountKind, Counter
 from tollhoused.domain.advance import advance, turn
 from tollhoused.domain.answers import (
     AccountAnswer,
     Answer,
+    CommitAnswer,
     OpeningAnswer,
+    ReservationAnswer,
     TickAnswer,
     UsageAnswer,
     answer_from_json,
@@ -25,15 +27,20 @@ from tollhoused.domain.commands import (
     AdjustCredits,
     AssignPlan,
     Command,
+    CommitReservation,
+    ExtendReservation,
     GrantCredits,
     RecordUsage,
-    RegistryCommand,
+    ReleaseReservation,
     RemoveOverride,
+    ReservationCommand,
+    ReserveUsage,
     SetOverride,
     Tick,
     UnassignPlan,
     UpsertOrganization,
     UpsertUser,
+    VoidGrant,
     audit_detail,
     first_difference,
     sent_json,
@@ -44,6 +51,7 @@ from tollhoused.domain.identity import MatchedBy
 from tollhoused.domain.opening import OpenUsage, decide_opening
 from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry import Registry
+from tollhoused.domain.registry_commands import RegistryCommand
 from tollhoused.domain.usage import decide_usage
 from tollhoused.errors import IdempotencyKeyReused, TollhouseError
 
@@ -206,7 +214,9 @@ class Books:
         return Settled(answer_from_json(stored.kind, stored.answer), replayed=True)
 
     def _account(self, command: Command) -> Account:
-        """The locked account, if the subject still names it."""
+        """The locked account, if the subject still names it. A reservation stays with its account."""
+        if isinstance(command, ReservationCommand):
+            return self.accounts[command.account_id]
         match = self.directory.resolve(command.subject)
         if match.account_id != command.account_id:
             raise Moved(match.account_id, match.matched_by)
@@ -266,8 +276,8 @@ class Books:
         """Adds the operation, unless the command has no key because it is only previewed."""
         if not command.idempotency_key:
             return
-        usage = answer if isinstance(answer, UsageAnswer) else None
-        counted = answer if isinstance(answer, UsageAnswer | OpeningAnswer) else None
+        usage = _usage_of(answer)
+        counted = usage or (answer if isinstance(answer, OpeningAnswer) else None)
         operation = Operation(
             idempotency_key=command.idempotency_key,
             client=command.client,
@@ -275,7 +285,7 @@ class Books:
             kind=command.kind,
             stored_us=now_us,
             event_us=usage.event_us if usage else now_us,
-            product=command.product if isinstance(command, RecordUsage) else None,
+            product=_product(command, answer),
             meter=counted.meter if counted else None,
             segment_start_us=counter.segment_start_us if counter else None,
             quantity=counted.quantity if counted else None,
@@ -294,6 +304,20 @@ class Books:
             self.audit.append(act)
 
 
+def _usage_of(answer: Answer) -> UsageAnswer | None:
+    """What the operation recorded, where it recorded usage."""
+    if isinstance(answer, CommitAnswer):
+        return answer.usage
+    return answer if isinstance(answer, UsageAnswer) else None
+
+
+def _product(command: Command, answer: Answer) -> str | None:
+    """The product whose operation it is, where it is one's."""
+    if isinstance(command, RecordUsage | ReserveUsage):
+        return command.product
+    return answer.reservation.product if isinstance(answer, CommitAnswer | ReservationAnswer) else None
+
+
 def decide(account: Account, command: Command, now_us: int, history: CatalogueHistory, rules: Rules) -> Decision:
     """The decision on a command that acts on one account."""
     match command:
@@ -303,8 +327,18 @@ def decide(account: Account, command: Command, now_us: int, history: CatalogueHi
             return decide_opening(account, command, now_us)
         case GrantCredits():
             return credits.decide_grant(account, command, now_us, history)
+        case ReserveUsage():
+            return reservations.decide_reserve(account, command, now_us, history)
+        case CommitReservation():
+            return reservations.decide_commit(account, command, now_us, history)
+        case ReleaseReservation():
+            return reservations.decide_release(account, command, now_us, history)
+        case ExtendReservation():
+            return reservations.decide_extend(account, command, now_us, history)
         case AdjustCredits():
             return credits.decide_adjustment(account, command, now_us, history)
+        case VoidGrant():
+            return credits.decide_void(account, command, now_us, history)
         case AssignPlan():
             return plans.decide_assignment(account, command, now_us, history)
         case UnassignPlan():
@@ -331,6 +365,8 @@ def new_account(
         due_us=0,
         balance_nanos=0,
         debt_nanos=0,
+        held_nanos=0,
+        open_reservations=0,
         ledger_seq=0,
         whole=True,
     )

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -12,8 +11,8 @@ from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.identity import MatchedBy, Subject
 from tollhoused.domain.json_text import compact_json
-from tollhoused.domain.keys import Environment, Scope
 from tollhoused.domain.rates import Rate, rate_to_json
+from tollhoused.domain.reservation import OnExpiry, OverCommit
 
 SENT_VERSION = 1
 NOBODY = Subject()
@@ -88,6 +87,105 @@ class RecordUsage(Command):
 
     def note(self) -> str | None:
         return self.metadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveUsage(Command):
+    """Allowance and credits to hold before an action; `new_id` is the reservation's."""
+
+    kind = "reserve_usage"
+    audited = False
+    new_id: str
+    product: str
+    meter: str
+    quantity: int
+    ttl_us: int
+    on_expiry: OnExpiry
+    over_commit: OverCommit
+    metadata: str | None
+
+    def content(self) -> dict[str, object]:
+        return {
+            "product": self.product,
+            "meter": self.meter,
+            "quantity": self.quantity,
+            "ttl": self.ttl_us,
+            "on_expiry": self.on_expiry.value,
+            "over_commit": self.over_commit.value,
+            "metadata": digest(self.metadata) if self.metadata else None,
+        }
+
+    def note(self) -> str | None:
+        return self.metadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationCommand(Command):
+    """What is done to a reservation, whose id says whose it is.
+
+    `meter` and `segment_start_us` say what must be loaded for it, and nothing of what was sent.
+    """
+
+    audited = False
+    subject: Subject = NOBODY
+    matched_by: MatchedBy = MatchedBy.USER_ID
+    reservation_id: str
+    meter: str
+    segment_start_us: int
+
+    def named(self) -> dict[str, object]:
+        return {"reservation_id": self.reservation_id}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendReservation(ReservationCommand):
+    """Moves the end to `ttl_us` from now."""
+
+    kind = "extend_reservation"
+    ttl_us: int
+
+    def content(self) -> dict[str, object]:
+        return {"ttl": self.ttl_us}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseReservation(ReservationCommand):
+    """Gives back what is held: the action did not happen."""
+
+    kind = "release_reservation"
+
+    def content(self) -> dict[str, object]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitReservation(ReservationCommand):
+    """Records what the action used in the end, and gives the rest back."""
+
+    kind = "commit_reservation"
+    quantity: int
+    metadata: str | None
+
+    def content(self) -> dict[str, object]:
+        return {"quantity": self.quantity, "metadata": digest(self.metadata) if self.metadata else None}
+
+    def note(self) -> str | None:
+        return self.metadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoidGrant(Command):
+    """Ends a grant before its time: what is left of it and not held is gone."""
+
+    kind = "void_grant"
+    grant_id: str
+    reason: str
+
+    def content(self) -> dict[str, object]:
+        return {"grant_id": self.grant_id, "reason": digest(self.reason)}
+
+    def note(self) -> str | None:
+        return compact_json({"reason": self.reason}) if self.reason else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,110 +344,6 @@ class UpsertOrganization(Command):
 
     def content(self) -> dict[str, object]:
         return {"zone": self.zone}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryCommand(Command):
-    """What clients and keys share: they belong to no account. `owner` is the client that the command is about."""
-
-    subject: Subject = NOBODY
-    account_id: str = ""
-    matched_by: MatchedBy = MatchedBy.USER_ID
-
-    def named(self) -> dict[str, object]:
-        return {}
-
-    @abstractmethod
-    def names(self) -> list[str]:
-        """The ids of the clients and keys that it is about."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateClient(RegistryCommand):
-    """Makes a client under an id of the operator's choice."""
-
-    kind = "create_client"
-    owner: str
-    name: str
-
-    def names(self) -> list[str]:
-        return [self.owner]
-
-    def content(self) -> dict[str, object]:
-        return {"client_id": self.owner, "name": self.name}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateKey(RegistryCommand):
-    """Makes a key; of its secret only the hash is known here. No products: any product."""
-
-    kind = "create_key"
-    owner: str
-    key_id: str
-    secret_sha256: str
-    scopes: frozenset[Scope]
-    products: frozenset[str]
-    environment: Environment
-    may_create: bool
-    expires_us: int | None
-
-    def names(self) -> list[str]:
-        return [self.owner]
-
-    def content(self) -> dict[str, object]:
-        return {
-            "client_id": self.owner,
-            "scopes": sorted(self.scopes),
-            "products": sorted(self.products),
-            "may_create": self.may_create,
-            "expire_time": self.expires_us,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RotateKey(RegistryCommand):
-    """Makes a second key with the same rights and ends the old one after `overlap_us`."""
-
-    kind = "rotate_key"
-    key_id: str
-    new_key_id: str
-    secret_sha256: str
-    overlap_us: int
-
-    def names(self) -> list[str]:
-        return [self.key_id]
-
-    def content(self) -> dict[str, object]:
-        return {"key_id": self.key_id, "overlap": self.overlap_us}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevokeKey(RegistryCommand):
-    """Ends a key at once."""
-
-    kind = "revoke_key"
-    key_id: str
-
-    def names(self) -> list[str]:
-        return [self.key_id]
-
-    def content(self) -> dict[str, object]:
-        return {"key_id": self.key_id}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TouchKeys(RegistryCommand):
-    """Notes when keys were used last (id -> instant). It is no operation and is stored nowhere."""
-
-    kind = "touch_keys"
-    audited = False
-    used_us: Mapping[str, int]
-
-    def names(self) -> list[str]:
-        return list(self.used_us)
-
-    def content(self) -> dict[str, object]:
-        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,9 @@ from tollhoused.domain.account import Account, Cause, CauseKind, Grant, GrantCat
 from tollhoused.domain.advance import debt_settlement
 from tollhoused.domain.answers import BalanceFacts, CreditsAnswer, Debit, GrantFacts
 from tollhoused.domain.catalogue import CatalogueHistory
-from tollhoused.domain.commands import AdjustCredits, GrantCredits
+from tollhoused.domain.commands import AdjustCredits, GrantCredits, VoidGrant
 from tollhoused.domain.decision import Decision, Effect, after, check_balance
-from tollhoused.errors import InvalidField
+from tollhoused.errors import GrantNotFound, InvalidField
 
 DEFAULT_PRIORITY = 100
 
@@ -73,6 +73,21 @@ def decide_adjustment(account: Account, command: AdjustCredits, now_us: int, his
     return _decision(account, command, effect, now_us, history)
 
 
+def decide_void(account: Account, command: VoidGrant, now_us: int, history: CatalogueHistory) -> Decision:
+    """Takes what is left of a grant and not held. What reservations hold of it goes when they end, unless they use it.
+
+    A grant with nothing left is GRANT_NOT_FOUND: there is nothing to void.
+    """
+    grant = account.grants.get(command.grant_id)
+    if grant is None or grant.voided_us is not None or grant.remaining_nanos == 0:
+        raise GrantNotFound("the account has no open grant of this id", grant_id=command.grant_id)
+    cause = Cause(CauseKind.VOIDED_GRANT, command.idempotency_key, command.client)
+    postings = (Posting(grant.id, -grant.unheld_nanos),) if grant.unheld_nanos else ()
+    effect = Effect(cause=cause, postings=postings, grant=grant._replace(voided_us=now_us))
+    check_balance(account, -grant.unheld_nanos)
+    return _decision(account, command, effect, now_us, history)
+
+
 def grant_facts(grant: Grant) -> GrantFacts:
     """A grant as answers show it."""
     return GrantFacts(
@@ -85,17 +100,20 @@ def grant_facts(grant: Grant) -> GrantFacts:
         grant.amount_nanos,
         grant.remaining_nanos,
         grant.created_us,
+        grant.held_nanos,
+        grant.voided_us,
     )
 
 
 def balance_facts(account: Account, now_us: int) -> BalanceFacts:
     """An account's credits as answers show them."""
-    return BalanceFacts(account.balance_nanos, account.available_nanos(None, now_us), account.debt_nanos)
+    available_nanos = account.available_nanos(None, now_us)
+    return BalanceFacts(account.balance_nanos, available_nanos, account.debt_nanos, account.held_nanos)
 
 
 def _decision(
     account: Account,
-    command: GrantCredits | AdjustCredits,
+    command: GrantCredits | AdjustCredits | VoidGrant,
     effect: Effect,
     now_us: int,
     history: CatalogueHistory,

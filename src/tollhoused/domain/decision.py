@@ -14,9 +14,10 @@ from tollhoused.domain.account import (
     Subscription,
     check_total,
 )
-from tollhoused.domain.advance import carry_on, reconsider
+from tollhoused.domain.advance import carry_on, expire_grants, reconsider
 from tollhoused.domain.answers import Answer
 from tollhoused.domain.catalogue import CatalogueHistory
+from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.terms import Override
 
 
@@ -44,6 +45,7 @@ class Effect(NamedTuple):
     grant: Grant | None = None
     subscription: Subscription | None = None
     override: Override | None = None
+    reservations: tuple[Reservation, ...] = ()
 
 
 class Decision(NamedTuple):
@@ -70,6 +72,12 @@ def apply(account: Account, effect: Effect, now_us: int, history: CatalogueHisto
     if effect.grant:
         for posting in effect.settlement:
             account.post(posting, Cause(CauseKind.SETTLEMENT, effect.grant.id), now_us, now_us)
+    if effect.reservations:
+        for reservation in effect.reservations:
+            account.put_reservation(reservation)
+            if reservation.is_open:
+                account.due_us = min(account.due_us, reservation.expires_us)
+        expire_grants(account, now_us, now_us)
     if effect.subscription:
         account.put_subscription(effect.subscription)
     if effect.override:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tollhoused.domain.account import Account
+from tollhoused.domain.reservation import Reservation
 
 INVARIANTS = {
     "V2": "no key is charged twice",
@@ -16,6 +17,7 @@ INVARIANTS = {
     "V5": "a balance is the sum of its ledger and of its grants' remainders without the debt",
     "V6": "every row has its cause, and every charge is the price of the overage under the terms",
     "V7": "nothing under ENFORCE exceeded what was available",
+    "V12": "a reservation ends exactly once, and what is held is the sum of the open ones",
 }
 """Those that are proved from rows, by the numbers that the design gives them. A row that makes no sense breaks V6."""
 
@@ -98,13 +100,15 @@ class Evidence:
 
     The account holds all of its segments in order of time, counters, grants, subscriptions and overrides. `plans` are
     the plan and version in each segment's own columns, `names` the kinds of account that users and organizations take
-    it for, `members` the memberships in it. Operations and entries (in order of their sequence) can be read once.
+    it for, `members` the memberships in it. Reservations, operations and entries (in order of their sequence) can be
+    read once.
     """
 
     account: Account
     plans: list[tuple[str, int]]
     names: frozenset[str]
     members: list[MemberRow]
+    reservations: Iterator[Reservation]
     operations: Iterator[OperationRow]
     entries: Iterator[EntryRow]
 

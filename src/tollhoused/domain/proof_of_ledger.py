@@ -7,41 +7,47 @@ from collections import Counter as Bag
 from collections.abc import Iterator
 from itertools import groupby
 
-from tollhoused.domain.account import (
-    HOUR_US,
-    CauseKind,
-    Grant,
-    GrantCategory,
-    Posting,
-    burn,
+from tollhoused.domain.account import HOUR_US, CauseKind, Grant, GrantCategory, Posting, burn
+from tollhoused.domain.commands import (
+    AdjustCredits,
+    CommitReservation,
+    Enforcement,
+    GrantCredits,
+    RecordUsage,
+    VoidGrant,
 )
-from tollhoused.domain.commands import AdjustCredits, Enforcement, GrantCredits, RecordUsage
 from tollhoused.domain.credits import DEFAULT_PRIORITY
 from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.proof import EntryRow, Evidence, Finding
+from tollhoused.domain.proof_of_holds import Reserved
 
-OPERATIONS: dict[str, str] = {
-    CauseKind.USAGE: RecordUsage.kind,
-    CauseKind.GRANT: GrantCredits.kind,
-    CauseKind.ADJUSTMENT: AdjustCredits.kind,
+OPERATIONS: dict[str, tuple[str, ...]] = {
+    CauseKind.USAGE: (RecordUsage.kind, CommitReservation.kind),
+    CauseKind.GRANT: (GrantCredits.kind,),
+    CauseKind.ADJUSTMENT: (AdjustCredits.kind,),
+    CauseKind.VOIDED_GRANT: (VoidGrant.kind,),
 }
-"""The kinds of operation that entries are booked for; the other causes are grants."""
+"""The kinds of operation that entries are booked for; the other causes are grants and reservations."""
 
 
-def prove_ledger(evidence: Evidence, causes: Bag[str]) -> Iterator[Finding]:
+def prove_ledger(evidence: Evidence, causes: Bag[str], reserved: Reserved) -> Iterator[Finding]:
     """V2, V5, V6 and V7 of the ledger. `causes` is how many operations of each kind it must name.
 
     What is held are the account's grants, as they stood before the entry that is being read.
     """
-    return _Ledger(evidence).prove(causes)
+    return _Ledger(evidence, reserved).prove(causes)
 
 
 class _Ledger:
     """The account as the entries so far have left it."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, reserved: Reserved) -> None:
         self._evidence = evidence
-        self._unfunded = {id_: grant._replace(remaining_nanos=0) for id_, grant in evidence.account.grants.items()}
+        self._reserved = reserved
+        self._unfunded = {
+            id_: grant._replace(remaining_nanos=0, held_nanos=0, voided_us=None)
+            for id_, grant in evidence.account.grants.items()
+        }
         self._open: dict[str, Grant] = {}
         self._sequence = 0
         self._booked_us = 0
@@ -53,16 +59,24 @@ class _Ledger:
         for (cause_kind, cause, client), group in groupby(self._evidence.entries, key=_cause_of):
             entries = list(group)
             if cause_kind in OPERATIONS:
-                named[OPERATIONS[cause_kind]] += 1
+                named[cause_kind] += 1
                 yield from self._of_operation(f"{cause_kind} {cause} of client {client}", entries)
+            elif cause_kind == CauseKind.RESERVATION:
+                yield from self._of_reservation(cause, entries)
             else:
                 yield from self._of_grant(cause_kind, cause, entries)
             for entry in entries:
                 yield from self._book(entry)
-        for kind in OPERATIONS.values():
-            if causes[kind] != named[kind]:
-                what = f"{causes[kind]} operations {kind} move credits, the ledger names {named[kind]}"
+        for cause_kind, kinds in OPERATIONS.items():
+            moving = sum(causes[kind] for kind in kinds)
+            nothing_unheld = cause_kind == CauseKind.VOIDED_GRANT and self._reserved.any
+            if moving != named[cause_kind] and not nothing_unheld:
+                what = f"{moving} operations {', '.join(kinds)} move credits, the ledger names {named[cause_kind]}"
                 yield self._evidence.finding("V2", what)
+        for reservation_id in self._reserved.charged:
+            yield self._evidence.finding(
+                "V2", f"reservation {reservation_id} has a charge that the ledger does not name"
+            )
         yield from self._totals()
 
     def _book(self, entry: EntryRow) -> Iterator[Finding]:
@@ -142,15 +156,15 @@ class _Ledger:
         elif grant.remaining_nanos != expected_nanos:
             what = f"grant {grant.id} has remaining_nanos {grant.remaining_nanos}, by the ledger {expected_nanos}"
             yield self._evidence.finding("V5", what)
-        if grant.remaining_nanos and grant.expires_us is not None and grant.expires_us <= account.as_of_us:
-            yield self._evidence.finding("V5", f"grant {grant.id} has outlived its expiry at {grant.expires_us}")
+        if grant.unheld_nanos and grant.ends_us is not None and grant.ends_us <= account.as_of_us:
+            yield self._evidence.finding("V5", f"grant {grant.id} has outlived its end at {grant.ends_us}")
         if account.debt_nanos and grant.usable(account.as_of_us) and not grant.meters:
             yield self._evidence.finding("V5", f"grant {grant.id} has not settled the debt of {account.debt_nanos}")
 
     def _of_operation(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
         """V6 of entries that an operation caused: it is there, and they are what it does to these grants."""
         first = entries[0]
-        if first.owner != first.account_id or first.kind != OPERATIONS[first.cause_kind]:
+        if first.owner != first.account_id or first.kind not in OPERATIONS[first.cause_kind]:
             found = f"is {first.kind} of account {first.owner}" if first.owner else "is not stored"
             yield self._evidence.finding("V6", f"entry {first.sequence} is booked for {name}, which {found}")
             return
@@ -166,6 +180,8 @@ class _Ledger:
             yield from self._of_usage(name, entries)
         elif first.cause_kind == CauseKind.GRANT:
             yield from self._of_new_grant(name, entries)
+        elif first.cause_kind == CauseKind.VOIDED_GRANT:
+            yield from self._of_voided_grant(name, entries)
         else:
             yield from self._of_adjustment(name, entries)
 
@@ -176,6 +192,8 @@ class _Ledger:
         debited_nanos = -sum(entry.amount_nanos for entry in entries)
         if debited_nanos != charged_nanos:
             yield self._evidence.finding("V2", f"{name} charged {charged_nanos}, the ledger debits {debited_nanos}")
+        if self._reserved.any:
+            return  # what reservations held then cannot be told from the rows
         usable = self._usable(first.meter, first.booked_us)
         yield from self._expect(name, _burnt(usable, debited_nanos), entries)
         if first.enforcement == Enforcement.ENFORCE:
@@ -183,6 +201,24 @@ class _Ledger:
             if debited_nanos > available_nanos or any(entry.grant_id is None for entry in entries):
                 what = f"{name} took {debited_nanos} under ENFORCE, {available_nanos} were available"
                 yield self._evidence.finding("V7", what)
+
+    def _of_reservation(self, reservation_id: str, entries: list[EntryRow]) -> Iterator[Finding]:
+        """V2: a reservation that its own end committed is charged once, what it says."""
+        charged_nanos = self._reserved.charged.pop(reservation_id, 0)
+        debited_nanos = -sum(entry.amount_nanos for entry in entries)
+        if debited_nanos != charged_nanos:
+            what = f"reservation {reservation_id} charged {charged_nanos} at its end, the ledger debits {debited_nanos}"
+            yield self._evidence.finding("V2", what)
+
+    def _of_voided_grant(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
+        """V6: what is left of the grant is taken, and it is a grant that was voided then."""
+        first = entries[0]
+        grant = self._open.get(first.grant_id or "")
+        stored = self._evidence.account.grants.get(first.grant_id or "")
+        if grant is None or stored is None or stored.voided_us != first.booked_us:
+            yield self._evidence.finding("V6", f"entry {first.sequence} is booked for {name}, of no grant voided then")
+        elif not self._reserved.any:
+            yield from self._expect(name, [Posting(grant.id, -grant.remaining_nanos)], entries)
 
     def _of_new_grant(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
         first = entries[0]
@@ -240,10 +276,13 @@ class _Ledger:
             yield self._evidence.finding("V6", f"entry {first.sequence} is booked for {name}, which cannot be")
             return
         if cause_kind == CauseKind.EXPIRY:
-            yield from self._expect(name, [Posting(grant.id, -grant.remaining_nanos)], entries)
-            in_time = first.effective_us == grant.expires_us
+            if not self._reserved.any:
+                yield from self._expect(name, [Posting(grant.id, -grant.remaining_nanos)], entries)
+            in_time = first.effective_us == self._evidence.account.grants[grant.id].ends_us
         else:
             settled_nanos = min(self._debt_nanos, grant.remaining_nanos)
+            if self._reserved.any:
+                settled_nanos = min(settled_nanos, -first.amount_nanos)
             pair = [Posting(grant.id, -settled_nanos), Posting(None, settled_nanos)]
             yield from self._expect(name, pair, entries)
             in_time = grant.usable(first.effective_us) and not grant.meters

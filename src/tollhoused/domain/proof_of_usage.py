@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from tollhoused.domain.account import HOUR_US, MAX_QUANTITY, Counter, Segment
 from tollhoused.domain.answers import ANSWER_TYPES
 from tollhoused.domain.catalogue import Policy
-from tollhoused.domain.commands import Enforcement, RecordUsage
+from tollhoused.domain.commands import CommitReservation, Enforcement, RecordUsage
 from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.opening import OpenUsage
 from tollhoused.domain.proof import Evidence, Finding, OperationRow
+from tollhoused.domain.proof_of_holds import Reserved, Sums
 from tollhoused.domain.proof_of_terms import same_period
 from tollhoused.domain.terms import NO_TERMS, charge_for, overage_of
 
@@ -34,16 +35,20 @@ class Tally:
     enforced_products: set[str | None] = field(default_factory=set)
 
 
+RECORDING = (RecordUsage.kind, CommitReservation.kind)
+"""The kinds of operations that record usage."""
+
 Segments = dict[int | None, Segment]
 Tallies = dict[tuple[int | None, str | None], Tally]
 
 
-def prove_usage(evidence: Evidence) -> Generator[Finding, None, Bag[str]]:
+def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, None, Bag[str]]:
     """V4, V6 and V7 of operations and counters. Returns how many operations of each kind the ledger must name.
 
     One pass over the operations; what is held are sums for each counter.
     """
     causes: Bag[str] = Bag()
+    commits: dict[tuple[int | None, str | None], Sums] = {}
     tallies: Tallies = {}
     segments: Segments = {segment.start_us: segment for segment in evidence.account.segments}
     for operation in evidence.operations:
@@ -57,7 +62,7 @@ def prove_usage(evidence: Evidence) -> Generator[Finding, None, Bag[str]]:
             if not _opens(operation, segments.get(operation.segment_start_us)):
                 yield evidence.finding("V4", f"operation {operation.idempotency_key} opens nothing with its quantity")
             continue
-        if operation.kind != RecordUsage.kind:
+        if operation.kind not in RECORDING:
             causes[operation.kind] += 1
             continue
         causes[operation.kind] += operation.charged_nanos != 0
@@ -67,11 +72,23 @@ def prove_usage(evidence: Evidence) -> Generator[Finding, None, Bag[str]]:
         if tally is None:
             tally = tallies[key] = Tally()
         _add(tally, operation, segment)
+        if operation.kind == CommitReservation.kind:
+            sums = commits.setdefault(key, Sums())
+            sums.quantity += operation.quantity
+            sums.overage += operation.overage
+            sums.charged_nanos += operation.charged_nanos
         wrong = _wrong(evidence, operation, segment)
         if wrong:
             yield evidence.finding("V4", f"operation {operation.idempotency_key} {wrong}")
-        if operation.enforcement is None:
+        if operation.enforcement is None and operation.kind == RecordUsage.kind:
             yield evidence.finding("V6", f"operation {operation.idempotency_key} was sent without an enforcement")
+    for key in commits.keys() | reserved.by_call.keys():
+        told, kept = commits.get(key, Sums()), reserved.by_call.get(key, Sums())
+        if told != kept:
+            what = f"commits on {key[1]} in segment {key[0]} recorded {told}, their reservations say {kept}"
+            yield evidence.finding("V12", what)
+    for key, sums in reserved.by_expiry.items():
+        _add_expired(tallies.setdefault(key, Tally()), sums)
     yield from _counters(evidence, segments, tallies)
     yield from _carried(evidence, tallies)
     for (start_us, meter), tally in tallies.items():
@@ -106,13 +123,22 @@ def _add(tally: Tally, operation: OperationRow, segment: Segment | None) -> None
             tally.maybe_early += quantity
 
 
+def _add_expired(tally: Tally, sums: Sums) -> None:
+    """What reservations recorded when their time was over; a following segment may have begun before or after that."""
+    tally.quantity += sums.quantity
+    tally.overage += sums.overage
+    tally.charged_nanos += sums.charged_nanos
+    tally.maybe_early += sums.quantity
+
+
 def _wrong(evidence: Evidence, operation: OperationRow, segment: Segment | None) -> str:
     """What is wrong with a usage event by itself; empty where nothing is."""
     if segment is None:
         return f"is in segment {operation.segment_start_us}, which is not there"
     if operation.stored_us > evidence.account.as_of_us:
         return f"was stored at {operation.stored_us}, after the account's as_of_us {evidence.account.as_of_us}"
-    if not 0 < operation.quantity <= MAX_QUANTITY or not 0 <= operation.overage <= operation.quantity:
+    least = 0 if operation.kind == CommitReservation.kind else 1
+    if not least <= operation.quantity <= MAX_QUANTITY or not 0 <= operation.overage <= operation.quantity:
         return f"has the quantity {operation.quantity} and the overage {operation.overage}"
     if not 0 <= operation.charged_nanos <= MAX_NANOS:
         return f"has the charge {operation.charged_nanos}"

@@ -3,8 +3,15 @@
 from dataclasses import dataclass, field, replace
 
 from tollhoused.domain.answers import Answer, ClientAnswer, KeyAnswer, TickAnswer
-from tollhoused.domain.commands import CreateClient, CreateKey, RegistryCommand, RevokeKey, RotateKey, TouchKeys
 from tollhoused.domain.keys import Client, Key
+from tollhoused.domain.registry_commands import (
+    CreateClient,
+    CreateKey,
+    RegistryCommand,
+    RevokeKey,
+    RotateKey,
+    TouchKeys,
+)
 from tollhoused.errors import ClientExists, ClientNotFound, InvalidField, KeyNotFound, TooManyKeys
 
 LIVE_KEYS_MAX = 2

@@ -1,23 +1,14 @@
 """How one usage event is settled: allowance first, then credits, then refusal or debt (requirements U1, U3, U4)."""
 
-from tollhoused.domain.account import (
-    MAX_QUANTITY,
-    Account,
-    Cause,
-    CauseKind,
-    Counter,
-    Posting,
-    Segment,
-    burn,
-    check_total,
-    limit_of,
-)
+from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Posting, Segment, burn, counted, limit_of
 from tollhoused.domain.answers import Debit, UsageAnswer
 from tollhoused.domain.catalogue import MeterTerms, Policy
 from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.decision import Decision, Effect, Rules, check_balance
+from tollhoused.domain.holds import Purse, reheld
 from tollhoused.domain.instants import rfc3339
-from tollhoused.domain.terms import NO_TERMS, charge_for, overage_of
+from tollhoused.domain.reservation import Reservation
+from tollhoused.domain.terms import NO_TERMS
 from tollhoused.errors import (
     EventInFuture,
     EventTooOld,
@@ -37,15 +28,24 @@ def decide_usage(account: Account, command: RecordUsage, now_us: int, rules: Rul
     """
     event_us = counted_time(command.event_us, now_us, rules)
     segment = account.segment_at(event_us)
-    refusals = _Refusals(command.enforcement)
-    terms = _terms(segment, command, refusals)
+    refusals = Refusals(command.enforcement)
+    terms = terms_for(segment, command.product, command.meter, refusals)
     counter = account.counter(segment, command.meter)
-    after = _counted(counter, terms, command.quantity)
+    after = counted(counter, terms, command.quantity)
+    holding = account.holding(segment.start_us, command.meter)
+    held = sum([item.quantity for item in holding])
     if terms.policy is Policy.HARD_LIMIT and terms is not NO_TERMS:
-        _check_quota(segment, counter, terms, command, refusals)
+        check_quota(segment, counter, terms, command.quantity, held, refusals)
     charge_nanos = after.charged_nanos - counter.charged_nanos
-    debits, unpaid_nanos = _pay(account, command, charge_nanos, now_us, refusals)
+    debits, unpaid_nanos = _pay(account, command.meter, charge_nanos, now_us, refusals)
     postings = (*debits, Posting(None, -unpaid_nanos)) if unpaid_nanos else tuple(debits)
+    reservations: tuple[Reservation, ...] = ()
+    if holding:
+        purse = Purse(account, command.meter, now_us, debits, unpaid_nanos)
+        reservations, missing_nanos = reheld(holding, terms, after, purse)
+        if missing_nanos:
+            required_nanos = charge_nanos + missing_nanos
+            refusals.meet(too_expensive(account, command.meter, required_nanos, required_nanos - missing_nanos))
     balance_nanos = check_balance(account, -charge_nanos, unpaid_nanos)
     limit = limit_of(segment, command.meter)
     new_usage = after.carried + after.used
@@ -58,7 +58,7 @@ def decide_usage(account: Account, command: RecordUsage, now_us: int, rules: Rul
         quantity=command.quantity,
         new_usage=new_usage,
         limit=limit,
-        remaining=None if limit is None else max(0, limit - new_usage),
+        remaining=None if limit is None else max(0, limit - new_usage - held),
         overage_quantity=after.overage - counter.overage,
         charged_nanos=charge_nanos,
         currency=account.currency,
@@ -72,7 +72,8 @@ def decide_usage(account: Account, command: RecordUsage, now_us: int, rules: Rul
         period_end_us=segment.period_end_us,
     )
     cause = Cause(CauseKind.USAGE, command.idempotency_key, command.client) if postings else None
-    return Decision(Effect(cause=cause, postings=postings, effective_us=event_us, counter=after), answer)
+    effect = Effect(cause=cause, postings=postings, effective_us=event_us, counter=after, reservations=reservations)
+    return Decision(effect, answer)
 
 
 def counted_time(event_us: int | None, now_us: int, rules: Rules) -> int:
@@ -90,7 +91,7 @@ def counted_time(event_us: int | None, now_us: int, rules: Rules) -> int:
     return min(event_us, now_us)
 
 
-class _Refusals:
+class Refusals:
     """Raises a refusal under ENFORCE; under RECORD notes it as lifted."""
 
     def __init__(self, enforcement: Enforcement) -> None:
@@ -100,66 +101,60 @@ class _Refusals:
     def meet(self, refusal: TollhouseError) -> None:
         if self._enforce:
             raise refusal
-        self.lifted.append(refusal.reason)
+        if refusal.reason not in self.lifted:
+            self.lifted.append(refusal.reason)
 
 
-def _terms(segment: Segment, command: RecordUsage, refusals: _Refusals) -> MeterTerms:
+def terms_for(segment: Segment, product: str, meter: str, refusals: Refusals) -> MeterTerms:
     """The meter's terms in the segment, once product and meter have been found in the plan."""
     terms = segment.terms
-    if not terms.grants_product(command.product):
-        message = f"plan {terms.plan} gives no access to product {command.product}"
-        refusals.meet(SubscriptionRequired(message, product=command.product, plan=terms.plan))
-    found = terms.meters.get(command.meter)
+    if not terms.grants_product(product):
+        message = f"plan {terms.plan} gives no access to product {product}"
+        refusals.meet(SubscriptionRequired(message, product=product, plan=terms.plan))
+    found = terms.meters.get(meter)
     if found is None:
-        message = f"plan {terms.plan} does not include meter {command.meter}"
-        refusals.meet(MeterNotInPlan(message, meter=command.meter, plan=terms.plan))
+        message = f"plan {terms.plan} does not include meter {meter}"
+        refusals.meet(MeterNotInPlan(message, meter=meter, plan=terms.plan))
         return NO_TERMS
     return found
 
 
-def _counted(counter: Counter, terms: MeterTerms, quantity: int) -> Counter:
-    """The counter after the event; overage and charge are functions of its use, never accumulated."""
-    used = counter.used + quantity
-    check_total("usage", counter.carried + used, MAX_QUANTITY)
-    overage = overage_of(terms, counter.carried, used)
-    charged_nanos = charge_for(terms, overage)
-    check_total("charge", charged_nanos)
-    return Counter(counter.segment_start_us, counter.meter, counter.carried, used, overage, charged_nanos)
-
-
-def _check_quota(
-    segment: Segment, counter: Counter, terms: MeterTerms, command: RecordUsage, refusals: _Refusals
+def check_quota(
+    segment: Segment, counter: Counter, terms: MeterTerms, quantity: int, held: int, refusals: Refusals
 ) -> None:
-    """HARD_LIMIT: the whole event must fit into what is left of the allowance."""
+    """HARD_LIMIT: the whole event must fit into what is left of the allowance once `held` units are taken off."""
     used = counter.carried + counter.used
-    if used + command.quantity > terms.included:
-        message = f"{command.meter}: {used} of {terms.included} used, {command.quantity} more requested"
+    if used + held + quantity > terms.included:
+        message = f"{counter.meter}: {used} of {terms.included} used, {held} held, {quantity} more requested"
         metadata: dict[str, str | int] = {
-            "meter": command.meter,
+            "meter": counter.meter,
             "limit": terms.included,
             "used": used,
-            "requested": command.quantity,
+            "held": held,
+            "requested": quantity,
             "reset_time": rfc3339(segment.period_end_us),
         }
         refusals.meet(QuotaExceeded(message, **metadata))
 
 
-def _pay(
-    account: Account, command: RecordUsage, charge_nanos: int, now_us: int, refusals: _Refusals
-) -> tuple[list[Posting], int]:
+def too_expensive(account: Account, meter: str, required_nanos: int, available_nanos: int) -> InsufficientCredits:
+    """The refusal of what costs more than there is."""
+    message = f"the overage costs {required_nanos} nanos, {available_nanos} are available for {meter}"
+    metadata: dict[str, str | int] = {
+        "balance_nanos": available_nanos,
+        "required_nanos": required_nanos,
+        "missing_nanos": required_nanos - available_nanos,
+        "currency": account.currency,
+    }
+    return InsufficientCredits(message, **metadata)
+
+
+def _pay(account: Account, meter: str, charge_nanos: int, now_us: int, refusals: Refusals) -> tuple[list[Posting], int]:
     """The debits for a charge in burn order, and what remains unpaid (only where a refusal was lifted)."""
     if charge_nanos == 0:
         return [], 0
-    grants = account.usable_grants(command.meter, now_us)
+    grants = account.usable_grants(meter, now_us)
     available_nanos = account.unowed_nanos(grants)
     if charge_nanos > available_nanos:
-        missing_nanos = charge_nanos - available_nanos
-        message = f"the overage costs {charge_nanos} nanos, {available_nanos} are available for {command.meter}"
-        metadata: dict[str, str | int] = {
-            "balance_nanos": available_nanos,
-            "required_nanos": charge_nanos,
-            "missing_nanos": missing_nanos,
-            "currency": account.currency,
-        }
-        refusals.meet(InsufficientCredits(message, **metadata))
+        refusals.meet(too_expensive(account, meter, charge_nanos, available_nanos))
     return burn(grants, charge_nanos)

@@ -30,6 +30,12 @@ from tollhoused.domain.rates import rate_from_json
 from tollhoused.domain.registry import key_answer
 from tollhoused.rpc import encode
 from tollhoused.rpc.encode import MATCHED_BY, REASONS
+from tollhoused.rpc.reservation_answers import (
+    commit_reservation,
+    extend_reservation,
+    release_reservation,
+    reserve_usage,
+)
 
 ACCOUNT_KINDS: Mapping[str, account_pb.AccountKind] = {
     AccountKind.PERSONAL.value: account_pb.ACCOUNT_KIND_PERSONAL,
@@ -114,6 +120,20 @@ def adjust_credits(answer: Answer, replayed: bool) -> credits_pb.AdjustCreditsRe
         debt_nanos=answer.debt_nanos,
         settled_nanos=answer.settled_nanos,
         grant=encode.grant(answer.currency, answer.grant) if answer.grant else None,
+        balance=encode.balance(answer.currency, answer.balance),
+        matched_by=MATCHED_BY[answer.matched_by],
+        replayed=replayed,
+    )
+
+
+def void_grant(answer: Answer, replayed: bool) -> credits_pb.VoidGrantResponse:
+    """The grant that ended, and what was taken of it."""
+    assert isinstance(answer, CreditsAnswer)
+    assert answer.grant is not None
+    return credits_pb.VoidGrantResponse(
+        account_id=answer.account_id,
+        grant=encode.grant(answer.currency, answer.grant),
+        voided_nanos=sum(debit.amount_nanos for debit in answer.debits),
         balance=encode.balance(answer.currency, answer.balance),
         matched_by=MATCHED_BY[answer.matched_by],
         replayed=replayed,
@@ -225,6 +245,11 @@ BY_KIND: Mapping[str, Callable[[Answer, bool], Message]] = {
         record_usage,
         grant_credits,
         adjust_credits,
+        void_grant,
+        reserve_usage,
+        extend_reservation,
+        release_reservation,
+        commit_reservation,
         upsert_user,
         upsert_organization,
         add_member,

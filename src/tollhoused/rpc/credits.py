@@ -15,6 +15,8 @@ CAUSE_KINDS = {
     CauseKind.ADJUSTMENT: pb.CAUSE_KIND_ADJUSTMENT,
     CauseKind.EXPIRY: pb.CAUSE_KIND_EXPIRY,
     CauseKind.SETTLEMENT: pb.CAUSE_KIND_SETTLEMENT,
+    CauseKind.VOIDED_GRANT: pb.CAUSE_KIND_VOIDED_GRANT,
+    CauseKind.RESERVATION: pb.CAUSE_KIND_RESERVATION,
 }
 
 
@@ -64,6 +66,18 @@ class CreditsServicer:
             validate_only=request.validate_only,
         )
         return answers.adjust_credits(settled.answer, settled.replayed)
+
+    def VoidGrant(self, request: pb.VoidGrantRequest, call: Call) -> pb.VoidGrantResponse:
+        settled = credits.void_grant(
+            self._core,
+            call,
+            subject=decode.subject(request.subject),
+            grant_id=request.grant_id,
+            reason=request.reason,
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        return answers.void_grant(settled.answer, settled.replayed)
 
     def ListGrants(self, request: pb.ListGrantsRequest, call: Call) -> pb.ListGrantsResponse:
         account, grants, token = credits.list_grants(

@@ -14,6 +14,7 @@ from tollhouse.v1 import admin_service_pb2 as admin_pb
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import credits_service_pb2 as credits_pb
 from tollhouse.v1 import entitlement_service_pb2 as entitlement_pb
+from tollhouse.v1 import reservation_service_pb2 as reservation_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
 from tollhoused.domain.account import GrantCategory
@@ -21,6 +22,7 @@ from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.rates import Rate, RateError, RateModel, Tier
+from tollhoused.domain.reservation import OnExpiry, OverCommit
 from tollhoused.errors import InvalidField, TollhouseError
 from tollhoused.usecases import forms, pages
 from tollhoused.usecases.usage import UsageReport
@@ -49,6 +51,17 @@ POLICIES: Mapping[int, Policy | None] = {
     common.POLICY_HARD_LIMIT: Policy.HARD_LIMIT,
     common.POLICY_CREDITS: Policy.CREDITS,
     common.POLICY_UNMETERED: Policy.UNMETERED,
+}
+ON_EXPIRY: Mapping[int, OnExpiry] = {
+    reservation_pb.ON_EXPIRY_UNSPECIFIED: OnExpiry.RELEASE,
+    reservation_pb.ON_EXPIRY_RELEASE: OnExpiry.RELEASE,
+    reservation_pb.ON_EXPIRY_COMMIT: OnExpiry.COMMIT,
+}
+OVER_COMMIT: Mapping[int, OverCommit] = {
+    reservation_pb.OVER_COMMIT_UNSPECIFIED: OverCommit.RECORD,
+    reservation_pb.OVER_COMMIT_REFUSE: OverCommit.REFUSE,
+    reservation_pb.OVER_COMMIT_ENFORCE: OverCommit.ENFORCE,
+    reservation_pb.OVER_COMMIT_RECORD: OverCommit.RECORD,
 }
 RATE_MODELS: Mapping[int, RateModel] = {
     common.RATE_MODEL_UNSPECIFIED: RateModel.UNIT,

@@ -8,13 +8,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import credits_service_pb2 as credits_pb
 from tollhouse.v1 import error_reason_pb2 as error_reason
+from tollhouse.v1 import reservation_service_pb2 as reservation_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 
 from tollhoused.domain.account import GrantCategory
-from tollhoused.domain.answers import BalanceFacts, Debit, GrantFacts
+from tollhoused.domain.answers import BalanceFacts, Debit, GrantFacts, ReservationFacts
 from tollhoused.domain.catalogue import Interval, MeterKind, Policy
 from tollhoused.domain.identity import MatchedBy
 from tollhoused.domain.rates import Rate, RateModel
+from tollhoused.domain.reservation import OnExpiry, OverCommit, ReservationState
 
 # Tables are keyed by text, so that they serve enum members as well as what stored answers hold.
 REASONS: Mapping[str, error_reason.ErrorReason] = {
@@ -47,6 +49,23 @@ RATE_MODELS: Mapping[str, common.RateModel] = {
 CATEGORIES: Mapping[str, credits_pb.GrantCategory] = {
     GrantCategory.PAID.value: credits_pb.GRANT_CATEGORY_PAID,
     GrantCategory.PROMOTIONAL.value: credits_pb.GRANT_CATEGORY_PROMOTIONAL,
+}
+
+
+RESERVATION_STATES: Mapping[str, reservation_pb.ReservationState] = {
+    ReservationState.OPEN.value: reservation_pb.RESERVATION_STATE_OPEN,
+    ReservationState.COMMITTED.value: reservation_pb.RESERVATION_STATE_COMMITTED,
+    ReservationState.RELEASED.value: reservation_pb.RESERVATION_STATE_RELEASED,
+    ReservationState.EXPIRED.value: reservation_pb.RESERVATION_STATE_EXPIRED,
+}
+ON_EXPIRY: Mapping[str, reservation_pb.OnExpiry] = {
+    OnExpiry.RELEASE.value: reservation_pb.ON_EXPIRY_RELEASE,
+    OnExpiry.COMMIT.value: reservation_pb.ON_EXPIRY_COMMIT,
+}
+OVER_COMMIT: Mapping[str, reservation_pb.OverCommit] = {
+    OverCommit.REFUSE.value: reservation_pb.OVER_COMMIT_REFUSE,
+    OverCommit.ENFORCE.value: reservation_pb.OVER_COMMIT_ENFORCE,
+    OverCommit.RECORD.value: reservation_pb.OVER_COMMIT_RECORD,
 }
 
 
@@ -83,10 +102,11 @@ def rate(value: Rate | None) -> common.Rate | None:
 
 
 def balance(currency: str, facts: BalanceFacts) -> common.CreditBalance:
-    """Credits at one instant; nothing can hold any yet."""
+    """Credits at one instant."""
     return common.CreditBalance(
         currency=currency,
         total_nanos=facts.total_nanos,
+        held_nanos=facts.held_nanos,
         available_nanos=facts.available_nanos,
         debt_nanos=facts.debt_nanos,
     )
@@ -110,6 +130,31 @@ def grant(currency: str, facts: GrantFacts) -> credits_pb.Grant:
         remaining_nanos=facts.remaining_nanos,
         currency=currency,
         create_time=timestamp(facts.created_us),
+        held_nanos=facts.held_nanos,
+        void_time=optional_timestamp(facts.voided_us),
+    )
+
+
+def reservation(currency: str, facts: ReservationFacts) -> reservation_pb.Reservation:
+    """A reservation as it stood when the facts were taken."""
+    return reservation_pb.Reservation(
+        reservation_id=facts.id,
+        product=facts.product,
+        meter=facts.meter,
+        quantity=facts.quantity,
+        state=RESERVATION_STATES[facts.state],
+        on_expiry=ON_EXPIRY[facts.on_expiry],
+        over_commit=OVER_COMMIT[facts.over_commit],
+        plan=facts.plan,
+        plan_version=facts.plan_version,
+        held_nanos=facts.held_nanos,
+        holds=debits(facts.holds),
+        create_time=timestamp(facts.created_us),
+        expire_time=timestamp(facts.expires_us),
+        end_time=optional_timestamp(facts.ended_us),
+        used=facts.used,
+        charged_nanos=facts.charged_nanos,
+        currency=currency,
     )
 
 

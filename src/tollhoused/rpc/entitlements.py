@@ -75,6 +75,7 @@ def _meter(state: MeterState, catalogue: Catalogue) -> pb.MeterEntitlement:
         unit=meter.unit,
         included=state.terms.included,
         used=state.used,
+        held=state.held,
         remaining=state.remaining,
         overage_quantity=state.overage,
         policy=POLICIES[state.terms.policy],

@@ -13,6 +13,7 @@ from tollhouse.v1 import account_service_pb2 as account_pb
 from tollhouse.v1 import admin_service_pb2 as admin_pb
 from tollhouse.v1 import credits_service_pb2 as credits_pb
 from tollhouse.v1 import entitlement_service_pb2 as entitlement_pb
+from tollhouse.v1 import reservation_service_pb2 as reservation_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
@@ -29,6 +30,7 @@ from tollhoused.rpc.entitlements import EntitlementServicer
 from tollhoused.rpc.guard import Deadlines, Guard, Handler
 from tollhoused.rpc.health import HealthKeeper
 from tollhoused.rpc.open_calls import Keeper, OpenDoor, OpenLimits
+from tollhoused.rpc.reservations import ReservationServicer
 from tollhoused.rpc.status import Faults
 from tollhoused.rpc.subscriptions import SubscriptionServicer
 from tollhoused.rpc.usage import UsageServicer
@@ -128,6 +130,9 @@ class GrpcServer:
                 guard,
                 entitlement_pb.DESCRIPTOR.services_by_name["EntitlementService"],
                 EntitlementServicer(core, faults),
+            ),
+            self._add(
+                guard, reservation_pb.DESCRIPTOR.services_by_name["ReservationService"], ReservationServicer(core)
             ),
             self._add(guard, credits_pb.DESCRIPTOR.services_by_name["CreditsService"], CreditsServicer(core)),
             self._add(guard, account_pb.DESCRIPTOR.services_by_name["AccountService"], AccountServicer(core)),

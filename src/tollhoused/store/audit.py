@@ -25,8 +25,9 @@ from sqlalchemy import (
 )
 
 from tollhoused.domain.account import Account, AccountKind, CauseKind
-from tollhoused.domain.commands import CreateClient, CreateKey, Enforcement, RecordUsage, RevokeKey, RotateKey
+from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.proof import EntryRow, Evidence, Finding, MemberRow, OperationRow
+from tollhoused.domain.registry_commands import CreateClient, CreateKey, RevokeKey, RotateKey
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import TEXT, Dialect
 from tollhoused.store.rows import (
@@ -35,6 +36,7 @@ from tollhoused.store.rows import (
     counter_from_row,
     grant_from_row,
     override_from_row,
+    reservation_from_row,
     segment_from_row,
     subscription_from_row,
 )
@@ -45,7 +47,7 @@ UNREADABLE = (ArithmeticError, AssertionError, AttributeError, LookupError, Type
 """What a row raises that holds what no row of ours can hold, such as terms that are no JSON."""
 
 REGISTRY_KINDS = tuple(command.kind for command in (CreateClient, CreateKey, RotateKey, RevokeKey))
-CAUSED_BY_OPERATIONS = (CauseKind.USAGE, CauseKind.GRANT, CauseKind.ADJUSTMENT)
+CAUSED_BY_OPERATIONS = (CauseKind.USAGE, CauseKind.GRANT, CauseKind.ADJUSTMENT, CauseKind.VOIDED_GRANT)
 
 
 @contextmanager
@@ -88,9 +90,10 @@ class Audit:
             table: self._in_step(table.name, select(table))
             for table in (t.counters, t.grants, t.subscriptions, t.overrides)
         }
+        reservations = self._in_step("reservations", select(t.reservations))
         operations = self._in_step("operations", self._operations())
         entries = self._in_step("ledger_entries", self._entries(), t.ledger_entries.c.seq)
-        every = [names, members, segments, *parts.values(), operations, entries]
+        every = [names, members, segments, *parts.values(), reservations, operations, entries]
         for row in self._rows(self._ordered(select(t.accounts), t.accounts.c.id)):
             for table in every:
                 yield from table.strays(before=row[0])
@@ -107,6 +110,7 @@ class Audit:
                 plans=[(item[6], item[7]) for item in of_segments],
                 names=frozenset(kind for _, kind in names.of(account.id)),
                 members=list(map(MemberRow._make, members.of(account.id))),
+                reservations=map(reservation_from_row, reservations.of(account.id)),
                 operations=map(OperationRow._make, operations.of(account.id)),
                 entries=map(EntryRow._make, entries.of(account.id)),
             )

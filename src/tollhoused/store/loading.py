@@ -30,6 +30,8 @@ from tollhoused.store.rows import (
     organization_from_row,
     override_from_row,
     override_row,
+    reservation_from_row,
+    reservation_row,
     segment_from_row,
     segment_row,
     subscription_from_row,
@@ -43,7 +45,7 @@ from tollhoused.store.wanted import Wanted
 
 
 def load(session: Session, statements: Statements, wanted: Wanted, clock: Callable[[], int], lock: bool) -> Books:
-    """The wanted set in one round trip, and one more for accounts that turn out to be due.
+    """The wanted set in one round trip, and one more for accounts that turn out to be due or to hold something.
 
     With `lock`, account rows are locked in the order of their ids before anything else is read, then clients and keys,
     so that what follows is current: who waited for another process that stored the same idempotency key must find it
@@ -57,18 +59,24 @@ def load(session: Session, statements: Statements, wanted: Wanted, clock: Callab
         ("segments", statements.segments, since),
         ("counters", statements.counters, meters),
         ("grants", statements.grants, since),
+        ("reservations_named", statements.reservations_named, list(wanted.reservations)),
         ("operations", statements.operations, list(wanted.keys)),
         *_directory_plan(statements, wanted, lock),
         *_whole_plan(statements, [(id_, wanted.accounts[id_]) for id_ in sorted(wanted.whole)]),
     ]
     everything = not lock and wanted.accounts.keys() <= wanted.whole
+    if everything:
+        plan.append(("reservations_open", statements.reservations_open, since))
     found = _ask(session, plan, last=everything)
     accounts = {row[0]: account_from_row(row, row[0] in wanted.whole) for row in found.get("accounts", ())}
     _attach(accounts, found)
     clock_us = clock()
     due = [id_ for id_, account in accounts.items() if account.due_us <= clock_us and not account.whole]
-    if due:
-        _attach(accounts, _ask(session, _whole_plan(statements, [(id_, NEVER_US) for id_ in due])))
+    holding = [id_ for id_, account in accounts.items() if account.open_reservations and not everything]
+    if due or holding:
+        more = _whole_plan(statements, [(id_, NEVER_US) for id_ in due])
+        more.append(("reservations_open", statements.reservations_open, [(id_, NEVER_US) for id_ in holding]))
+        _attach(accounts, _ask(session, more))
         for id_ in due:
             accounts[id_].whole = True
     operations = {(row[0], row[1]): operation_from_row(row) for row in found.get("operations", ())}
@@ -99,6 +107,10 @@ def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
         (statements.insert_entries, [entry_row(a.id, entry) for a in dirty for entry in a.changes.entries]),
         (statements.upsert_counters, [counter_row(a.id, a.counters[key]) for a in dirty for key in a.changes.counters]),
         (statements.upsert_grants, [grant_row(a.id, a.grants[id_]) for a in dirty for id_ in a.changes.grants]),
+        (
+            statements.upsert_reservations,
+            [reservation_row(a.id, a.reservations[id_]) for a in dirty for id_ in a.changes.reservations],
+        ),
         (statements.upsert_segments, [segment_row(a.id, s) for a in dirty for s in _changed_segments(a)]),
         (
             statements.upsert_subscriptions,
@@ -187,6 +199,9 @@ def _attach(accounts: dict[str, Account], found: dict[str, list[Row]]) -> None:
         if account := accounts.get(row[0]):
             grant = grant_from_row(row)
             account.grants[grant.id] = grant
+    for row in (*found.get("reservations_open", ()), *found.get("reservations_named", ())):
+        if account := accounts.get(row[0]):
+            account.reservations[row[1]] = reservation_from_row(row)
     for row in found.get("subscriptions", ()):
         if account := accounts.get(row[0]):
             account.subscriptions[row[1]] = subscription_from_row(row)

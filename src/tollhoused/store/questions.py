@@ -34,6 +34,8 @@ class Questions:
         self.notes = self._notes(dialect)
         self.erase_notes = dialect.update(t.operations, ("metadata", "answer"))
         self.grants = dialect.query(self._grants())
+        self.reservation = dialect.query(select(t.reservations).where(t.reservations.c.id == _text("id")))
+        self.reservations = dialect.query(self._reservations())
         self.subscriptions = dialect.query(self._of_account(t.subscriptions, "start_us", "id"))
         self.overrides = dialect.query(self._of_account(t.overrides, "from_us", "id"))
         self.users = dialect.query(self._of_account(t.users, "id"))
@@ -85,6 +87,14 @@ class Questions:
         row = t.grants.c
         still_open = or_(_number("include_closed") == literal_column("1"), row.remaining_nanos > literal_column("0"))
         page = self._of_account(t.grants).where(row.id < _text("before"), still_open)
+        return page.order_by(row.id.desc()).limit(_number("size"))
+
+    def _reservations(self) -> Select[Any]:
+        """A page of an account's reservations, newest first: their ids are time-ordered."""
+        row = t.reservations.c
+        wanted = or_(_number("include_ended") == literal_column("1"), row.state == literal_column("'open'"))
+        of_product = or_(_text("product").is_(None), row.product == _text("product"))
+        page = self._of_account(t.reservations).where(row.id < _text("before"), wanted, of_product)
         return page.order_by(row.id.desc()).limit(_number("size"))
 
     def _audit(self) -> Select[Any]:

@@ -20,6 +20,7 @@ from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.identity import Membership, Organization, User
 from tollhoused.domain.keys import Client, Environment, Key, Scope
 from tollhoused.domain.rates import rate_from_json, rate_to_json
+from tollhoused.domain.reservation import Hold, OnExpiry, OverCommit, Reservation, ReservationState
 from tollhoused.domain.terms import Override, terms_from_json, terms_to_json
 
 Row = tuple[Any, ...]
@@ -30,7 +31,8 @@ USER_WIDTH = 4
 
 def account_from_row(row: Row, whole: bool) -> Account:
     """An account without what belongs to it."""
-    (id_, kind, currency, zone, anchor_us, version, as_of_us, due_us, balance_nanos, debt_nanos, ledger_seq) = row
+    (id_, kind, currency, zone, anchor_us, version, as_of_us, due_us, *totals) = row
+    balance_nanos, debt_nanos, ledger_seq, held_nanos, open_reservations = totals
     return Account(
         id=id_,
         kind=AccountKind(kind),
@@ -42,6 +44,8 @@ def account_from_row(row: Row, whole: bool) -> Account:
         due_us=due_us,
         balance_nanos=balance_nanos,
         debt_nanos=debt_nanos,
+        held_nanos=held_nanos,
+        open_reservations=open_reservations,
         ledger_seq=ledger_seq,
         whole=whole,
     )
@@ -61,6 +65,8 @@ def moving_columns(account: Account) -> Row:
         account.balance_nanos,
         account.debt_nanos,
         account.ledger_seq,
+        account.held_nanos,
+        account.open_reservations,
     )
 
 
@@ -106,7 +112,7 @@ def counter_row(account_id: str, counter: Counter) -> Row:
 
 def grant_from_row(row: Row) -> Grant:
     """A grant."""
-    _, id_, category, priority, effective_us, expires_us, meters, amount_nanos, remaining_nanos, created_us = row
+    _, id_, category, priority, effective_us, expires_us, meters, amount_nanos, *rest = row
     return Grant(
         id_,
         GrantCategory(category),
@@ -115,8 +121,7 @@ def grant_from_row(row: Row) -> Grant:
         expires_us,
         frozenset(meters.split(",")) if meters else frozenset(),
         amount_nanos,
-        remaining_nanos,
-        created_us,
+        *rest,
     )
 
 
@@ -133,6 +138,60 @@ def grant_row(account_id: str, grant: Grant) -> Row:
         grant.amount_nanos,
         grant.remaining_nanos,
         grant.created_us,
+        grant.held_nanos,
+        grant.voided_us,
+    )
+
+
+def reservation_from_row(row: Row) -> Reservation:
+    """A reservation."""
+    (_, id_, client, product, meter, segment_start_us, plan, plan_version, quantity, on_expiry, over_commit) = row[:11]
+    created_us, expires_us, state, holds, _, used, overage, charged_nanos, ended_us = row[11:]
+    return Reservation(
+        id=id_,
+        client=client,
+        product=product,
+        meter=meter,
+        segment_start_us=segment_start_us,
+        plan=plan,
+        plan_version=plan_version,
+        quantity=quantity,
+        on_expiry=OnExpiry(on_expiry),
+        over_commit=OverCommit(over_commit),
+        created_us=created_us,
+        expires_us=expires_us,
+        state=ReservationState(state),
+        holds=tuple(Hold(*hold) for hold in json.loads(holds)),
+        used=used,
+        overage=overage,
+        charged_nanos=charged_nanos,
+        ended_us=ended_us,
+    )
+
+
+def reservation_row(account_id: str, item: Reservation) -> Row:
+    """A reservation's row; its holds are JSON."""
+    return (
+        account_id,
+        item.id,
+        item.client,
+        item.product,
+        item.meter,
+        item.segment_start_us,
+        item.plan,
+        item.plan_version,
+        item.quantity,
+        item.on_expiry.value,
+        item.over_commit.value,
+        item.created_us,
+        item.expires_us,
+        item.state.value,
+        json.dumps(item.holds, separators=(",", ":")),
+        item.held_nanos,
+        item.used,
+        item.overage,
+        item.charged_nanos,
+        item.ended_us,
     )
 
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, literal_column, or_, select
 
+from tollhoused.domain.reservations import LIFE_MAX_US
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation, Write
 
@@ -10,7 +11,18 @@ METERS = Relation("wanted_meters", (("account", TEXT), ("meter", TEXT), ("since_
 KEYS = Relation("wanted_keys", (("idempotency_key", TEXT), ("client", TEXT)))
 NAMES = Relation("wanted_names", (("name", TEXT),))
 
-MOVING_COLUMNS = ("version", "as_of_us", "due_us", "balance_nanos", "debt_nanos", "ledger_seq")
+RESERVATIONS = Relation("wanted_reservations", (("account", TEXT), ("id", TEXT)))
+
+MOVING_COLUMNS = (
+    "version",
+    "as_of_us",
+    "due_us",
+    "balance_nanos",
+    "debt_nanos",
+    "ledger_seq",
+    "held_nanos",
+    "open_reservations",
+)
 
 
 class Statements:
@@ -29,6 +41,9 @@ class Statements:
         self.grants = dialect.query(
             self._of(t.grants, wanted).where(t.grants.c.remaining_nanos > literal_column("0")), ACCOUNTS
         )
+        is_open = t.reservations.c.state == literal_column("'open'")
+        self.reservations_open = dialect.query(self._of(t.reservations, wanted).where(is_open), ACCOUNTS)
+        self.reservations_named = self._reservations_named(dialect)
         self.subscriptions = dialect.query(self._open(t.subscriptions, wanted, "end_us"), ACCOUNTS)
         self.overrides = dialect.query(self._open(t.overrides, wanted, "until_us"), ACCOUNTS)
         self.operations = self._operations(dialect)
@@ -53,6 +68,7 @@ class Statements:
         self.upsert_memberships = dialect.upsert(t.memberships)
         self.upsert_counters = dialect.upsert(t.counters)
         self.upsert_grants = dialect.upsert(t.grants)
+        self.upsert_reservations = dialect.upsert(t.reservations)
         self.upsert_segments = dialect.upsert(t.segments)
         self.upsert_subscriptions = dialect.upsert(t.subscriptions)
         self.upsert_overrides = dialect.upsert(t.overrides)
@@ -62,10 +78,14 @@ class Statements:
         return select(table).join(wanted, table.c.account == wanted.c.account)
 
     def _segments(self, wanted: FromClause) -> Select[tuple[object, ...]]:
-        """The open segment, and those that reach past the earliest event time that is asked for; in order."""
+        """The open segment, and those that reach past the earliest event time that is asked for; in order.
+
+        Those too in which a reservation may have been made that was open when the account was last brought up to date.
+        """
         return (
             self._of(t.segments, wanted)
-            .where(self._reaches(wanted))
+            .join(t.accounts, t.accounts.c.id == wanted.c.account)
+            .where(or_(self._reaches(wanted), self._may_hold()))
             .order_by(t.segments.c.account, t.segments.c.start_us)
         )
 
@@ -91,7 +111,11 @@ class Statements:
         statement = (
             select(t.counters)
             .select_from(wanted)
-            .join(t.segments, and_(t.segments.c.account == wanted.c.account, self._reaches(wanted)))
+            .join(t.accounts, t.accounts.c.id == wanted.c.account)
+            .join(
+                t.segments,
+                and_(t.segments.c.account == wanted.c.account, or_(self._reaches(wanted), self._may_hold())),
+            )
             .join(t.counters, self._of_segment())
         )
         return dialect.query(statement, ACCOUNTS)
@@ -99,9 +123,18 @@ class Statements:
     def _reaches(self, wanted: FromClause) -> ColumnElement[bool]:
         return or_(t.segments.c.end_us.is_(None), t.segments.c.end_us > wanted.c.since_us)
 
+    def _may_hold(self) -> ColumnElement[bool]:
+        return t.segments.c.end_us > t.accounts.c.as_of_us - literal_column(str(LIFE_MAX_US))
+
     def _of_segment(self) -> ColumnElement[bool]:
         same_account = t.counters.c.account == t.segments.c.account
         return and_(same_account, t.counters.c.segment_start_us == t.segments.c.start_us)
+
+    def _reservations_named(self, dialect: Dialect) -> Query:
+        """Reservations by account and id, whatever their state."""
+        wanted = dialect.relation(RESERVATIONS)
+        same = and_(t.reservations.c.account == wanted.c.account, t.reservations.c.id == wanted.c.id)
+        return dialect.query(select(t.reservations).select_from(wanted).join(t.reservations, same), RESERVATIONS)
 
     def _operations(self, dialect: Dialect) -> Query:
         wanted = dialect.relation(KEYS)

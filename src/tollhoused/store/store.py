@@ -14,6 +14,7 @@ from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Member, Membership, Organization, Subject, User
 from tollhoused.domain.json_text import compact_json
 from tollhoused.domain.keys import CLI_CLIENT, Client, Key
+from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.terms import Override
 from tollhoused.store import rows
 from tollhoused.store.dialect import Query, Rows
@@ -147,6 +148,25 @@ class Store:
             self._questions.grants, account=account_id, include_closed=int(include_closed), before=before, size=size
         )
         return [rows.grant_from_row(row) for row in found]
+
+    def reservation(self, reservation_id: str) -> tuple[str, Reservation] | None:
+        """A reservation by its id alone, with its account."""
+        found = self._ask(self._questions.reservation, id=reservation_id)
+        return (found[0][0], rows.reservation_from_row(found[0])) if found else None
+
+    def reservations(
+        self, account_id: str, product: str | None, include_ended: bool, before: str, size: int
+    ) -> list[Reservation]:
+        """A page of an account's reservations, newest first."""
+        found = self._ask(
+            self._questions.reservations,
+            account=account_id,
+            product=product,
+            include_ended=int(include_ended),
+            before=before,
+            size=size,
+        )
+        return [rows.reservation_from_row(row) for row in found]
 
     def subscriptions(self, account_id: str) -> list[Subscription]:
         """Every subscription the account ever had, oldest first."""

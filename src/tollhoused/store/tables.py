@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 
 metadata = MetaData(
@@ -46,6 +48,11 @@ def maybe_text(name: str) -> Column[str]:
 def number(name: str) -> Column[int]:
     """A 64-bit integer that is always there."""
     return Column(name, BigInteger, nullable=False)
+
+
+def zero(name: str) -> Column[int]:
+    """A 64-bit integer that servers of before its time leave at zero."""
+    return Column(name, BigInteger, nullable=False, server_default=literal_column("0"))
 
 
 def maybe_number(name: str) -> Column[int]:
@@ -77,12 +84,16 @@ accounts = Table(
     number("balance_nanos"),
     number("debt_nanos"),
     number("ledger_seq"),
+    zero("held_nanos"),
+    zero("open_reservations"),
     PrimaryKeyConstraint("id"),
     check("kind", "kind IN ('personal', 'organization')"),
     check("version", "version >= 1"),
     check("debt", f"debt_nanos BETWEEN 0 AND {LARGEST_TOTAL}"),
     check("balance", f"balance_nanos BETWEEN -{LARGEST_TOTAL} AND {LARGEST_TOTAL}"),
     check("ledger_seq", "ledger_seq >= 0"),
+    check("held", f"held_nanos BETWEEN 0 AND {LARGEST_TOTAL}"),
+    check("open_reservations", "open_reservations >= 0"),
     Index(None, "due_us", "id"),
 )
 
@@ -244,13 +255,54 @@ grants = Table(
     number("amount_nanos"),
     number("remaining_nanos"),
     number("created_us"),
+    zero("held_nanos"),
+    maybe_number("voided_us"),
     PrimaryKeyConstraint("account", "id"),
     of_account(),
     check("category", "category IN ('paid', 'promotional')"),
     check("amount", f"amount_nanos BETWEEN 1 AND {LARGEST_TOTAL}"),
     check("remaining", "remaining_nanos BETWEEN 0 AND amount_nanos"),
+    check("held", "held_nanos BETWEEN 0 AND remaining_nanos"),
     check("validity", "expires_us IS NULL OR expires_us > effective_us"),
 )
+
+IS_OPEN: ColumnElement[bool] = literal_column("state = 'open'")
+
+reservations = Table(
+    "reservations",
+    metadata,
+    text("account"),
+    text("id"),
+    text("client"),
+    text("product"),
+    text("meter"),
+    number("segment_start_us"),
+    text("plan"),
+    number("plan_version"),
+    number("quantity"),
+    text("on_expiry"),
+    text("over_commit"),
+    number("created_us"),
+    number("expires_us"),
+    text("state"),
+    text("holds"),
+    number("held_nanos"),
+    number("used"),
+    number("overage"),
+    number("charged_nanos"),
+    maybe_number("ended_us"),
+    PrimaryKeyConstraint("account", "id"),
+    of_account(),
+    Index(None, "id"),
+    Index("ix_reservations_open", "account", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
+    check("state", "state IN ('open', 'committed', 'released', 'expired')"),
+    check("final", "(state = 'open') = (ended_us IS NULL)"),
+    check("held", f"held_nanos BETWEEN 0 AND {LARGEST_TOTAL} AND (state = 'open' OR held_nanos = 0)"),
+    check("used", "used BETWEEN 0 AND " + str(LARGEST_TOTAL)),
+    check("charged", f"charged_nanos BETWEEN 0 AND {LARGEST_TOTAL}"),
+    check("validity", "expires_us > created_us"),
+)
+"""`holds` is JSON: what is held of each grant, in the order in which the grants pay."""
 
 ledger_entries = Table(
     "ledger_entries",

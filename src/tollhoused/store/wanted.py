@@ -7,13 +7,15 @@ from tollhoused.domain.account import NEVER_US
 from tollhoused.domain.commands import (
     Command,
     RecordUsage,
-    RegistryCommand,
+    ReservationCommand,
+    ReserveUsage,
     Tick,
     UpsertOrganization,
     UpsertUser,
 )
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.people import PeopleCommand
+from tollhoused.domain.registry_commands import RegistryCommand
 
 
 @dataclass(slots=True)
@@ -21,8 +23,8 @@ class Wanted:
     """Accounts with the earliest event time asked of each, counters by (account, meter), operations by (key, client).
 
     `whole` accounts are loaded with every counter of their open segment, every subscription and every override.
-    `registry` names clients and keys
-    by their ids. `upserts` says that directory entries will change and must be locked.
+    `reservations` are (account, id), whether open or not. `registry` names clients and keys by their ids. `upserts`
+    says that directory entries will change and must be locked.
     """
 
     accounts: dict[str, int] = field(default_factory=dict)
@@ -30,6 +32,7 @@ class Wanted:
     whole: set[str] = field(default_factory=set)
     keys: set[tuple[str, str]] = field(default_factory=set)
     subjects: set[Subject] = field(default_factory=set)
+    reservations: set[tuple[str, str]] = field(default_factory=set)
     registry: set[str] = field(default_factory=set)
     upserts: bool = False
 
@@ -59,11 +62,17 @@ def wanted_by(commands: Iterable[Command]) -> Wanted:
             event_us = NEVER_US if command.event_us is None else command.event_us
             wanted.accounts[account] = min(event_us, wanted.accounts.get(account, NEVER_US))
             wanted.meters.add((account, command.meter))
+        elif isinstance(command, ReservationCommand):
+            wanted.accounts[account] = min(command.segment_start_us, wanted.accounts.get(account, NEVER_US))
+            wanted.meters.add((account, command.meter))
+            wanted.reservations.add((account, command.reservation_id))
         else:
             wanted.accounts.setdefault(account, NEVER_US)
+            if isinstance(command, ReserveUsage):
+                wanted.meters.add((account, command.meter))
         if command.needs_whole:
             wanted.whole.add(account)
-        if not isinstance(command, Tick):
+        if not isinstance(command, Tick | ReservationCommand):
             wanted.subjects.add(command.subject)
     return wanted
 

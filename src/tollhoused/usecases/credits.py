@@ -7,7 +7,7 @@ from typing import TypeVar
 from tollhoused.domain.account import NEVER_US, Account, Grant, GrantCategory, LedgerEntry
 from tollhoused.domain.answers import BalanceFacts
 from tollhoused.domain.books import Settled
-from tollhoused.domain.commands import AdjustCredits, GrantCredits
+from tollhoused.domain.commands import AdjustCredits, GrantCredits, VoidGrant
 from tollhoused.domain.credits import DEFAULT_PRIORITY, balance_facts
 from tollhoused.domain.identity import Match, Subject
 from tollhoused.errors import InvalidField
@@ -38,7 +38,7 @@ def get_balance(core: Core, subject: Subject) -> Balance:
     now_us = account.as_of_us
     parts: dict[frozenset[str], int] = {}
     for grant in account.usable_grants(None, now_us):
-        parts[grant.meters] = parts.get(grant.meters, 0) + grant.remaining_nanos
+        parts[grant.meters] = parts.get(grant.meters, 0) + grant.unheld_nanos
     return Balance(match, account.currency, balance_facts(account, now_us), parts)
 
 
@@ -106,6 +106,32 @@ def adjust_credits(
         matched_by=match.matched_by,
         grant_id=core.new_id("grant"),
         amount_nanos=forms.amount(amount_nanos, signed=True),
+        reason=forms.text("reason", reason, forms.REASON_LENGTH_MAX, required=False),
+    )
+    return core.run(call, command, validate_only)
+
+
+def void_grant(
+    core: Core,
+    call: Call,
+    *,
+    subject: Subject,
+    grant_id: str,
+    reason: str,
+    idempotency_key: str,
+    validate_only: bool,
+) -> Settled:
+    """Ends a grant before its time."""
+    forms.idempotency_key(idempotency_key)
+    forms.text("grant_id", grant_id, forms.ID_LENGTH_MAX)
+    match = core.match(subject)
+    command = VoidGrant(
+        client=call.client,
+        idempotency_key=idempotency_key,
+        subject=subject,
+        account_id=match.account_id,
+        matched_by=match.matched_by,
+        grant_id=grant_id,
         reason=forms.text("reason", reason, forms.REASON_LENGTH_MAX, required=False),
     )
     return core.run(call, command, validate_only)

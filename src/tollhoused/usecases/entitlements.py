@@ -33,6 +33,7 @@ class MeterState:
     meter: str
     terms: MeterTerms
     used: int
+    held: int
     remaining: int | None
     overage: int
     charged_nanos: int
@@ -165,6 +166,7 @@ def _meter_state(account: Account, meter: str, terms: MeterTerms) -> MeterState:
     segment = account.segment
     counter = account.counter(segment, meter)
     used = counter.carried + counter.used
+    held = account.held(segment.start_us, meter)
     of_period = [
         account.counter(item, meter) for item in account.segments if item.period_start_us == segment.period_start_us
     ]
@@ -172,7 +174,8 @@ def _meter_state(account: Account, meter: str, terms: MeterTerms) -> MeterState:
         meter=meter,
         terms=terms,
         used=used,
-        remaining=None if terms.policy is Policy.UNMETERED else max(0, terms.included - used),
+        held=held,
+        remaining=None if terms.policy is Policy.UNMETERED else max(0, terms.included - used - held),
         overage=sum(item.overage for item in of_period),
         charged_nanos=sum(item.charged_nanos for item in of_period),
     )
@@ -192,7 +195,8 @@ def _cost(account: Account, segment: Segment, command: RecordUsage) -> tuple[int
 def _plans_that_allow(core: Core, account: Account, command: RecordUsage) -> list[str]:
     """Plans of the newest version under which the period's use and this event would pass, lowest rank first."""
     used = account.counter(account.segment, command.meter)
-    total = used.carried + used.used + command.quantity
+    held = account.held(account.segment.start_us, command.meter)
+    total = used.carried + used.used + held + command.quantity
     available_nanos = account.available_nanos(command.meter, account.as_of_us)
 
     def allows(plan: Plan) -> bool:

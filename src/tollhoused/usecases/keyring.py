@@ -4,8 +4,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from tollhoused.domain.commands import TouchKeys
 from tollhoused.domain.keys import INTERNAL_CLIENT, Environment, Key, check_key, read_key
+from tollhoused.domain.registry_commands import TouchKeys
 from tollhoused.errors import KeyMissing, StoreUnavailable
 from tollhoused.store.store import Store
 from tollhoused.usecases.core import reading

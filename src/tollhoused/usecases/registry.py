@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from tollhoused.domain.answers import KeyAnswer
 from tollhoused.domain.books import AuditEntry, Settled
-from tollhoused.domain.commands import CreateClient, CreateKey, RevokeKey, RotateKey
 from tollhoused.domain.instants import DAY_US
 from tollhoused.domain.keys import (
     CLI_CLIENT,
@@ -18,6 +17,7 @@ from tollhoused.domain.keys import (
     secret_sha256,
     write_key,
 )
+from tollhoused.domain.registry_commands import CreateClient, CreateKey, RevokeKey, RotateKey
 from tollhoused.errors import InternalError, InvalidField
 from tollhoused.usecases import forms
 from tollhoused.usecases.core import Call, Core, reading

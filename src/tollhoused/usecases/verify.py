@@ -8,6 +8,7 @@ from itertools import islice
 from tollhoused.domain.catalogue import Catalogue, CatalogueError, CatalogueHistory
 from tollhoused.domain.catalogue_toml import parse_catalogue
 from tollhoused.domain.proof import INVARIANTS, Evidence, Finding
+from tollhoused.domain.proof_of_holds import prove_holds
 from tollhoused.domain.proof_of_ledger import prove_ledger
 from tollhoused.domain.proof_of_terms import prove_terms
 from tollhoused.domain.proof_of_usage import prove_usage
@@ -69,8 +70,9 @@ def _terms(evidence: Evidence, history: CatalogueHistory) -> Iterator[Finding]:
 
 
 def _usage_and_ledger(evidence: Evidence, _: CatalogueHistory) -> Iterator[Finding]:
-    causes = yield from prove_usage(evidence)
-    yield from prove_ledger(evidence, causes)
+    reserved = yield from prove_holds(evidence)
+    causes = yield from prove_usage(evidence, reserved)
+    yield from prove_ledger(evidence, causes, reserved)
 
 
 def _read_catalogues(audit: Audit, catalogues: dict[int, Catalogue]) -> Iterator[Finding]:
