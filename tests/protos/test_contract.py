@@ -26,7 +26,7 @@ NUMBER_TYPES = {
 def test_the_six_services_have_their_methods(contract: Contract) -> None:
     assert Counter(rpc.service for rpc in contract.rpcs) == {
         "EntitlementService": 4,
-        "UsageService": 4,
+        "UsageService": 5,
         "CreditsService": 5,
         "AccountService": 3,
         "SubscriptionService": 5,

@@ -16,6 +16,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Granularity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GRANULARITY_UNSPECIFIED: _ClassVar[Granularity]
+    GRANULARITY_HOUR: _ClassVar[Granularity]
+    GRANULARITY_DAY: _ClassVar[Granularity]
+    GRANULARITY_MONTH: _ClassVar[Granularity]
+
 class OperationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     OPERATION_KIND_UNSPECIFIED: _ClassVar[OperationKind]
@@ -32,6 +39,10 @@ class OperationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OPERATION_KIND_CREATE_KEY: _ClassVar[OperationKind]
     OPERATION_KIND_ROTATE_KEY: _ClassVar[OperationKind]
     OPERATION_KIND_REVOKE_KEY: _ClassVar[OperationKind]
+GRANULARITY_UNSPECIFIED: Granularity
+GRANULARITY_HOUR: Granularity
+GRANULARITY_DAY: Granularity
+GRANULARITY_MONTH: Granularity
 OPERATION_KIND_UNSPECIFIED: OperationKind
 OPERATION_KIND_RECORD_USAGE: OperationKind
 OPERATION_KIND_GRANT_CREDITS: OperationKind
@@ -231,6 +242,70 @@ class UsageEvent(_message.Message):
     charged_nanos: int
     currency: str
     def __init__(self, idempotency_key: _Optional[str] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ...) -> None: ...
+
+class QueryUsageRequest(_message.Message):
+    __slots__ = ("subject", "start_time", "end_time", "granularity", "zone", "meter", "product", "by_meter", "by_product", "page_size", "page_token")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    GRANULARITY_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    METER_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    BY_METER_FIELD_NUMBER: _ClassVar[int]
+    BY_PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    granularity: Granularity
+    zone: str
+    meter: str
+    product: str
+    by_meter: bool
+    by_product: bool
+    page_size: int
+    page_token: str
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., zone: _Optional[str] = ..., meter: _Optional[str] = ..., product: _Optional[str] = ..., by_meter: _Optional[bool] = ..., by_product: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class QueryUsageResponse(_message.Message):
+    __slots__ = ("account_id", "zone", "currency", "totals", "next_page_token", "start_time", "end_time")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    TOTALS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    zone: str
+    currency: str
+    totals: _containers.RepeatedCompositeFieldContainer[UsageTotal]
+    next_page_token: str
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, account_id: _Optional[str] = ..., zone: _Optional[str] = ..., currency: _Optional[str] = ..., totals: _Optional[_Iterable[_Union[UsageTotal, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class UsageTotal(_message.Message):
+    __slots__ = ("start_time", "end_time", "meter", "product", "quantity", "overage_quantity", "charged_nanos", "events")
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    METER_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    CHARGED_NANOS_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    meter: str
+    product: str
+    quantity: int
+    overage_quantity: int
+    charged_nanos: int
+    events: int
+    def __init__(self, start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., meter: _Optional[str] = ..., product: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., events: _Optional[int] = ...) -> None: ...
 
 class GetOperationRequest(_message.Message):
     __slots__ = ("idempotency_key",)

@@ -2,12 +2,13 @@
 values.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from tollhoused.domain.account import HOUR_US, Account, Grant, LedgerEntry, Subscription
 from tollhoused.domain.books import AuditEntry, Books, Operation
+from tollhoused.domain.charts import Stretch, UnitTotal
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Organization, Subject, User
 from tollhoused.domain.json_text import compact_json
@@ -106,6 +107,34 @@ class Store:
             size=size,
         )
         return [rows.operation_from_row(row) for row in found]
+
+    def usage_totals(
+        self,
+        account_id: str,
+        stretches: Sequence[Stretch],
+        stored_before_us: int,
+        unit_us: int,
+        *,
+        by_meter: bool,
+        by_product: bool,
+        meter: str | None,
+        product: str | None,
+    ) -> list[UnitTotal]:
+        """What counts in the stretches and was stored before an instant, summed up by their units."""
+        from_us, to_us = stretches[0].from_us, stretches[-1].to_us
+        found = self._ask(
+            self._questions.usage_totals,
+            {**_slices(from_us, stored_before_us), "stretches": stretches},
+            account=account_id,
+            from_us=from_us,
+            to_us=to_us,
+            unit_us=unit_us,
+            by_meter=int(by_meter),
+            by_product=int(by_product),
+            only_meter=meter,
+            only_product=product,
+        )
+        return [UnitTotal(*row) for row in found]
 
     def ledger_entries(
         self, account_id: str, from_us: int, to_us: int, before_sequence: int, size: int
