@@ -27,7 +27,7 @@ def question(granularity: pb.Granularity = DAY, **more: Any) -> pb.QueryUsageReq
     return pb.QueryUsageRequest(**{**fields, **more})
 
 
-def ask(door: Door, granularity: pb.Granularity = DAY, **more: Any) -> list[pb.UsageTotal]:
+def ask(door: Door, granularity: Any = DAY, **more: Any) -> list[pb.UsageTotal]:
     return list(door.usage.QueryUsage(question(granularity, **more), timeout=TIMEOUT_SECONDS).totals)
 
 

@@ -13,6 +13,7 @@ from tollhoused.cli import (
     catalog,
     clients,
     credits,
+    export,
     healthcheck,
     migrate,
     provision,
@@ -107,6 +108,7 @@ def make_app() -> typer.Typer:
     app.command("serve")(serve.serve)
     app.command("migrate")(migrate.migrate)
     app.command("verify")(verify.verify)
+    app.command("export")(export.export)
     app.command("healthcheck")(healthcheck.healthcheck)
     for name, text, commands in GROUPS:
         group = typer.Typer(name=name, help=text, no_args_is_help=True, rich_markup_mode=None)

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, case, cast, func, literal_column, or_, select
+from sqlalchemy import Select, Table, and_, bindparam, case, cast, func, literal_column, or_, select
 
 from tollhoused.domain.charts import KINDS_OF_USAGE
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation
 
 SLICES = Relation("wanted_slices", (("slice", NUMBER),))
-STRETCHES = Relation("stretches", (("from_us", NUMBER), ("to_us", NUMBER), ("phase_us", NUMBER)))
 
 
 def _number(name: str) -> Any:
@@ -111,40 +110,39 @@ class Questions:
         return dialect.query(statement, SLICES)
 
     def _usage_totals(self, dialect: Dialect) -> Query:
-        """Sums by (start of a unit, meter, product), of what counts in the stretches and is stored in the slices.
+        """Sums by (unit, meter, product) of what counts in [from_us, to_us) and is stored in the given slices.
 
-        `from_us` and `to_us` enclose the stretches. What lies outside of them is left out by the index alone, which
-        holds both instants: an event may be stored long after it counts.
+        Usage counts at its event time or, where that lay ahead, when it was stored: at the earlier of the two. Units
+        are numbered from `phase_us`, not after `from_us`. The index holds both instants, so that of what is stored long
+        after the range only those rows are read which count in it.
         """
-        wanted, stretches = dialect.relation(SLICES), dialect.relation(STRETCHES)
-        row, stretch = t.operations.c, stretches.c
+        wanted = dialect.relation(SLICES)
+        row = t.operations.c
         counted_us = case((row.event_at_us < row.stored_at_us, row.event_at_us), else_=row.stored_at_us)
         kinds = {kind: literal_column(f"'{kind}'", TEXT) for kind in KINDS_OF_USAGE}
         sign = case(*[(row.kind == kinds[kind], literal_column(str(KINDS_OF_USAGE[kind]), NUMBER)) for kind in kinds])
         nothing = literal_column("''", TEXT)
-        keys: list[ColumnElement[Any]] = [
-            counted_us - (counted_us - stretch.phase_us) % _number("unit_us"),
+        keys = (
+            (counted_us - _number("phase_us")) // _number("unit_us"),
             case((_number("by_meter") == literal_column("1"), row.meter), else_=nothing),
             case((_number("by_product") == literal_column("1"), row.product), else_=nothing),
-        ]
-        keys = [key.label(name) for key, name in zip(keys, ("unit", "meter", "product"), strict=True)]
+        )
         sums = [cast(func.sum(sign * column), NUMBER) for column in (row.quantity, row.overage, row.charged_nanos)]
         statement = (
             select(*keys, *sums, cast(func.sum(sign), NUMBER))
             .select_from(wanted)
             .join(t.operations, and_(row.slice == wanted.c.slice, row.account == _text("account")))
-            .join(stretches, and_(counted_us >= stretch.from_us, counted_us < stretch.to_us))
             .where(
                 row.stored_at_us >= _number("from_us"),
-                counted_us >= _number("from_us"),
-                counted_us < _number("to_us"),
+                row.event_at_us >= _number("from_us"),
+                or_(row.event_at_us < _number("to_us"), row.stored_at_us < _number("to_us")),
                 row.kind.in_(list(kinds.values())),
                 or_(_text("only_meter").is_(None), row.meter == _text("only_meter")),
                 or_(_text("only_product").is_(None), row.product == _text("only_product")),
             )
             .group_by(*[literal_column(str(position)) for position in (1, 2, 3)])
         )
-        return dialect.query(statement, SLICES, STRETCHES)
+        return dialect.query(statement, SLICES)
 
     def _entries(self, dialect: Dialect) -> Query:
         """Newest first, in the given slices and [from_us, to_us), below the sequence number `before_sequence`."""

@@ -112,7 +112,7 @@ class Store:
         self,
         account_id: str,
         stretches: Sequence[Stretch],
-        stored_before_us: int,
+        stored_within_us: int,
         unit_us: int,
         *,
         by_meter: bool,
@@ -120,21 +120,32 @@ class Store:
         meter: str | None,
         product: str | None,
     ) -> list[UnitTotal]:
-        """What counts in the stretches and was stored before an instant, summed up by their units."""
-        from_us, to_us = stretches[0].from_us, stretches[-1].to_us
-        found = self._ask(
-            self._questions.usage_totals,
-            {**_slices(from_us, stored_before_us), "stretches": stretches},
-            account=account_id,
-            from_us=from_us,
-            to_us=to_us,
-            unit_us=unit_us,
-            by_meter=int(by_meter),
-            by_product=int(by_product),
-            only_meter=meter,
-            only_product=product,
-        )
-        return [UnitTotal(*row) for row in found]
+        """What counts in the stretches, summed up by their units.
+
+        Looks for it among what was stored until so long after each stretch.
+        """
+        asks = [
+            Ask(
+                self._questions.usage_totals,
+                _slices(stretch.from_us, stretch.to_us + stored_within_us),
+                {
+                    "account": account_id,
+                    **stretch._asdict(),
+                    "unit_us": unit_us,
+                    "by_meter": int(by_meter),
+                    "by_product": int(by_product),
+                    "only_meter": meter,
+                    "only_product": product,
+                },
+            )
+            for stretch in stretches
+        ]
+        found = self._read(lambda session: session.read(asks, last=True))
+        return [
+            UnitTotal(stretch.phase_us + row[0] * unit_us, *row[1:])
+            for stretch, rows in zip(stretches, found, strict=True)
+            for row in rows
+        ]
 
     def ledger_entries(
         self, account_id: str, from_us: int, to_us: int, before_sequence: int, size: int

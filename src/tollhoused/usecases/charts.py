@@ -77,7 +77,7 @@ def query_usage(core: Core, call: Call, question: ChartQuestion) -> Chart:
         found = core.store.usage_totals(
             account.id,
             buckets.stretches(),
-            max(period.start_us + 1, min(core.clock() + 1, period.end_us + core.rules.late_window_us)),
+            core.rules.late_window_us,
             buckets.unit_us,
             by_meter=question.by_meter,
             by_product=question.by_product,

@@ -1,4 +1,4 @@
-"""Event times in the index of operations: totals of a time find what came late without reading what does not count."""
+"""Event times in the index of operations, so that totals over time find what came late."""
 
 from alembic import op
 
