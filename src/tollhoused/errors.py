@@ -229,6 +229,12 @@ class AmountOutOfRange(FailedPrecondition):
     reason = "AMOUNT_OUT_OF_RANGE"
 
 
+class NoTestClock(FailedPrecondition):
+    """Time is moved in the test environment only."""
+
+    reason = "TEST_CLOCK_DISABLED"
+
+
 class TooManyKeys(FailedPrecondition):
     """The client has as many live keys as it may have at once."""
 

@@ -110,6 +110,8 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "RotateKey": {"key_id": "known", "overlap": {"seconds": 60}, "idempotency_key": "rotate"},
     "RevokeKey": {"key_id": "known", "idempotency_key": "revoke"},
     "ListAuditEntries": RANGE,
+    "GetTestClock": {},
+    "AdvanceTestClock": {"by": {"seconds": 60}, "idempotency_key": "clock"},
 }
 
 

@@ -40,6 +40,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_CLIENT_NOT_FOUND: _ClassVar[ErrorReason]
     ERROR_REASON_KEY_NOT_FOUND: _ClassVar[ErrorReason]
     ERROR_REASON_TOO_MANY_KEYS: _ClassVar[ErrorReason]
+    ERROR_REASON_TEST_CLOCK_DISABLED: _ClassVar[ErrorReason]
     ERROR_REASON_CLIENT_EXISTS: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_FIELD: ErrorReason
@@ -75,4 +76,5 @@ ERROR_REASON_PRODUCT_NOT_ALLOWED: ErrorReason
 ERROR_REASON_CLIENT_NOT_FOUND: ErrorReason
 ERROR_REASON_KEY_NOT_FOUND: ErrorReason
 ERROR_REASON_TOO_MANY_KEYS: ErrorReason
+ERROR_REASON_TEST_CLOCK_DISABLED: ErrorReason
 ERROR_REASON_CLIENT_EXISTS: ErrorReason

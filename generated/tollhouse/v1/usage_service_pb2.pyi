@@ -39,6 +39,7 @@ class OperationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OPERATION_KIND_CREATE_KEY: _ClassVar[OperationKind]
     OPERATION_KIND_ROTATE_KEY: _ClassVar[OperationKind]
     OPERATION_KIND_REVOKE_KEY: _ClassVar[OperationKind]
+    OPERATION_KIND_ADVANCE_TEST_CLOCK: _ClassVar[OperationKind]
 GRANULARITY_UNSPECIFIED: Granularity
 GRANULARITY_HOUR: Granularity
 GRANULARITY_DAY: Granularity
@@ -57,6 +58,7 @@ OPERATION_KIND_CREATE_CLIENT: OperationKind
 OPERATION_KIND_CREATE_KEY: OperationKind
 OPERATION_KIND_ROTATE_KEY: OperationKind
 OPERATION_KIND_REVOKE_KEY: OperationKind
+OPERATION_KIND_ADVANCE_TEST_CLOCK: OperationKind
 
 class RecordUsageRequest(_message.Message):
     __slots__ = ("subject", "product", "meter", "quantity", "event_time", "enforcement", "metadata", "idempotency_key", "validate_only")
@@ -320,7 +322,7 @@ class GetOperationResponse(_message.Message):
     def __init__(self, operation: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
 
 class Operation(_message.Message):
-    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override", "create_client", "create_key", "rotate_key", "revoke_key")
+    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override", "create_client", "create_key", "rotate_key", "revoke_key", "advance_test_clock")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -345,6 +347,7 @@ class Operation(_message.Message):
     CREATE_KEY_FIELD_NUMBER: _ClassVar[int]
     ROTATE_KEY_FIELD_NUMBER: _ClassVar[int]
     REVOKE_KEY_FIELD_NUMBER: _ClassVar[int]
+    ADVANCE_TEST_CLOCK_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     kind: OperationKind
     account_id: str
@@ -369,4 +372,5 @@ class Operation(_message.Message):
     create_key: _admin_service_pb2.CreateKeyResponse
     rotate_key: _admin_service_pb2.RotateKeyResponse
     revoke_key: _admin_service_pb2.RevokeKeyResponse
-    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ..., create_client: _Optional[_Union[_admin_service_pb2.CreateClientResponse, _Mapping]] = ..., create_key: _Optional[_Union[_admin_service_pb2.CreateKeyResponse, _Mapping]] = ..., rotate_key: _Optional[_Union[_admin_service_pb2.RotateKeyResponse, _Mapping]] = ..., revoke_key: _Optional[_Union[_admin_service_pb2.RevokeKeyResponse, _Mapping]] = ...) -> None: ...
+    advance_test_clock: _admin_service_pb2.AdvanceTestClockResponse
+    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ..., create_client: _Optional[_Union[_admin_service_pb2.CreateClientResponse, _Mapping]] = ..., create_key: _Optional[_Union[_admin_service_pb2.CreateKeyResponse, _Mapping]] = ..., rotate_key: _Optional[_Union[_admin_service_pb2.RotateKeyResponse, _Mapping]] = ..., revoke_key: _Optional[_Union[_admin_service_pb2.RevokeKeyResponse, _Mapping]] = ..., advance_test_clock: _Optional[_Union[_admin_service_pb2.AdvanceTestClockResponse, _Mapping]] = ...) -> None: ...

@@ -12,6 +12,7 @@ from tollhoused.cli import (
     audit,
     catalog,
     clients,
+    clock,
     credits,
     export,
     healthcheck,
@@ -74,6 +75,7 @@ GROUPS: list[tuple[str, str, dict[str, Callable[..., None]]]] = [
     ),
     ("audit", "What operators did.", {"list": audit.list_entries}),
     ("credits", "Give credits.", {"grant": credits.grant}),
+    ("clock", "Move time, in the test environment only.", {"show": clock.show, "advance": clock.advance}),
     ("usage", "Record usage from files.", {"load": usage.load}),
 ]
 

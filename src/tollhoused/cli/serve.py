@@ -22,6 +22,7 @@ from tollhoused.settings import Address, Settings, shown_url
 from tollhoused.store import schema
 from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.shelf import CatalogueShelf
+from tollhoused.usecases import testing_time
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
 from tollhoused.usecases.throttle import Throttle
@@ -120,6 +121,7 @@ def _serve(program: Program, settings: Settings, stop: threading.Event) -> None:
         _stock(shelf, settings.catalogue, program)
         settle_environment(store, settings.environment)
         core = compose(program, settings, store, shelf, seen.journal, seen.tracing)
+        testing_time.refresh(core)
         keyring = _keyring(core, settings)
         server = GrpcServer(
             core,

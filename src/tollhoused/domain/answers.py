@@ -154,6 +154,15 @@ class KeyAnswer(NamedTuple):
     matched_by: str = ""
 
 
+class ClockAnswer(NamedTuple):
+    """The test clock after it was moved: what it showed then, and how far it is ahead of the wall clock."""
+
+    now_us: int
+    offset_us: int
+    account_id: str = ""
+    matched_by: str = ""
+
+
 class TickAnswer(NamedTuple):
     """The account was brought up to date; nobody asked for it, and it is stored nowhere."""
 
@@ -169,6 +178,7 @@ Answer = (
     | AccountAnswer
     | ClientAnswer
     | KeyAnswer
+    | ClockAnswer
     | TickAnswer
 )
 
@@ -217,4 +227,5 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "create_key": KeyAnswer,
     "rotate_key": KeyAnswer,
     "revoke_key": KeyAnswer,
+    "advance_test_clock": ClockAnswer,
 }

@@ -56,4 +56,6 @@ ACCESS: Mapping[str, Access] = {
     "tollhouse.v1.AdminService/RotateKey": RULE,
     "tollhouse.v1.AdminService/RevokeKey": RULE,
     "tollhouse.v1.AdminService/ListAuditEntries": RULE,
+    "tollhouse.v1.AdminService/GetTestClock": RULE,
+    "tollhouse.v1.AdminService/AdvanceTestClock": RULE,
 }

@@ -17,7 +17,7 @@ from tollhoused.domain.terms import Override
 from tollhoused.store import rows
 from tollhoused.store.dialect import Query, Rows
 from tollhoused.store.faults import Fault, StoreFault
-from tollhoused.store.loading import load, load_directory, writes
+from tollhoused.store.loading import CLOCK_OFFSET, ENVIRONMENT, load, load_directory, writes
 from tollhoused.store.postgres import PostgresEngine
 from tollhoused.store.questions import Questions
 from tollhoused.store.session import Ask, Engine, Session
@@ -26,7 +26,6 @@ from tollhoused.store.statements import Statements
 from tollhoused.store.wanted import Wanted
 
 SQLITE_PREFIX = "sqlite:///"
-ENVIRONMENT = "environment"
 APPLY_CATALOGUE = "apply_catalogue"
 
 T = TypeVar("T")
@@ -247,6 +246,11 @@ class Store:
         """Settles the environment for ever; raises StoreFault COLLISION when another process was quicker."""
         with self.engine.writing() as session:
             session.commit([(self._questions.add_deployment, [(ENVIRONMENT, environment)])])
+
+    def clock_offset_us(self) -> int:
+        """How far the test clock is ahead of the wall clock."""
+        found = self._ask(self._questions.deployment, name=CLOCK_OFFSET)
+        return int(found[0][0]) if found else 0
 
     def durability_problems(self) -> list[str]:
         """What could lose committed rows, and how to mend it; none when all is well."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tollhoused.domain.account import NEVER_US
 from tollhoused.domain.commands import (
+    AdvanceTestClock,
     Command,
     RecordUsage,
     RegistryCommand,
@@ -20,8 +21,8 @@ class Wanted:
     """Accounts with the earliest event time asked of each, counters by (account, meter), operations by (key, client).
 
     `whole` accounts are loaded with every counter of their open segment, every subscription and every override.
-    `registry` names clients and keys
-    by their ids. `upserts` says that directory entries will change and must be locked.
+    `registry` names clients and keys by their ids, `test_clock` says that it will be moved, `upserts` that directory
+    entries will change and must be locked.
     """
 
     accounts: dict[str, int] = field(default_factory=dict)
@@ -31,6 +32,7 @@ class Wanted:
     subjects: set[Subject] = field(default_factory=set)
     registry: set[str] = field(default_factory=set)
     upserts: bool = False
+    test_clock: bool = False
 
 
 def wanted_by(commands: Iterable[Command]) -> Wanted:
@@ -41,6 +43,7 @@ def wanted_by(commands: Iterable[Command]) -> Wanted:
             wanted.keys.add((command.idempotency_key, command.client))
         if isinstance(command, RegistryCommand):
             wanted.registry.update(command.names())
+            wanted.test_clock = wanted.test_clock or isinstance(command, AdvanceTestClock)
             continue
         if isinstance(command, UpsertUser | UpsertOrganization):
             wanted.upserts = True
