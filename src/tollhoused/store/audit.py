@@ -25,7 +25,15 @@ from sqlalchemy import (
 )
 
 from tollhoused.domain.account import Account, AccountKind, CauseKind
-from tollhoused.domain.commands import CreateClient, CreateKey, Enforcement, RecordUsage, RevokeKey, RotateKey
+from tollhoused.domain.commands import (
+    AdvanceTestClock,
+    CreateClient,
+    CreateKey,
+    Enforcement,
+    RecordUsage,
+    RevokeKey,
+    RotateKey,
+)
 from tollhoused.domain.proof import EntryRow, Evidence, Finding, OperationRow
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import TEXT, Dialect
@@ -44,7 +52,7 @@ from tollhoused.store.store import Store
 UNREADABLE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """What a row raises that holds what no row of ours can hold, such as terms that are no JSON."""
 
-REGISTRY_KINDS = tuple(command.kind for command in (CreateClient, CreateKey, RotateKey, RevokeKey))
+REGISTRY_KINDS = tuple(command.kind for command in (CreateClient, CreateKey, RotateKey, RevokeKey, AdvanceTestClock))
 CAUSED_BY_OPERATIONS = (CauseKind.USAGE, CauseKind.GRANT, CauseKind.ADJUSTMENT)
 
 
