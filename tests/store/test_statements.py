@@ -184,7 +184,7 @@ def _example(query: Query) -> tuple[dict[str, Any], dict[str, Any]]:
         for relation in query.relations
     }
     numbers = {"from_us", "to_us", "before_us", "before_sequence", "size", "known", "now_us", "include_closed"}
-    numbers |= {"phase_us", "unit_us", "by_meter", "by_product"}
+    numbers |= {"phase_us", "unit_us", "by_meter", "by_product", "event_from_us", "event_to_us"}
     taken = {item.name for item in query.relations}
     names = set(query.positions) | set(re.findall(r"%\((\w+)\)s", query.sql)) - taken
     return sets, {name: 1 if name in numbers else "a" for name in names - taken - set(query.constants)}

@@ -110,13 +110,12 @@ class Questions:
         return dialect.query(statement, SLICES)
 
     def _usage_totals(self, dialect: Dialect) -> Query:
-        """Sums by (unit, meter, product) of what counts in [from_us, to_us) and is stored in the given slices.
+        """Sums by (unit, meter, product) of what is stored in [from_us, to_us), in the given slices, with an event time
+        in [event_from_us, event_to_us).
 
-        Usage counts at its event time or, where that lay ahead, when it was stored: at the earlier of the two. Units
-        are numbered from `phase_us`, not after `from_us`. The index holds both instants, so that of what is stored long
-        after the range only those rows are read which count in it.
+        Units are numbered from `phase_us`, which no counted instant lies before. The index holds both instants, so that
+        of what is stored long after its event time only those rows are read which are asked for.
         """
-        wanted = dialect.relation(SLICES)
         row = t.operations.c
         counted_us = case((row.event_at_us < row.stored_at_us, row.event_at_us), else_=row.stored_at_us)
         kinds = {kind: literal_column(f"'{kind}'", TEXT) for kind in KINDS_OF_USAGE}
@@ -130,12 +129,13 @@ class Questions:
         sums = [cast(func.sum(sign * column), NUMBER) for column in (row.quantity, row.overage, row.charged_nanos)]
         statement = (
             select(*keys, *sums, cast(func.sum(sign), NUMBER))
-            .select_from(wanted)
-            .join(t.operations, and_(row.slice == wanted.c.slice, row.account == _text("account")))
             .where(
+                dialect.among(row.slice, SLICES),
+                row.account == _text("account"),
                 row.stored_at_us >= _number("from_us"),
-                row.event_at_us >= _number("from_us"),
-                or_(row.event_at_us < _number("to_us"), row.stored_at_us < _number("to_us")),
+                row.stored_at_us < _number("to_us"),
+                row.event_at_us >= _number("event_from_us"),
+                row.event_at_us < _number("event_to_us"),
                 row.kind.in_(list(kinds.values())),
                 or_(_text("only_meter").is_(None), row.meter == _text("only_meter")),
                 or_(_text("only_product").is_(None), row.product == _text("only_product")),

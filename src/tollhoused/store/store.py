@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from tollhoused.domain.account import HOUR_US, Account, Grant, LedgerEntry, Subscription
+from tollhoused.domain.account import HOUR_US, NEVER_US, Account, Grant, LedgerEntry, Subscription
 from tollhoused.domain.books import AuditEntry, Books, Operation
 from tollhoused.domain.charts import Stretch, UnitTotal
 from tollhoused.domain.directory import Directory
@@ -119,30 +119,37 @@ class Store:
         meter: str | None,
         product: str | None,
     ) -> list[UnitTotal]:
-        """What counts in the stretches, summed up by their units.
+        """What counts in the stretches, summed up by their units; one unit may come in two parts.
 
-        Looks for it among what was stored until so long after each stretch.
+        Usage counts at its event time or, where that lay ahead, when it was stored: at the earlier of the two. Late
+        usage is looked for among what was stored until so long after each stretch.
         """
-        asks = [
-            Ask(
-                self._questions.usage_totals,
-                _slices(stretch.from_us, stretch.to_us + stored_within_us),
-                {
-                    "account": account_id,
-                    **stretch._asdict(),
-                    "unit_us": unit_us,
-                    "by_meter": int(by_meter),
-                    "by_product": int(by_product),
-                    "only_meter": meter,
-                    "only_product": product,
-                },
-            )
-            for stretch in stretches
-        ]
+        shared = {
+            "account": account_id,
+            "unit_us": unit_us,
+            "by_meter": int(by_meter),
+            "by_product": int(by_product),
+            "only_meter": meter,
+            "only_product": product,
+        }
+        asks = []
+        for from_us, to_us, phase_us in stretches:
+            for stored_to_us, event_from_us, event_to_us in (
+                (to_us + stored_within_us, from_us, to_us),
+                (to_us, to_us, NEVER_US),
+            ):
+                values = {
+                    "from_us": from_us,
+                    "to_us": stored_to_us,
+                    "event_from_us": event_from_us,
+                    "event_to_us": event_to_us,
+                    "phase_us": phase_us,
+                }
+                asks.append(Ask(self._questions.usage_totals, _slices(from_us, stored_to_us), {**shared, **values}))
         found = self._read(lambda session: session.read(asks, last=True))
         return [
-            UnitTotal(stretch.phase_us + row[0] * unit_us, *row[1:])
-            for stretch, rows in zip(stretches, found, strict=True)
+            UnitTotal(ask.values["phase_us"] + row[0] * unit_us, *row[1:])
+            for ask, rows in zip(asks, found, strict=True)
             for row in rows
         ]
 
