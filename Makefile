@@ -13,7 +13,7 @@ GROUPED := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 .DEFAULT_GOAL := help
 .PHONY: demo serve test check $(CHECKS) format bench torture generate image clean help
 
-demo: $(RUNTIME)  ## A realistic day through the public interface, then the books are verified
+demo: $(RUNTIME)  ## A realistic day through the public interface, then the books are verified and balanced
 	$(BIN)/python -m tests.demo $(ARGS)
 
 serve: $(RUNTIME)  ## A server on loopback, open to this machine without keys, its books in SQLite under data/
@@ -84,7 +84,7 @@ check-container:
 	@$(BIN)/pytest --quiet tests/house/test_container.py
 
 $(RUNTIME): pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[books]'
 	@touch $@
 
 $(DEV): pyproject.toml constraints.txt | .venv/bin/python

@@ -269,6 +269,12 @@ class ReservationExceeded(FailedPrecondition):
     reason = "RESERVATION_EXCEEDED"
 
 
+class NoTestClock(FailedPrecondition):
+    """Time is moved in the test environment only."""
+
+    reason = "TEST_CLOCK_DISABLED"
+
+
 class TooManyKeys(FailedPrecondition):
     """The client has as many live keys as it may have at once."""
 

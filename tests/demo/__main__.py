@@ -2,6 +2,7 @@
 
 import argparse
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -39,7 +40,9 @@ def main() -> None:
             show(everyone, console)
             compare(client, everyone, console)
         console.rule("The books")
-        subprocess.run(tollhouse("verify", "--database-url", database_url(folder)), check=True)
+        database = ("--database-url", database_url(folder))
+        subprocess.run(tollhouse("verify", *database), check=True)
+        balance(folder / "books.beancount", database, console)
 
 
 def play(client: Client, seed: int, console: Console) -> list[Customer]:
@@ -89,6 +92,16 @@ def compare(client: Client, everyone: list[Customer], console: Console) -> None:
         if balance.total_nanos != expected_nanos:
             raise SystemExit(f"customer {customer.number}: balance {balance.total_nanos}, expected {expected_nanos}")
     console.print(f"  {len(everyone)} balances equal what was granted less what the answers charged, to the nano.")
+
+
+def balance(journal: Path, database: tuple[str, str], console: Console) -> None:
+    """An accounting program that knows nothing of us must come to the same balances."""
+    subprocess.run(tollhouse("export", "--output", str(journal), *database), check=True)
+    bean_check = Path(sys.executable).with_name("bean-check")
+    subprocess.run([bean_check, "--no-cache", journal], check=True)
+    lines = journal.read_text().splitlines()
+    transactions, balances = (sum(word in line.split()[1:2] for line in lines) for word in ("*", "balance"))
+    console.print(f"beancount accepts the exported journal: {transactions:,} transactions, {balances:,} balances.")
 
 
 def _row(some: list[Customer]) -> list[str]:

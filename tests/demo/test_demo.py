@@ -13,3 +13,4 @@ def test_the_day_ends_with_books_that_are_right() -> None:
     assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
     assert "100 balances equal what was granted" in ended.stdout
     assert "The books are right." in ended.stdout
+    assert "beancount accepts the exported journal" in ended.stdout

@@ -26,7 +26,7 @@ from tollhoused.domain.account import Account, CauseKind
 from tollhoused.domain.advance import UnknownCatalogueVersion, advance
 from tollhoused.domain.catalogue import CatalogueHistory
 from tollhoused.domain.commands import Command
-from tollhoused.domain.instants import DAY_US
+from tollhoused.domain.instants import DAY_US, MINUTE_US
 
 MORE_FREE_CALLS = ("calls = { included = 10,", "calls = { included = 20,")
 
@@ -389,3 +389,27 @@ def test_a_subscription_that_never_began_leaves_no_period_behind() -> None:
 
     assert plans(desk.account) == [(START_US, "free")]
     assert desk.account.due_us == PERIOD_END_US
+
+
+@given(
+    st.lists(plans_to_come, max_size=7),
+    st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
+    st.integers(0, 59_999_999),
+)
+def test_a_sweep_every_minute_of_a_year_leads_where_one_look_after_it_leads(
+    commands: Sequence[Command], zone: str, phase_us: int
+) -> None:
+    """Between two due instants a sweep changes nothing, so only the first one after each is played."""
+    desk = Desk(zone=zone)
+    for command in commands:
+        desk.settle(command)
+    at_once, swept = deepcopy(desk.account), desk.account
+    end_us = START_US + 366 * DAY_US
+
+    advance(at_once, end_us, desk.history)
+    while (sweep_us := -(-(swept.due_us - phase_us) // MINUTE_US) * MINUTE_US + phase_us) < end_us:
+        assert 0 <= sweep_us - swept.due_us < MINUTE_US
+        advance(swept, sweep_us, desk.history)
+    advance(swept, end_us, desk.history)
+
+    assert facts(swept) == facts(at_once)

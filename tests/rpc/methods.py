@@ -53,6 +53,14 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "BatchRecordUsage": {"items": [EVENT], "atomic": True},
     "StreamUsage": {"items": [EVENT]},
     "ListUsageEvents": {"subject": ANNA, "meter": "voice_minutes", "product": "talk", **RANGE},
+    "QueryUsage": {
+        "subject": ANNA,
+        "granularity": usage_service_pb2.GRANULARITY_DAY,
+        "zone": "UTC",
+        "meter": "voice_minutes",
+        "product": "talk",
+        **RANGE,
+    },
     "GetOperation": {"idempotency_key": "known"},
     "GetEntitlement": {"subject": ANNA, "product": "talk"},
     "BatchGetEntitlements": {"subjects": [ANNA], "product": "talk"},
@@ -132,6 +140,8 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "RotateKey": {"key_id": "known", "overlap": {"seconds": 60}, "idempotency_key": "rotate"},
     "RevokeKey": {"key_id": "known", "idempotency_key": "revoke"},
     "ListAuditEntries": RANGE,
+    "GetTestClock": {},
+    "AdvanceTestClock": {"by": {"seconds": 60}, "idempotency_key": "clock"},
 }
 
 

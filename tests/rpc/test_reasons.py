@@ -10,7 +10,13 @@ from typing import Any, NoReturn
 import pytest
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1.account_service_pb2 import RemoveMemberRequest, UpsertOrganizationRequest, UpsertUserRequest
-from tollhouse.v1.admin_service_pb2 import SCOPE_ADMIN, CreateClientRequest, CreateKeyRequest, RevokeKeyRequest
+from tollhouse.v1.admin_service_pb2 import (
+    SCOPE_ADMIN,
+    CreateClientRequest,
+    CreateKeyRequest,
+    GetTestClockRequest,
+    RevokeKeyRequest,
+)
 from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRequest, VoidGrantRequest
 from tollhouse.v1.error_reason_pb2 import ErrorReason
 from tollhouse.v1.reservation_service_pb2 import (
@@ -405,6 +411,12 @@ def _late(stage: Stage) -> Refusal:
         return refusal(door.usage.RecordUsage, usage("anna", "k"), timeout=None)
 
 
+def _live(stage: Stage) -> Refusal:
+    core, door = stage.open()
+    core.environment = Environment.LIVE
+    return refusal(door.admin.GetTestClock, GetTestClockRequest())
+
+
 def _defect(stage: Stage) -> Refusal:
     core, door = stage.open()
     stage.monkeypatch.setattr(core.store, "directory", lambda _: _raise(RuntimeError("a secret")))
@@ -424,6 +436,7 @@ BY_FAILURE: dict[str, Callable[[Stage], Refusal]] = {
     "CONTENTION": _contended,
     "DEADLINE_EXCEEDED": _late,
     "INTERNAL": _defect,
+    "TEST_CLOCK_DISABLED": _live,
 }
 
 

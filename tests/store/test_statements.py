@@ -193,6 +193,12 @@ def _example(query: Query) -> tuple[dict[str, Any], dict[str, Any]]:
         "now_us",
         "include_closed",
         "include_ended",
+        "phase_us",
+        "unit_us",
+        "by_meter",
+        "by_product",
+        "event_from_us",
+        "event_to_us",
     }
     taken = {item.name for item in query.relations}
     names = set(query.positions) | set(re.findall(r"%\((\w+)\)s", query.sql)) - taken

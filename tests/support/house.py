@@ -26,7 +26,7 @@ from tollhoused.observing import JournalObserver, Tracing
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store, open_store
 from tollhoused.usecases import accounts, credits, members, usage
-from tollhoused.usecases.core import Call, Core
+from tollhoused.usecases.core import Call, Core, MovableClock
 
 HUB = (files("tollhoused") / "catalogues" / "hub.toml").read_text(encoding="utf-8")
 START_US = 1_800_000_000_000_000
@@ -70,10 +70,11 @@ def build_core(
     """A Core as one process has it, on the hub's catalogue, with its journal started unless a test will do that."""
     shelf = CatalogueShelf(store)
     shelf.apply(HUB, clock())
-    journal = Journal(store, shelf, clock, RULES, limits, observer, tracing)
+    moved = MovableClock(clock)
+    journal = Journal(store, shelf, moved, RULES, limits, observer, tracing)
     if start:
         journal.start()
-    return Core(store, shelf, journal, clock, new_id, new_secret, Environment.TEST, RULES)
+    return Core(store, shelf, journal, moved, new_id, new_secret, Environment.TEST, RULES)
 
 
 def close_core(core: Core) -> None:

@@ -212,3 +212,41 @@ class AuditEntry(_message.Message):
     account_id: str
     detail: str
     def __init__(self, record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., client_id: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., action: _Optional[str] = ..., account_id: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class TestClock(_message.Message):
+    __slots__ = ("now_time", "ahead")
+    NOW_TIME_FIELD_NUMBER: _ClassVar[int]
+    AHEAD_FIELD_NUMBER: _ClassVar[int]
+    now_time: _timestamp_pb2.Timestamp
+    ahead: _duration_pb2.Duration
+    def __init__(self, now_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., ahead: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class GetTestClockRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetTestClockResponse(_message.Message):
+    __slots__ = ("clock",)
+    CLOCK_FIELD_NUMBER: _ClassVar[int]
+    clock: TestClock
+    def __init__(self, clock: _Optional[_Union[TestClock, _Mapping]] = ...) -> None: ...
+
+class AdvanceTestClockRequest(_message.Message):
+    __slots__ = ("to_time", "by", "idempotency_key", "validate_only")
+    TO_TIME_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    to_time: _timestamp_pb2.Timestamp
+    by: _duration_pb2.Duration
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, to_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., by: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class AdvanceTestClockResponse(_message.Message):
+    __slots__ = ("clock", "replayed")
+    CLOCK_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    clock: TestClock
+    replayed: bool
+    def __init__(self, clock: _Optional[_Union[TestClock, _Mapping]] = ..., replayed: _Optional[bool] = ...) -> None: ...

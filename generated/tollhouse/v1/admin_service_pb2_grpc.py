@@ -76,6 +76,16 @@ class AdminServiceStub:
                 request_serializer=tollhouse_dot_v1_dot_admin__service__pb2.ListAuditEntriesRequest.SerializeToString,
                 response_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.ListAuditEntriesResponse.FromString,
                 _registered_method=True)
+        self.GetTestClock = channel.unary_unary(
+                '/tollhouse.v1.AdminService/GetTestClock',
+                request_serializer=tollhouse_dot_v1_dot_admin__service__pb2.GetTestClockRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.GetTestClockResponse.FromString,
+                _registered_method=True)
+        self.AdvanceTestClock = channel.unary_unary(
+                '/tollhouse.v1.AdminService/AdvanceTestClock',
+                request_serializer=tollhouse_dot_v1_dot_admin__service__pb2.AdvanceTestClockRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.AdvanceTestClockResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -180,6 +190,34 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTestClock(self, request, context):
+        """Shows the clock that everything goes by in the test environment.
+
+        Idempotent: it is a read.
+
+        Scope: admin.
+        Errors: TEST_CLOCK_DISABLED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AdvanceTestClock(self, request, context):
+        """Moves the clock of the whole test environment forward, never back.
+
+        The process that answers goes by it at once, the other replicas within 5 seconds. Reading shows at once what the
+        time that has passed did: periods turn, credits expire, plans change; the ledger has it seconds later. API keys
+        expire by this clock, too. Rate limits, deadlines and ids go by the real one. Idempotent: a repeated call returns
+        the first answer with `replayed` = true and does not move the clock again.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, TEST_CLOCK_DISABLED, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -217,6 +255,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListAuditEntries,
                     request_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.ListAuditEntriesRequest.FromString,
                     response_serializer=tollhouse_dot_v1_dot_admin__service__pb2.ListAuditEntriesResponse.SerializeToString,
+            ),
+            'GetTestClock': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTestClock,
+                    request_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.GetTestClockRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_admin__service__pb2.GetTestClockResponse.SerializeToString,
+            ),
+            'AdvanceTestClock': grpc.unary_unary_rpc_method_handler(
+                    servicer.AdvanceTestClock,
+                    request_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.AdvanceTestClockRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_admin__service__pb2.AdvanceTestClockResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -415,6 +463,60 @@ class AdminService:
             '/tollhouse.v1.AdminService/ListAuditEntries',
             tollhouse_dot_v1_dot_admin__service__pb2.ListAuditEntriesRequest.SerializeToString,
             tollhouse_dot_v1_dot_admin__service__pb2.ListAuditEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTestClock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.AdminService/GetTestClock',
+            tollhouse_dot_v1_dot_admin__service__pb2.GetTestClockRequest.SerializeToString,
+            tollhouse_dot_v1_dot_admin__service__pb2.GetTestClockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AdvanceTestClock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.AdminService/AdvanceTestClock',
+            tollhouse_dot_v1_dot_admin__service__pb2.AdvanceTestClockRequest.SerializeToString,
+            tollhouse_dot_v1_dot_admin__service__pb2.AdvanceTestClockResponse.FromString,
             options,
             channel_credentials,
             insecure,

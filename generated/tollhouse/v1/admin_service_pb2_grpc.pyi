@@ -104,6 +104,26 @@ class AdminServiceStub:
     Scope: admin.
     Errors: INVALID_FIELD.
     """
+    GetTestClock: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.GetTestClockRequest, _admin_service_pb2.GetTestClockResponse]
+    """Shows the clock that everything goes by in the test environment.
+
+    Idempotent: it is a read.
+
+    Scope: admin.
+    Errors: TEST_CLOCK_DISABLED.
+    """
+    AdvanceTestClock: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.AdvanceTestClockRequest, _admin_service_pb2.AdvanceTestClockResponse]
+    """Moves the clock of the whole test environment forward, never back.
+
+    The process that answers goes by it at once, the other replicas within 5 seconds. Reading shows at once what the
+    time that has passed did: periods turn, credits expire, plans change; the ledger has it seconds later. API keys
+    expire by this clock, too. Rate limits, deadlines and ids go by the real one. Idempotent: a repeated call returns
+    the first answer with `replayed` = true and does not move the clock again.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, TEST_CLOCK_DISABLED, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -180,6 +200,26 @@ class AdminServiceAsyncStub(AdminServiceStub):
 
     Scope: admin.
     Errors: INVALID_FIELD.
+    """
+    GetTestClock: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.GetTestClockRequest, _admin_service_pb2.GetTestClockResponse]  # type: ignore[assignment]
+    """Shows the clock that everything goes by in the test environment.
+
+    Idempotent: it is a read.
+
+    Scope: admin.
+    Errors: TEST_CLOCK_DISABLED.
+    """
+    AdvanceTestClock: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.AdvanceTestClockRequest, _admin_service_pb2.AdvanceTestClockResponse]  # type: ignore[assignment]
+    """Moves the clock of the whole test environment forward, never back.
+
+    The process that answers goes by it at once, the other replicas within 5 seconds. Reading shows at once what the
+    time that has passed did: periods turn, credits expire, plans change; the ledger has it seconds later. API keys
+    expire by this clock, too. Rate limits, deadlines and ids go by the real one. Idempotent: a repeated call returns
+    the first answer with `replayed` = true and does not move the clock again.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, TEST_CLOCK_DISABLED, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -296,6 +336,38 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Scope: admin.
         Errors: INVALID_FIELD.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTestClock(
+        self,
+        request: _admin_service_pb2.GetTestClockRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.GetTestClockResponse, _abc.Awaitable[_admin_service_pb2.GetTestClockResponse]]:
+        """Shows the clock that everything goes by in the test environment.
+
+        Idempotent: it is a read.
+
+        Scope: admin.
+        Errors: TEST_CLOCK_DISABLED.
+        """
+
+    @_abc_1.abstractmethod
+    def AdvanceTestClock(
+        self,
+        request: _admin_service_pb2.AdvanceTestClockRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.AdvanceTestClockResponse, _abc.Awaitable[_admin_service_pb2.AdvanceTestClockResponse]]:
+        """Moves the clock of the whole test environment forward, never back.
+
+        The process that answers goes by it at once, the other replicas within 5 seconds. Reading shows at once what the
+        time that has passed did: periods turn, credits expire, plans change; the ledger has it seconds later. API keys
+        expire by this clock, too. Rate limits, deadlines and ids go by the real one. Idempotent: a repeated call returns
+        the first answer with `replayed` = true and does not move the clock again.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, TEST_CLOCK_DISABLED, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

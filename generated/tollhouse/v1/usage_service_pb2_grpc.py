@@ -60,6 +60,11 @@ class UsageServiceStub:
                 request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.ListUsageEventsRequest.SerializeToString,
                 response_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.ListUsageEventsResponse.FromString,
                 _registered_method=True)
+        self.QueryUsage = channel.unary_unary(
+                '/tollhouse.v1.UsageService/QueryUsage',
+                request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.QueryUsageRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.QueryUsageResponse.FromString,
+                _registered_method=True)
         self.GetOperation = channel.unary_unary(
                 '/tollhouse.v1.UsageService/GetOperation',
                 request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.GetOperationRequest.SerializeToString,
@@ -154,6 +159,20 @@ class UsageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def QueryUsage(self, request, context):
+        """Sums up an account's usage by hour, day or month, for charts: quantity, overage, charge, and number of events.
+
+        Usage belongs to the instant at which it counts (`UsageEvent.event_time`), so late usage changes the past. Buckets
+        in which nothing counts are left out. Idempotent: it is a read.
+
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
+        AMOUNT_OUT_OF_RANGE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetOperation(self, request, context):
         """Tells what became of a mutation, by its idempotency key: "did my call that timed out happen?"
 
@@ -190,6 +209,11 @@ def add_UsageServiceServicer_to_server(servicer, server):
                     servicer.ListUsageEvents,
                     request_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.ListUsageEventsRequest.FromString,
                     response_serializer=tollhouse_dot_v1_dot_usage__service__pb2.ListUsageEventsResponse.SerializeToString,
+            ),
+            'QueryUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.QueryUsage,
+                    request_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.QueryUsageRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_usage__service__pb2.QueryUsageResponse.SerializeToString,
             ),
             'GetOperation': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOperation,
@@ -311,6 +335,33 @@ class UsageService:
             '/tollhouse.v1.UsageService/ListUsageEvents',
             tollhouse_dot_v1_dot_usage__service__pb2.ListUsageEventsRequest.SerializeToString,
             tollhouse_dot_v1_dot_usage__service__pb2.ListUsageEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QueryUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.UsageService/QueryUsage',
+            tollhouse_dot_v1_dot_usage__service__pb2.QueryUsageRequest.SerializeToString,
+            tollhouse_dot_v1_dot_usage__service__pb2.QueryUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

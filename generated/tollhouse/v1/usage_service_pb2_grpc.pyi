@@ -101,6 +101,16 @@ class UsageServiceStub:
     Scope: entitlements.read.
     Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
+    QueryUsage: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.QueryUsageRequest, _usage_service_pb2.QueryUsageResponse]
+    """Sums up an account's usage by hour, day or month, for charts: quantity, overage, charge, and number of events.
+
+    Usage belongs to the instant at which it counts (`UsageEvent.event_time`), so late usage changes the past. Buckets
+    in which nothing counts are left out. Idempotent: it is a read.
+
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
+    AMOUNT_OUT_OF_RANGE.
+    """
     GetOperation: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.GetOperationRequest, _usage_service_pb2.GetOperationResponse]
     """Tells what became of a mutation, by its idempotency key: "did my call that timed out happen?"
 
@@ -184,6 +194,16 @@ class UsageServiceAsyncStub(UsageServiceStub):
 
     Scope: entitlements.read.
     Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    """
+    QueryUsage: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.QueryUsageRequest, _usage_service_pb2.QueryUsageResponse]  # type: ignore[assignment]
+    """Sums up an account's usage by hour, day or month, for charts: quantity, overage, charge, and number of events.
+
+    Usage belongs to the instant at which it counts (`UsageEvent.event_time`), so late usage changes the past. Buckets
+    in which nothing counts are left out. Idempotent: it is a read.
+
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
+    AMOUNT_OUT_OF_RANGE.
     """
     GetOperation: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.GetOperationRequest, _usage_service_pb2.GetOperationResponse]  # type: ignore[assignment]
     """Tells what became of a mutation, by its idempotency key: "did my call that timed out happen?"
@@ -289,6 +309,22 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Scope: entitlements.read.
         Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        """
+
+    @_abc_1.abstractmethod
+    def QueryUsage(
+        self,
+        request: _usage_service_pb2.QueryUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_service_pb2.QueryUsageResponse, _abc.Awaitable[_usage_service_pb2.QueryUsageResponse]]:
+        """Sums up an account's usage by hour, day or month, for charts: quantity, overage, charge, and number of events.
+
+        Usage belongs to the instant at which it counts (`UsageEvent.event_time`), so late usage changes the past. Buckets
+        in which nothing counts are left out. Idempotent: it is a read.
+
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
+        AMOUNT_OUT_OF_RANGE.
         """
 
     @_abc_1.abstractmethod

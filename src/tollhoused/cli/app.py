@@ -37,6 +37,7 @@ COMMANDS = {
     "migrate": "migrate.migrate",
     "verify": "verify.verify",
     "import": "importing.import_",
+    "export": "export.export",
     "backup": "backup.backup",
     "healthcheck": "healthcheck.healthcheck",
 }
@@ -78,6 +79,7 @@ GROUPS: Mapping[str, tuple[str, Group]] = {
     ),
     "audit": ("What operators did.", {"list": "audit.list_entries"}),
     "credits": ("Give credits.", {"grant": "credits.grant"}),
+    "clock": ("Move time, in the test environment only.", {"show": "clock.show", "advance": "clock.advance"}),
     "usage": ("Record usage from files.", {"load": "usage.load"}),
 }
 

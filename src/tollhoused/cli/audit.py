@@ -28,7 +28,7 @@ def list_entries(
     """List administrative acts, newest first: accounts, plans, credits, keys, catalogues."""
     program = Program.of(context)
     with opened_core(program, settings_from(database_url=database_url)) as core:
-        now_us = program.clock()
+        now_us = core.clock()
         period = pages.time_range(now_us - days * DAY_US, None, now_us)
         found, token = registry.list_audit(core, period, limit, after)
     if as_json:

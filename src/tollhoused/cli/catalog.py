@@ -43,7 +43,8 @@ def apply(context: typer.Context, file: CatalogueArgument, database_url: Databas
         shelf.refresh()
         before = max(shelf.history.versions, default=0)
         try:
-            after = shelf.apply(found.toml, Program.of(context).clock())
+            # A database of the live environment has no such offset.
+            after = shelf.apply(found.toml, Program.of(context).clock() + store.clock_offset_us())
         except CatalogueError as error:
             raise found.refused(error) from error
         except StoreFault as error:

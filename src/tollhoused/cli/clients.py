@@ -108,7 +108,7 @@ def list_keys(
     program = Program.of(context)
     with opened_core(program, settings_from(database_url=database_url)) as core:
         found = registry.list_keys(core, client_id)
-    now_us = program.clock()
+        now_us = core.clock()
     if as_json:
         print_json([_facts(key, now_us) for key in found])
         return

@@ -16,7 +16,8 @@ from tollhoused.store import schema
 from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store, open_store
-from tollhoused.usecases.core import Call, Core
+from tollhoused.usecases import testing_time
+from tollhoused.usecases.core import Call, Core, MovableClock
 
 CALL_SECONDS = 30.0
 """How long a command waits for one operation of its own."""
@@ -47,6 +48,7 @@ def opened_core(program: Program, settings: Settings, *, writes: bool = False) -
         if writes:
             check_durability(store)
         core = compose(program, replace(settings, environment=environment_of(store, settings)), store, shelf)
+        testing_time.refresh(core)
         if writes:
             core.journal.start()
         try:
@@ -69,12 +71,13 @@ def compose(
         future_tolerance_us=settings.future_tolerance_seconds * SECOND_US,
     )
     limits = Limits(queue_max=settings.queue_max, batch_max=settings.batch_max, linger_seconds=settings.linger_seconds)
-    journal = Journal(store, shelf, program.clock, rules, limits, observer, tracing)
+    clock = MovableClock(program.clock)
+    journal = Journal(store, shelf, clock, rules, limits, observer, tracing)
     return Core(
         store,
         shelf,
         journal,
-        program.clock,
+        clock,
         program.new_id,
         program.new_secret,
         Environment(settings.environment),

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable
 
 from tollhoused.cli.program import CommandFailed
 from tollhoused.domain.catalogue import CatalogueError
+from tollhoused.domain.instants import rfc3339
 from tollhoused.domain.registry_commands import TouchKeys
 from tollhoused.errors import Reported, TollhouseError
 from tollhoused.journal.journal import Ticket
 from tollhoused.store.faults import StoreFault
+from tollhoused.usecases import testing_time
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
 from tollhoused.usecases.sweeping import sweep
@@ -90,6 +92,7 @@ class Pulse:
         self._report(serving)
         if serving:
             self._refresh()
+            self._refresh_clock()
             if self._keyring:
                 self._refresh_keys(self._keyring)
                 self._note_now_and_then(self._keyring)
@@ -152,6 +155,16 @@ class Pulse:
         after = self._core.shelf.history.newest_version
         if after != before:
             log.info("catalogue version %d is in force", after)
+
+    def _refresh_clock(self) -> None:
+        """Takes in how far another process has moved the test clock."""
+        before_us = self._core.clock.offset_us
+        try:
+            testing_time.refresh(self._core)
+        except TollhouseError as failure:
+            log.warning("the test clock could not be read: %s", failure)
+        if self._core.clock.offset_us != before_us:
+            log.info("the test clock was moved forward, it shows %s", rfc3339(self._core.clock()))
 
     def _refresh_keys(self, keyring: Keyring) -> None:
         """Takes in keys that were made or ended anywhere."""

@@ -10,6 +10,7 @@ from tollhoused.cli.program import Program
 from tollhoused.settings import Settings, shown_url
 from tollhoused.store import schema
 from tollhoused.store.faults import Fault, StoreFault
+from tollhoused.usecases import testing_time
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
 
@@ -45,6 +46,7 @@ class Starter:
         check_durability(self._core.store)
         settle_environment(self._core.store, self._settings.environment)
         self._stock()
+        testing_time.refresh(self._core)
         if self._keyring:
             self._keyring.refresh()
             if self._keyring.empty:

@@ -226,6 +226,15 @@ class KeyAnswer(NamedTuple):
     matched_by: str = ""
 
 
+class ClockAnswer(NamedTuple):
+    """The test clock after it was moved: what it showed then, and how far it is ahead of the wall clock."""
+
+    now_us: int
+    offset_us: int
+    account_id: str = ""
+    matched_by: str = ""
+
+
 class TickAnswer(NamedTuple):
     """The account was brought up to date; nobody asked for it, and it is stored nowhere."""
 
@@ -246,6 +255,7 @@ Answer = (
     | OpeningAnswer
     | ClientAnswer
     | KeyAnswer
+    | ClockAnswer
     | TickAnswer
 )
 
@@ -324,4 +334,5 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "create_key": KeyAnswer,
     "rotate_key": KeyAnswer,
     "revoke_key": KeyAnswer,
+    "advance_test_clock": ClockAnswer,
 }

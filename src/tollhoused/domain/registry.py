@@ -1,10 +1,12 @@
-"""Clients and their keys, as far as a batch touches them: who is made, what is rotated, what is revoked."""
+"""What belongs to no account, as far as a batch touches it: clients, their keys, and the test clock."""
 
 from dataclasses import dataclass, field, replace
 
-from tollhoused.domain.answers import Answer, ClientAnswer, KeyAnswer, TickAnswer
+from tollhoused.domain.answers import Answer, ClientAnswer, ClockAnswer, KeyAnswer, TickAnswer
+from tollhoused.domain.instants import DAY_US
 from tollhoused.domain.keys import Client, Key
 from tollhoused.domain.registry_commands import (
+    AdvanceTestClock,
     CreateClient,
     CreateKey,
     RegistryCommand,
@@ -12,10 +14,13 @@ from tollhoused.domain.registry_commands import (
     RotateKey,
     TouchKeys,
 )
-from tollhoused.errors import ClientExists, ClientNotFound, InvalidField, KeyNotFound, TooManyKeys
+from tollhoused.errors import ClientExists, ClientNotFound, Contention, InvalidField, KeyNotFound, TooManyKeys
 
 LIVE_KEYS_MAX = 2
 """At once per client: the old one and the new one of a rotation."""
+
+CLOCK_AHEAD_MAX_US = 3_653 * DAY_US
+"""How far the test clock may be ahead of the wall clock: ten years."""
 
 
 @dataclass(slots=True)
@@ -26,6 +31,8 @@ class Registry:
     keys: dict[str, Key] = field(default_factory=dict)
     new_clients: list[Client] = field(default_factory=list)
     changed_keys: dict[str, Key] = field(default_factory=dict)
+    clock_offset_us: int = 0
+    clock_moved: bool = False
 
     def carry_out(self, command: RegistryCommand, now_us: int) -> Answer:
         """Carries out one command. Raises its refusal before anything has changed."""
@@ -38,6 +45,8 @@ class Registry:
                 return self._rotate(command, now_us)
             case RevokeKey():
                 return self._revoke(command, now_us)
+            case AdvanceTestClock():
+                return self._advance_clock(command, now_us)
             case TouchKeys():
                 return self._touch(command)
         raise AssertionError(command.kind)
@@ -93,6 +102,21 @@ class Registry:
         if key is None:
             raise KeyNotFound("no key has this id", key_id=command.key_id)
         return self._put(key if key.revoked_us is not None else replace(key, revoked_us=now_us))
+
+    def _advance_clock(self, command: AdvanceTestClock, now_us: int) -> ClockAnswer:
+        """Forward only: what has been stored must not lie ahead of the clock."""
+        if command.seen_offset_us != self.clock_offset_us:
+            raise Contention("the test clock was moved at the same moment by somebody else")
+        field_name = "by" if command.to_us is None else "to_time"
+        by_us = (command.by_us or 0) if command.to_us is None else command.to_us - now_us
+        if by_us <= 0:
+            raise InvalidField(field_name, "must move the clock forward")
+        if self.clock_offset_us + by_us > CLOCK_AHEAD_MAX_US:
+            days = CLOCK_AHEAD_MAX_US // DAY_US
+            raise InvalidField(field_name, f"would put the clock more than {days} days ahead of the wall clock")
+        self.clock_offset_us += by_us
+        self.clock_moved = True
+        return ClockAnswer(now_us=now_us + by_us, offset_us=self.clock_offset_us)
 
     def _touch(self, command: TouchKeys) -> TickAnswer:
         for key_id, used_us in command.used_us.items():

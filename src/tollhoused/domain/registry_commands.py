@@ -111,3 +111,23 @@ class TouchKeys(RegistryCommand):
 
     def content(self) -> dict[str, object]:
         return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvanceTestClock(RegistryCommand):
+    """Moves the test clock forward, to an instant or by a span; one of the two is None.
+
+    `seen_offset_us` is how far the clock of this process is ahead of the wall clock: of use only while it is the
+    stored one.
+    """
+
+    kind = "advance_test_clock"
+    to_us: int | None
+    by_us: int | None
+    seen_offset_us: int
+
+    def names(self) -> list[str]:
+        return []
+
+    def content(self) -> dict[str, object]:
+        return {"to_time": self.to_us, "by": self.by_us}

@@ -37,6 +37,7 @@ ACCESS: Mapping[str, Access] = {
     "tollhouse.v1.UsageService/BatchRecordUsage": USE._replace(items="items"),
     "tollhouse.v1.UsageService/StreamUsage": USE,
     "tollhouse.v1.UsageService/ListUsageEvents": READ,
+    "tollhouse.v1.UsageService/QueryUsage": READ,
     "tollhouse.v1.UsageService/GetOperation": ANY,
     "tollhouse.v1.ReservationService/ReserveUsage": USE,
     "tollhouse.v1.ReservationService/ExtendReservation": USE,
@@ -69,4 +70,6 @@ ACCESS: Mapping[str, Access] = {
     "tollhouse.v1.AdminService/RotateKey": RULE,
     "tollhouse.v1.AdminService/RevokeKey": RULE,
     "tollhouse.v1.AdminService/ListAuditEntries": RULE,
+    "tollhouse.v1.AdminService/GetTestClock": RULE,
+    "tollhouse.v1.AdminService/AdvanceTestClock": RULE,
 }

@@ -6,7 +6,7 @@ from tollhouse.v1 import admin_service_pb2 as pb
 
 from tollhoused.domain.keys import Scope
 from tollhoused.rpc import answers, decode, encode
-from tollhoused.usecases import pages, registry
+from tollhoused.usecases import pages, registry, testing_time
 from tollhoused.usecases.core import Call, Core
 
 SCOPES: Mapping[int, Scope] = {
@@ -80,6 +80,21 @@ class AdminServicer:
             validate_only=request.validate_only,
         )
         return answers.revoke_key(settled.answer, settled.replayed)
+
+    def GetTestClock(self, request: pb.GetTestClockRequest, call: Call) -> pb.GetTestClockResponse:
+        state = testing_time.get_test_clock(self._core)
+        return pb.GetTestClockResponse(clock=answers.test_clock(state.now_us, state.offset_us))
+
+    def AdvanceTestClock(self, request: pb.AdvanceTestClockRequest, call: Call) -> pb.AdvanceTestClockResponse:
+        settled = testing_time.advance_test_clock(
+            self._core,
+            call,
+            to_us=decode.given_instant(request, "to_time"),
+            by_us=decode.given_duration(request, "by"),
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        return answers.advance_test_clock(settled.answer, settled.replayed)
 
     def ListAuditEntries(self, request: pb.ListAuditEntriesRequest, call: Call) -> pb.ListAuditEntriesResponse:
         entries, token = registry.list_audit(

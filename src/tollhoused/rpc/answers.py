@@ -17,6 +17,7 @@ from tollhoused.domain.answers import (
     AccountAnswer,
     Answer,
     ClientAnswer,
+    ClockAnswer,
     CreditsAnswer,
     ErasureAnswer,
     KeyAnswer,
@@ -239,6 +240,17 @@ def revoke_key(answer: Answer, replayed: bool) -> admin_pb.RevokeKeyResponse:
     return admin_pb.RevokeKeyResponse(key=_key(answer), replayed=replayed)
 
 
+def advance_test_clock(answer: Answer, replayed: bool) -> admin_pb.AdvanceTestClockResponse:
+    """The test clock as it was after it was moved."""
+    assert isinstance(answer, ClockAnswer)
+    return admin_pb.AdvanceTestClockResponse(clock=test_clock(answer.now_us, answer.offset_us), replayed=replayed)
+
+
+def test_clock(now_us: int, offset_us: int) -> admin_pb.TestClock:
+    """The clock of the test environment."""
+    return admin_pb.TestClock(now_time=encode.timestamp(now_us), ahead=encode.duration(offset_us))
+
+
 BY_KIND: Mapping[str, Callable[[Answer, bool], Message]] = {
     function.__name__: function
     for function in (
@@ -263,6 +275,7 @@ BY_KIND: Mapping[str, Callable[[Answer, bool], Message]] = {
         create_key,
         rotate_key,
         revoke_key,
+        advance_test_clock,
     )
 }
 

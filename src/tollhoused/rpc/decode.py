@@ -19,12 +19,14 @@ from tollhouse.v1 import usage_service_pb2 as usage_pb
 
 from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.charts import Granularity
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.rates import Rate, RateError, RateModel, Tier
 from tollhoused.domain.reservation import OnExpiry, OverCommit
 from tollhoused.errors import InvalidField, TollhouseError
 from tollhoused.usecases import forms, pages
+from tollhoused.usecases.charts import ChartQuestion
 from tollhoused.usecases.usage import UsageReport
 
 V = TypeVar("V")
@@ -62,6 +64,11 @@ OVER_COMMIT: Mapping[int, OverCommit] = {
     reservation_pb.OVER_COMMIT_REFUSE: OverCommit.REFUSE,
     reservation_pb.OVER_COMMIT_ENFORCE: OverCommit.ENFORCE,
     reservation_pb.OVER_COMMIT_RECORD: OverCommit.RECORD,
+}
+GRANULARITIES: Mapping[int, Granularity] = {
+    usage_pb.GRANULARITY_HOUR: Granularity.HOUR,
+    usage_pb.GRANULARITY_DAY: Granularity.DAY,
+    usage_pb.GRANULARITY_MONTH: Granularity.MONTH,
 }
 RATE_MODELS: Mapping[int, RateModel] = {
     common.RATE_MODEL_UNSPECIFIED: RateModel.UNIT,
@@ -170,6 +177,23 @@ def usage_question(value: entitlement_pb.CheckUsageRequest) -> UsageReport:
         Enforcement.ENFORCE,
         {},
         "",
+    )
+
+
+def chart_question(value: usage_pb.QueryUsageRequest) -> ChartQuestion:
+    """What a question for totals asks."""
+    return ChartQuestion(
+        subject(value.subject),
+        known("granularity", GRANULARITIES, value.granularity),
+        given_instant(value, "start_time"),
+        given_instant(value, "end_time"),
+        value.zone,
+        value.meter,
+        value.product,
+        value.by_meter,
+        value.by_product,
+        value.page_size,
+        value.page_token,
     )
 
 

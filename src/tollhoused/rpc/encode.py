@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import cast
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import credits_service_pb2 as credits_pb
@@ -72,6 +73,11 @@ OVER_COMMIT: Mapping[str, reservation_pb.OverCommit] = {
 def timestamp(instant_us: int) -> Timestamp:
     """An instant, exact to the microsecond."""
     return Timestamp(seconds=instant_us // 1_000_000, nanos=instant_us % 1_000_000 * 1_000)
+
+
+def duration(span_us: int) -> Duration:
+    """A span that is not negative, exact to the microsecond."""
+    return Duration(seconds=span_us // 1_000_000, nanos=span_us % 1_000_000 * 1_000)
 
 
 def put_instant(target: Timestamp, instant_us: int) -> None:

@@ -8,12 +8,13 @@ from tollhouse.v1 import usage_service_pb2 as pb
 
 from tollhoused.domain.answers import answer_from_json
 from tollhoused.domain.books import Operation, Settled
+from tollhoused.domain.charts import UsageTotal
 from tollhoused.errors import TollhouseError
 from tollhoused.observing import REPLAYED, STORED, CallObserver
 from tollhoused.rpc import answers, decode
 from tollhoused.rpc.encode import timestamp
 from tollhoused.rpc.status import Faults, item_error
-from tollhoused.usecases import pages, usage
+from tollhoused.usecases import charts, pages, usage
 from tollhoused.usecases.core import Call, Core
 
 
@@ -63,6 +64,18 @@ class UsageServicer:
             next_page_token=token,
         )
 
+    def QueryUsage(self, request: pb.QueryUsageRequest, call: Call) -> pb.QueryUsageResponse:
+        found = charts.query_usage(self._core, call, decode.chart_question(request))
+        return pb.QueryUsageResponse(
+            account_id=found.account_id,
+            zone=found.zone,
+            currency=found.currency,
+            start_time=timestamp(found.period.start_us),
+            end_time=timestamp(found.period.end_us),
+            totals=[_usage_total(total) for total in found.totals],
+            next_page_token=found.next_token,
+        )
+
     def GetOperation(self, request: pb.GetOperationRequest, call: Call) -> pb.GetOperationResponse:
         found = usage.get_operation(self._core, call, request.idempotency_key)
         return pb.GetOperationResponse(operation=_operation(found, self._core.catalogue.currency))
@@ -98,6 +111,19 @@ def _usage_event(event: Operation, currency: str) -> pb.UsageEvent:
         overage_quantity=event.overage,
         charged_nanos=event.charged_nanos,
         currency=currency,
+    )
+
+
+def _usage_total(total: UsageTotal) -> pb.UsageTotal:
+    return pb.UsageTotal(
+        start_time=timestamp(total.start_us),
+        end_time=timestamp(total.end_us),
+        meter=total.meter,
+        product=total.product,
+        quantity=total.quantity,
+        overage_quantity=total.overage,
+        charged_nanos=total.charged_nanos,
+        events=total.events,
     )
 
 

@@ -11,11 +11,13 @@ from typing import Any, Protocol
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     FromClause,
     Select,
     Table,
     Text,
     and_,
+    any_,
     bindparam,
     cast,
     delete,
@@ -86,6 +88,9 @@ class Dialect(Protocol):
 
     def relation(self, relation: Relation) -> FromClause:
         """The relation as something to join with."""
+
+    def among(self, column: ColumnElement[Any], relation: Relation) -> ColumnElement[bool]:
+        """Whether the column has a value of the relation's only column; for large sets, each looked up in the index."""
 
     def query(self, statement: Select[Any], *relations: Relation) -> Query:
         """Compiles a read."""
@@ -169,6 +174,9 @@ class SqliteDialect:
         ]
         return select(*columns).subquery(relation.name)
 
+    def among(self, column: ColumnElement[Any], relation: Relation) -> ColumnElement[bool]:
+        return column.in_(select(self.relation(relation)))
+
     def query(self, statement: Select[Any], *relations: Relation) -> Query:
         compiled = statement.compile(dialect=self._dialect)
         return Query(str(compiled), relations, _positions(compiled), _constants(compiled), _width(statement))
@@ -223,6 +231,11 @@ class PostgresDialect:
         arrays = [cast(bindparam(f"{relation.name}_{name}"), postgresql.ARRAY(kind)) for name, kind in relation.columns]
         names = [name for name, _ in relation.columns]
         return func.unnest(*arrays).table_valued(*names, name=relation.name).render_derived()
+
+    def among(self, column: ColumnElement[Any], relation: Relation) -> ColumnElement[bool]:
+        # Joined with a set, the planner may prefer to skip through the whole index to looking up hundreds of keys.
+        ((name, kind),) = relation.columns
+        return column == any_(cast(bindparam(f"{relation.name}_{name}"), postgresql.ARRAY(kind)))
 
     def query(self, statement: Select[Any], *relations: Relation) -> Query:
         compiled = statement.compile(dialect=self._dialect)

@@ -43,6 +43,13 @@ from tollhoused.store.session import Ask, Session
 from tollhoused.store.statements import Statements
 from tollhoused.store.wanted import Wanted
 
+ENVIRONMENT = "environment"
+CLOCK_OFFSET = "clock_offset_us"
+"""How far the test clock is ahead, in decimal; absent while it never was."""
+
+CLOCK_FACTS = [(CLOCK_OFFSET,), (ENVIRONMENT,)]
+"""What is locked to move the test clock: the environment is there, also when the clock is moved for the first time."""
+
 
 def load(session: Session, statements: Statements, wanted: Wanted, clock: Callable[[], int], lock: bool) -> Books:
     """The wanted set in one round trip, and one more for accounts that turn out to be due or to hold something.
@@ -102,6 +109,7 @@ def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
         (statements.upsert_memberships, [membership_row(item) for item in directory.changed_memberships.values()]),
         (statements.insert_clients, [client_row(client) for client in books.registry.new_clients]),
         (statements.upsert_keys, [key_row(key) for key in books.registry.changed_keys.values()]),
+        (statements.upsert_facts, _moved_clock(books.registry)),
         (statements.insert_audit, books.audit),
         (statements.insert_operations, [operation_row(operation) for operation in books.added]),
         (statements.insert_entries, [entry_row(a.id, entry) for a in dirty for entry in a.changes.entries]),
@@ -123,6 +131,10 @@ def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
         (statements.update_accounts, [(*moving_columns(account), account.id, account.version) for account in known]),
     ]
     return [(write, rows) for write, rows in plan if rows]
+
+
+def _moved_clock(registry: Registry) -> Rows:
+    return [(CLOCK_OFFSET, str(registry.clock_offset_us))] if registry.clock_moved else []
 
 
 def _changed_segments(account: Account) -> list[Segment]:
@@ -161,13 +173,18 @@ def _registry_plan(statements: Statements, wanted: Wanted, lock: bool) -> list[t
     return [
         ("clients", statements.clients_locked if lock else statements.clients, names),
         ("keys", statements.keys_locked if lock else statements.keys, names),
+        ("facts", statements.facts_locked if lock else statements.facts, CLOCK_FACTS if wanted.test_clock else []),
     ]
 
 
 def _registry(found: dict[str, list[Row]]) -> Registry:
     keys = [key_from_row(row) for row in found.get("keys", ())]
     clients = [client_from_row(row) for row in found.get("clients", ())]
-    return Registry({client.id: client for client in clients}, {key.id: key for key in keys})
+    registry = Registry({client.id: client for client in clients}, {key.id: key for key in keys})
+    for name, value in found.get("facts", ()):
+        if name == CLOCK_OFFSET:
+            registry.clock_offset_us = int(value)
+    return registry
 
 
 def _names(wanted: Wanted, part: str) -> Rows:

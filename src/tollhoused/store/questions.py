@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, bindparam, func, literal_column, not_, or_, select
+from sqlalchemy import Select, Table, and_, bindparam, case, cast, func, literal_column, not_, or_, select
 
 from tollhoused.domain.answers import NAMELESS
+from tollhoused.domain.charts import KINDS_OF_USAGE
 from tollhoused.domain.commands import UpsertUser
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation
@@ -30,6 +31,7 @@ class Questions:
         )
         self.operation = dialect.query(select(t.operations).where(operation))
         self.usage_events = self._usage_events(dialect)
+        self.usage_totals = self._usage_totals(dialect)
         self.entries = self._entries(dialect)
         self.notes = self._notes(dialect)
         self.erase_notes = dialect.update(t.operations, ("metadata", "answer"))
@@ -130,7 +132,7 @@ class Questions:
             .select_from(wanted)
             .join(t.operations, and_(row.slice == wanted.c.slice, row.account == _text("account")))
             .where(
-                row.kind == literal_column("'record_usage'"),
+                row.kind.in_([literal_column(f"'{kind}'", TEXT) for kind in KINDS_OF_USAGE]),
                 row.stored_at_us >= _number("from_us"),
                 row.stored_at_us < _number("to_us"),
                 or_(row.stored_at_us < _number("before_us"), and_(row.stored_at_us == _number("before_us"), later_key)),
@@ -153,6 +155,41 @@ class Questions:
             .join(t.operations, and_(row.slice == wanted.c.slice, row.account == _text("account")))
             .where(or_(row.metadata.is_not(None), named))
             .limit(_number("size"))
+        )
+        return dialect.query(statement, SLICES)
+
+    def _usage_totals(self, dialect: Dialect) -> Query:
+        """Sums by (unit, meter, product) of what is stored in [from_us, to_us), in the given slices, with an event time
+        in [event_from_us, event_to_us).
+
+        Units are numbered from `phase_us`, which no counted instant lies before. The index holds both instants, so that
+        of what is stored long after its event time only those rows are read which are asked for.
+        """
+        row = t.operations.c
+        counted_us = case((row.event_at_us < row.stored_at_us, row.event_at_us), else_=row.stored_at_us)
+        kinds = {kind: literal_column(f"'{kind}'", TEXT) for kind in KINDS_OF_USAGE}
+        sign = case(*[(row.kind == kinds[kind], literal_column(str(KINDS_OF_USAGE[kind]), NUMBER)) for kind in kinds])
+        nothing = literal_column("''", TEXT)
+        keys = (
+            (counted_us - _number("phase_us")) // _number("unit_us"),
+            case((_number("by_meter") == literal_column("1"), row.meter), else_=nothing),
+            case((_number("by_product") == literal_column("1"), row.product), else_=nothing),
+        )
+        sums = [cast(func.sum(sign * column), NUMBER) for column in (row.quantity, row.overage, row.charged_nanos)]
+        statement = (
+            select(*keys, *sums, cast(func.sum(sign), NUMBER))
+            .where(
+                dialect.among(row.slice, SLICES),
+                row.account == _text("account"),
+                row.stored_at_us >= _number("from_us"),
+                row.stored_at_us < _number("to_us"),
+                row.event_at_us >= _number("event_from_us"),
+                row.event_at_us < _number("event_to_us"),
+                row.kind.in_(list(kinds.values())),
+                or_(_text("only_meter").is_(None), row.meter == _text("only_meter")),
+                or_(_text("only_product").is_(None), row.product == _text("only_product")),
+            )
+            .group_by(*[literal_column(str(position)) for position in (1, 2, 3)])
         )
         return dialect.query(statement, SLICES)
 

@@ -56,6 +56,9 @@ class Statements:
         self.clients_locked = self._registry(dialect, t.clients, t.clients.c.id, lock=True)
         self.keys = self._registry(dialect, t.api_keys, t.api_keys.c.client)
         self.keys_locked = self._registry(dialect, t.api_keys, t.api_keys.c.client, lock=True)
+        self.facts = self._facts(dialect)
+        self.facts_locked = self._facts(dialect, lock=True)
+        self.upsert_facts = dialect.upsert(t.deployment)
         self.insert_clients = dialect.insert(t.clients)
         self.upsert_keys = dialect.upsert(t.api_keys)
         self.insert_audit = dialect.insert(t.audit_log)
@@ -164,6 +167,16 @@ class Statements:
             .join(wanted, t.users.c[column] == wanted.c.name)
             .outerjoin(t.memberships, t.memberships.c.user == t.users.c.id)
         )
+        return dialect.query(statement, NAMES)
+
+    def _facts(self, dialect: Dialect, lock: bool = False) -> Query:
+        """What holds for the whole deployment, by name."""
+        wanted = dialect.relation(NAMES)
+        statement = (
+            select(t.deployment).join(wanted, t.deployment.c.name == wanted.c.name).order_by(t.deployment.c.name)
+        )
+        if lock and dialect.locks_rows:
+            statement = statement.with_for_update(of=t.deployment)
         return dialect.query(statement, NAMES)
 
     def _named(self, dialect: Dialect, table: Table, column: str, lock: bool = False) -> Query:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from tollhoused.domain.account import HOUR_US, Account, Grant, LedgerEntry, Subscription
+from tollhoused.domain.account import HOUR_US, NEVER_US, Account, Grant, LedgerEntry, Subscription
 from tollhoused.domain.answers import without_names
 from tollhoused.domain.books import AuditEntry, Books, Operation
+from tollhoused.domain.charts import Stretch, UnitTotal
 from tollhoused.domain.commands import UpsertUser
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Member, Membership, Organization, Subject, User
@@ -19,7 +20,7 @@ from tollhoused.domain.terms import Override
 from tollhoused.store import rows
 from tollhoused.store.dialect import Query, Rows
 from tollhoused.store.faults import Fault, StoreFault
-from tollhoused.store.loading import load, load_directory, writes
+from tollhoused.store.loading import CLOCK_OFFSET, ENVIRONMENT, load, load_directory, writes
 from tollhoused.store.postgres import PostgresEngine
 from tollhoused.store.questions import Questions
 from tollhoused.store.session import Ask, Engine, Session
@@ -28,7 +29,6 @@ from tollhoused.store.statements import Statements
 from tollhoused.store.wanted import Wanted
 
 SQLITE_PREFIX = "sqlite:///"
-ENVIRONMENT = "environment"
 TOUCHED = "touched"
 APPLY_CATALOGUE = "apply_catalogue"
 
@@ -110,6 +110,52 @@ class Store:
             size=size,
         )
         return [rows.operation_from_row(row) for row in found]
+
+    def usage_totals(
+        self,
+        account_id: str,
+        stretches: Sequence[Stretch],
+        stored_within_us: int,
+        unit_us: int,
+        *,
+        by_meter: bool,
+        by_product: bool,
+        meter: str | None,
+        product: str | None,
+    ) -> list[UnitTotal]:
+        """What counts in the stretches, summed up by their units; one unit may come in two parts.
+
+        Usage counts at its event time or, where that lay ahead, when it was stored: at the earlier of the two. Late
+        usage is looked for among what was stored until so long after each stretch.
+        """
+        shared = {
+            "account": account_id,
+            "unit_us": unit_us,
+            "by_meter": int(by_meter),
+            "by_product": int(by_product),
+            "only_meter": meter,
+            "only_product": product,
+        }
+        asks = []
+        for from_us, to_us, phase_us in stretches:
+            for stored_to_us, event_from_us, event_to_us in (
+                (to_us + stored_within_us, from_us, to_us),
+                (to_us, to_us, NEVER_US),
+            ):
+                values = {
+                    "from_us": from_us,
+                    "to_us": stored_to_us,
+                    "event_from_us": event_from_us,
+                    "event_to_us": event_to_us,
+                    "phase_us": phase_us,
+                }
+                asks.append(Ask(self._questions.usage_totals, _slices(from_us, stored_to_us), {**shared, **values}))
+        found = self._read(lambda session: session.read(asks, last=True))
+        return [
+            UnitTotal(ask.values["phase_us"] + row[0] * unit_us, *row[1:])
+            for ask, rows in zip(asks, found, strict=True)
+            for row in rows
+        ]
 
     def ledger_entries(
         self, account_id: str, from_us: int, to_us: int, before_sequence: int, size: int
@@ -260,6 +306,11 @@ class Store:
         """Settles the environment for ever; raises StoreFault COLLISION when another process was quicker."""
         with self.engine.writing() as session:
             session.commit([(self._questions.add_deployment, [(ENVIRONMENT, environment)])])
+
+    def clock_offset_us(self) -> int:
+        """How far the test clock is ahead of the wall clock."""
+        found = self._ask(self._questions.deployment, name=CLOCK_OFFSET)
+        return int(found[0][0]) if found else 0
 
     def durability_problems(self) -> list[str]:
         """What could lose committed rows, and how to mend it; none when all is well."""

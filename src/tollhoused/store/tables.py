@@ -237,7 +237,7 @@ operations = Table(
     text("sent"),
     text("answer"),
     PrimaryKeyConstraint("idempotency_key", "client"),
-    Index(None, "slice", "account", "stored_at_us"),
+    Index(None, "slice", "account", "stored_at_us", "event_at_us"),
     check("quantity", "quantity IS NULL OR quantity >= 0"),
     check("charged", "charged_nanos IS NULL OR charged_nanos >= 0"),
 )

@@ -15,7 +15,7 @@ from tollhoused.domain.commands import (
 )
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.people import PeopleCommand
-from tollhoused.domain.registry_commands import RegistryCommand
+from tollhoused.domain.registry_commands import AdvanceTestClock, RegistryCommand
 
 
 @dataclass(slots=True)
@@ -23,8 +23,8 @@ class Wanted:
     """Accounts with the earliest event time asked of each, counters by (account, meter), operations by (key, client).
 
     `whole` accounts are loaded with every counter of their open segment, every subscription and every override.
-    `reservations` are (account, id), whether open or not. `registry` names clients and keys by their ids. `upserts`
-    says that directory entries will change and must be locked.
+    `reservations` are (account, id), whether open or not. `registry` names clients and keys by their ids, `test_clock`
+    says that it will be moved, `upserts` that directory entries will change and must be locked.
     """
 
     accounts: dict[str, int] = field(default_factory=dict)
@@ -35,6 +35,7 @@ class Wanted:
     reservations: set[tuple[str, str]] = field(default_factory=set)
     registry: set[str] = field(default_factory=set)
     upserts: bool = False
+    test_clock: bool = False
 
 
 def wanted_by(commands: Iterable[Command]) -> Wanted:
@@ -45,6 +46,7 @@ def wanted_by(commands: Iterable[Command]) -> Wanted:
             wanted.keys.add((command.idempotency_key, command.client))
         if isinstance(command, RegistryCommand):
             wanted.registry.update(command.names())
+            wanted.test_clock = wanted.test_clock or isinstance(command, AdvanceTestClock)
             continue
         if isinstance(command, UpsertUser | UpsertOrganization):
             wanted.upserts = True

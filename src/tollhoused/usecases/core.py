@@ -61,6 +61,18 @@ class Call:
         return value
 
 
+class MovableClock:
+    """The wall clock, or in the test environment one that is ahead of it: the only clock that the books know."""
+
+    def __init__(self, wall: Callable[[], int], offset_us: int = 0) -> None:
+        self._wall = wall
+        self.offset_us = offset_us
+
+    def __call__(self) -> int:
+        """Now, in microseconds since the epoch."""
+        return self._wall() + self.offset_us
+
+
 class Matches:
     """Subjects that were resolved lately.
 
@@ -103,7 +115,7 @@ class Core:
     store: Store
     shelf: CatalogueShelf
     journal: Journal
-    clock: Callable[[], int]
+    clock: MovableClock
     new_id: Callable[[str], str]
     new_secret: Callable[[], bytes]
     environment: Environment
