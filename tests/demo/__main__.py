@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from tollhouse.v1 import credits_service_pb2 as credits
 
-from tests.demo import story
+from tests.demo import long_call, story
 from tests.demo.client import DEADLINE_SECONDS, Client
 from tests.demo.day import Customer, customers, enroll, live
 from tests.demo.server import database_url, make_keys, serving, tollhouse
@@ -36,6 +36,8 @@ def main() -> None:
             console.rule(f"One customer (server on {address}, SQLite)")
             console.print("  Two clients call, each by its API key: an operator, and the back ends of the products.")
             story.tell(client, lambda line: console.print(f"  {line}"))
+            console.rule("A call whose length nobody knows")
+            long_call.tell(client, lambda line: console.print(f"  {line}"))
             everyone = play(client, seed, console)
             show(everyone, console)
             compare(client, everyone, console)

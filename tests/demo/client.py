@@ -7,8 +7,10 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from tollhouse.v1.account_service_pb2_grpc import AccountServiceStub
+from tollhouse.v1.admin_service_pb2_grpc import AdminServiceStub
 from tollhouse.v1.credits_service_pb2_grpc import CreditsServiceStub
 from tollhouse.v1.entitlement_service_pb2_grpc import EntitlementServiceStub
+from tollhouse.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from tollhouse.v1.subscription_service_pb2_grpc import SubscriptionServiceStub
 from tollhouse.v1.usage_service_pb2_grpc import UsageServiceStub
 
@@ -29,6 +31,8 @@ class Client:
     entitlements: EntitlementServiceStub = field(init=False)
     accounts: AccountServiceStub = field(init=False)
     subscriptions: SubscriptionServiceStub = field(init=False)
+    reservations: ReservationServiceStub = field(init=False)
+    admin: AdminServiceStub = field(init=False)
 
     def __post_init__(self, channel: grpc.Channel, keys: Keys) -> None:
         back_ends, operator = keyed(channel, keys.back_ends), keyed(channel, keys.operator)
@@ -37,6 +41,8 @@ class Client:
         self.credits = CreditsServiceStub(operator)
         self.accounts = AccountServiceStub(operator)
         self.subscriptions = SubscriptionServiceStub(operator)
+        self.reservations = ReservationServiceStub(back_ends)
+        self.admin = AdminServiceStub(operator)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,5 +12,7 @@ def test_the_day_ends_with_books_that_are_right() -> None:
 
     assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-2000:]
     assert "100 balances equal what was granted" in ended.stdout
+    assert "The watch says so by itself: available $1.80." in ended.stdout
+    assert "the gift is gone: balance $2.00, held $0.00." in ended.stdout
     assert "The books are right." in ended.stdout
     assert "beancount accepts the exported journal" in ended.stdout
