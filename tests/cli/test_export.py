@@ -143,7 +143,7 @@ def test_a_total_that_was_changed_behind_the_ledger_s_back_is_refused(
 ) -> None:
     keep_busy_books(make_core(sqlite_url), clock)
     with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
-        connection.execute("UPDATE grants SET remaining_nanos = remaining_nanos - 1 WHERE remaining_nanos > 1")
+        connection.execute("UPDATE grants SET remaining_nanos = remaining_nanos - 1 WHERE remaining_nanos > held_nanos")
     connection.close()
 
     assert any("Balance failed" in message for message in complaints(export(sqlite_url)))

@@ -29,15 +29,15 @@ from tollhoused.errors import StoreUnavailable
 from tollhoused.journal.journal import Limits
 from tollhoused.store.store import open_store
 
-url = sys.argv[1]
-core = build_core(open_store(url), clock=Clock(), new_id=Ids(), limits=Limits(away_pause_seconds=0.0))
+url, clock = sys.argv[1], Clock()
+core = build_core(open_store(url), clock=clock, new_id=Ids(), limits=Limits(away_pause_seconds=0.0))
 make_user(core, "ann")
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 log = Path(url.removeprefix("sqlite:///") + "-wal")
 told = []
 pulse = Pulse(core, told.append)
 pulse.beat()
-core.clock.now_us += 1
+clock.now_us += 1
 resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, hard))
 pulse.beat()
 try:

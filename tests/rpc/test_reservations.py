@@ -101,11 +101,9 @@ def test_lists_show_open_ones_and_with_a_word_those_that_ended(core: Core, anna:
     _books_are_right(core)
 
 
-def test_its_end_comes_by_time_alone_in_every_view(core: Core, anna: Door) -> None:
+def test_its_end_comes_by_time_alone_in_every_view(core: Core, anna: Door, clock: Clock) -> None:
     released = _reserve(anna, "released", 12, ttl=Duration(seconds=60)).reservation
     kept = _reserve(anna, "kept", 3, ttl=Duration(seconds=60), on_expiry=pb.ON_EXPIRY_COMMIT).reservation
-    clock = core.clock
-    assert isinstance(clock, Clock)
     clock.now_us = START_US + 60 * SECOND_US
 
     balance = anna.credits.GetBalance(GetBalanceRequest(subject=ANNA), timeout=TIMEOUT_SECONDS).balance
