@@ -26,6 +26,7 @@ from tollhoused.rpc.access import READ
 from tollhoused.rpc.admission import CallPool, Dispatch
 from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.guard import Deadlines, Guard
+from tollhoused.rpc.reading import Reader
 from tollhoused.rpc.server import CALLS_MAX, OPTIONS
 from tollhoused.rpc.status import Faults
 from tollhoused.store.store import open_store
@@ -56,6 +57,7 @@ def guarded_methods(url: str) -> Methods:
         Faults(lambda prefix: f"{prefix}_0"),
         Deadlines(),
         Doorkeeper(keyring, lambda: None),
+        Reader(),
         Throttle(ITEMS_PER_MINUTE),
         all_of([CallLog(every_call=False), Metrics("", "test", "none")]),
     )

@@ -3,9 +3,10 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import grpc
 import pytest
@@ -23,10 +24,13 @@ from tests.support.callers import make_client, make_key
 from tests.support.door import TIMEOUT_SECONDS, Door, ServerMaker, item, refusal, refusal_of, usage
 from tests.support.house import CoreMaker
 from tollhoused.domain.keys import Environment
+from tollhoused.rpc.guard import Deadlines
 from tollhoused.usecases import usage as usage_cases
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
 from tollhoused.usecases.throttle import Throttle
+
+Silence = Callable[[], Iterator[bytes]]
 
 ADMITTED = 20
 ABOVE = 100
@@ -35,6 +39,19 @@ ABOVE = 100
 @pytest.fixture
 def core(sqlite_url: str, make_core: CoreMaker) -> Core:
     return make_core(sqlite_url)
+
+
+@pytest.fixture
+def never() -> Iterator[Silence]:
+    """Makes requests that are not sent while the test runs."""
+    ended = threading.Event()
+
+    def requests() -> Iterator[bytes]:
+        ended.wait(TIMEOUT_SECONDS)
+        yield from ()
+
+    yield requests
+    ended.set()
 
 
 @contextmanager
@@ -95,6 +112,41 @@ def test_a_hundred_callers_above_the_limit_are_refused_at_once_and_the_admitted_
     assert all(each.retry_seconds for each in refusals)
 
 
+@pytest.mark.parametrize("method", ["UsageService/RecordUsage", "EntitlementService/WatchEntitlements"])
+def test_calls_that_never_send_their_request_are_refused_when_they_bring_no_key(
+    core: Core, serve: ServerMaker, never: Silence, method: str
+) -> None:
+    make_client(core, "talk-backend")
+    door = _keyed(core, serve, calls_max=ADMITTED)
+    door.make_user("anna")
+    with grpc.insecure_channel(door.address) as stranger:
+        open_call: Any = stranger.stream_unary(f"/tollhouse.v1.{method}")
+        half_open = [open_call.future(never(), timeout=TIMEOUT_SECONDS) for _ in range(2 * ADMITTED)]
+        assert {each.code() for each in half_open} <= {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNAVAILABLE}
+        assert _patient(door, usage("anna", "meanwhile")).new_usage == 1
+
+
+def test_who_may_call_has_a_time_to_send_the_request(core: Core, serve: ServerMaker, never: Silence) -> None:
+    _, door = serve(core, calls_max=2, deadlines=Deadlines(default_seconds=0.5))
+    door.make_user("anna")
+    open_call: Any = door.channel.stream_unary("/tollhouse.v1.UsageService/RecordUsage")
+    half_open = open_call.future(never(), timeout=TIMEOUT_SECONDS)
+    assert half_open.code() == grpc.StatusCode.CANCELLED
+    assert _patient(door, usage("anna", "later")).new_usage == 1
+
+
+@pytest.mark.parametrize("method", ["Check", "Watch"])
+def test_health_answers_beside_calls_that_never_say_what_they_ask(
+    core: Core, serve: ServerMaker, never: Silence, method: str
+) -> None:
+    _, door = serve(core)
+    with grpc.insecure_channel(door.address) as stranger:
+        open_call: Any = stranger.stream_unary(f"/grpc.health.v1.Health/{method}")
+        half_open = [open_call.future(never(), timeout=TIMEOUT_SECONDS) for _ in range(8)]
+        assert door.health() == HealthCheckResponse.SERVING
+        assert {each.code() for each in half_open} == {grpc.StatusCode.CANCELLED}
+
+
 def test_room_comes_back_and_a_refused_call_has_left_nothing(
     core: Core, serve: ServerMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,10 +181,15 @@ def test_callers_that_leave_give_their_room_back(
 def slow_door(core: Core, serve: ServerMaker) -> Door:
     """A door for a client that may send a thousand items at once, and then one a second."""
     make_client(core, "talk-backend")
+    return _keyed(core, serve, throttle=Throttle(60))
+
+
+def _keyed(core: Core, serve: ServerMaker, **options: Any) -> Door:
+    """A server that asks for keys, and has given one to this door."""
     key = make_key(core, "talk-backend").text
     keyring = Keyring(core.store, Environment.TEST, core.clock, stale_seconds=3_600)
     keyring.refresh()
-    _, door = serve(core, keyring=keyring, key=key, throttle=Throttle(60))
+    _, door = serve(core, keyring=keyring, key=key, **options)
     return door
 
 

@@ -4,7 +4,7 @@ It wraps each method once, when the server is built, instead of standing in a ch
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from operator import attrgetter
@@ -17,6 +17,7 @@ from tollhoused.errors import TollhouseError, UndecodableRequest
 from tollhoused.observing import REQUEST_ID, CallObserver, EndedCall, Tracing
 from tollhoused.rpc.access import Access
 from tollhoused.rpc.doorkeeper import Doorkeeper
+from tollhoused.rpc.reading import Reader
 from tollhoused.rpc.status import ERROR_ID, Faults, code_of, status_of
 from tollhoused.usecases.core import Call
 from tollhoused.usecases.throttle import Throttle
@@ -44,6 +45,9 @@ class Deadlines:
 
 NO_DEADLINE_SECONDS = 1e12
 
+ANYBODY_SECONDS = 1.0
+"""How long a call that takes no key may keep its request to itself. Health's fits into the first packet."""
+
 
 class Guard:
     """Makes handlers for the server out of methods that know messages and declared errors only."""
@@ -53,6 +57,7 @@ class Guard:
         faults: Faults,
         deadlines: Deadlines,
         doorkeeper: Doorkeeper,
+        reader: Reader,
         throttle: Throttle | None = None,
         observer: CallObserver | None = None,
         tracing: Tracing | None = None,
@@ -61,6 +66,7 @@ class Guard:
         self._faults = faults
         self._deadlines = deadlines
         self._doorkeeper = doorkeeper
+        self._reader = reader
         self._throttle = throttle
         self._observer = observer
         self._tracing = tracing
@@ -68,14 +74,15 @@ class Guard:
     def call(self, name: str, request_type: type[Q], access: Access, method: Callable[[Q, Call], Message]) -> Handler:
         """A method of ours: who calls and until when stands in its Call. Who may not call is not even read.
 
-        `name` is how observers know it, such as "tollhouse.v1.UsageService/RecordUsage".
+        `name` is how observers know it, such as "tollhouse.v1.UsageService/RecordUsage". The handler is one for streams
+        of requests because gRPC lets the others hold a thread until the request is there, whoever calls.
         """
         deadlines, admit, decode = self._deadlines, self._doorkeeper.admit, request_type.FromString
         take = self._throttle.take if self._throttle else None
         items_of = attrgetter(access.items) if access.items else None
-        observer, new_id = self._observer, self._faults.new_id
+        observer, new_id, read = self._observer, self._faults.new_id, self._reader.read
 
-        def guarded(data: bytes, context: Context) -> bytes:
+        def guarded(requests: Iterator[bytes], context: Context) -> bytes:
             began, client = time.monotonic(), ""
             metadata = context.invocation_metadata()
             try:
@@ -83,10 +90,12 @@ class Guard:
                 client = caller.client
                 deadline = began + deadlines.seconds(context.time_remaining())
                 call = Call(client, deadline, caller.products, caller.may_create)
-                request = decoded(decode, data)
+                request = decoded(decode, read(requests, context, deadlines.default_seconds))
                 if take:
                     take(client, len(items_of(request)) if items_of else 1)
                 answer = method(request, call).SerializeToString()
+            except grpc.RpcError:  # the caller has left before the request was here
+                raise
             except Exception as error:
                 ended = EndedCall(name, client, time.monotonic() - began, metadata, new_id)
                 self._fail(context, error, ended)
@@ -94,39 +103,44 @@ class Guard:
                 observer.ended(EndedCall(name, client, time.monotonic() - began, metadata, new_id))
             return answer
 
-        return grpc.unary_unary_rpc_method_handler(self._traced(name, guarded))
+        return grpc.stream_unary_rpc_method_handler(self._traced(name, guarded))
 
     def answering(
         self, request_type: type[Q], method: Callable[[Q, Context], Message], pool: ThreadPoolExecutor | None = None
     ) -> Handler:
-        """A method that answers once; it runs in `pool`, or else in the server's."""
-        decode = request_type.FromString
+        """A method that answers once, whoever asks; it runs in `pool`, or else in the server's."""
+        decode, read = request_type.FromString, self._reader.read
 
-        def guarded(data: bytes, context: Context) -> bytes:
+        def guarded(requests: Iterator[bytes], context: Context) -> bytes:
             try:
-                return method(decoded(decode, data), context).SerializeToString()
+                request = decoded(decode, read(requests, context, ANYBODY_SECONDS))
+                return method(request, context).SerializeToString()
+            except grpc.RpcError:
+                raise
             except Exception as error:
                 self._end(context, error)
 
-        return grpc.unary_unary_rpc_method_handler(placed(guarded, pool))
+        return grpc.stream_unary_rpc_method_handler(placed(guarded, pool))
 
     def watching(
         self, request_type: type[Q], method: Callable[[Q, Context, Send], None], pool: ThreadPoolExecutor
     ) -> Handler:
         """A method that returns at once and answers through `send`, now and later: an open stream holds no thread."""
-        decode = request_type.FromString
+        decode, read = request_type.FromString, self._reader.read
 
-        def guarded(data: bytes, context: Context, send: Callable[[bytes | None], None]) -> None:
+        def guarded(requests: Iterator[bytes], context: Context, send: Callable[[bytes | None], None]) -> None:
             def send_message(message: Message | None) -> None:
                 send(None if message is None else message.SerializeToString())
 
             try:
-                return method(decoded(decode, data), context, send_message)
+                return method(decoded(decode, read(requests, context, ANYBODY_SECONDS)), context, send_message)
+            except grpc.RpcError:
+                raise
             except Exception as error:
                 self._end(context, error)
 
         vars(guarded)["experimental_non_blocking"] = True
-        return grpc.unary_stream_rpc_method_handler(placed(guarded, pool))
+        return grpc.stream_stream_rpc_method_handler(placed(guarded, pool))
 
     def refusing(self, name: str, error: TollhouseError, pool: ThreadPoolExecutor) -> Handler:
         """What takes the place of the method `name` to end a call with this error.
@@ -152,14 +166,16 @@ class Guard:
             self._observer.ended(ended)
         context.abort_with_status(status_of(shown, [(REQUEST_ID, ended.request_id)]))
 
-    def _traced(self, name: str, behaviour: Callable[[bytes, Context], bytes]) -> Callable[[bytes, Context], bytes]:
+    def _traced(
+        self, name: str, behaviour: Callable[[Iterator[bytes], Context], bytes]
+    ) -> Callable[[Iterator[bytes], Context], bytes]:
         tracing = self._tracing
         if tracing is None or not tracing.on:
             return behaviour
 
-        def traced(data: bytes, context: Context) -> bytes:
+        def traced(requests: Iterator[bytes], context: Context) -> bytes:
             with tracing.call(name, context.invocation_metadata()):
-                return behaviour(data, context)
+                return behaviour(requests, context)
 
         return traced
 

@@ -27,11 +27,12 @@ BEAT_SECONDS = 0.25
 class OpenLimits:
     """What calls that stay open may cost.
 
-    `life_seconds` is how long any may last: where they are opened again, servers that have joined meanwhile get their
-    part. Streams: how many, each with two threads; items of one that may wait for their acknowledgement before no more
-    is read; how long an item may take, and a stream be without one, or with acknowledgements that nobody reads.
-    Watches: how many; after how long a message comes at least; how long one may be under way, and how long while all
-    who send are taken and other watchers wait; how often the feed looks for changes.
+    `life_seconds` is how long any may last: where they are opened again, servers that have joined meanwhile get
+    their part. Streams: how many, each with two threads; items of one that may wait for their acknowledgement
+    before no more is read; how long an item may take, and a stream be without one, or with acknowledgements that
+    nobody reads. Watches: how many; how long one may keep its request to itself; after how long a message comes at
+    least; how long one may be under way, and how long while all who send are taken and other watchers wait; how
+    often the feed looks for changes.
     """
 
     life_seconds: float = 3_600.0
@@ -41,6 +42,7 @@ class OpenLimits:
     idle_seconds: float = 300.0
     stalled_seconds: float = 30.0
     watchers_max: int = 2_000
+    request_seconds: float = 10.0
     heartbeat_seconds: float = 15.0
     slow_seconds: float = 5.0
     crowded_seconds: float = 0.25

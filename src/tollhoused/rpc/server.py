@@ -30,6 +30,7 @@ from tollhoused.rpc.entitlements import EntitlementServicer
 from tollhoused.rpc.guard import Deadlines, Guard, Handler
 from tollhoused.rpc.health import HealthKeeper
 from tollhoused.rpc.open_calls import Keeper, OpenDoor, OpenLimits
+from tollhoused.rpc.reading import Reader
 from tollhoused.rpc.reservations import ReservationServicer
 from tollhoused.rpc.status import Faults
 from tollhoused.rpc.subscriptions import SubscriptionServicer
@@ -44,8 +45,10 @@ from tollhoused.usecases.throttle import Throttle
 CALLS_MAX = 384
 """Calls that are taken on at once, unless a setting says otherwise."""
 
-HEALTH_THREADS = 2
-"""For health, which must answer while every other thread waits."""
+HEALTH_THREADS = 16
+"""For health, which must answer while every other thread waits, and when some callers never say what they ask.
+
+They start as they are needed, and there is seldom need for a second one."""
 
 REFUSAL_THREADS = 2
 """For refusing calls that are too many: quick, and never waiting for anything."""
@@ -113,11 +116,12 @@ class GrpcServer:
         self._server = grpc.server(self._calls, options=OPTIONS)
         self._asks_for_keys = keyring is not None
         faults, doorkeeper = Faults(core.new_id), Doorkeeper(keyring, core.check_open)
-        guard = Guard(faults, deadlines or Deadlines(), doorkeeper, throttle, observer, tracing)
+        reader = Reader()
+        guard = Guard(faults, deadlines or Deadlines(), doorkeeper, reader, throttle, observer, tracing)
         open_door = OpenDoor(faults, doorkeeper, throttle, observer, open_limits)
         self.streams = UsageStreams(core, open_door)
-        self.watches = Watches(core, open_door, self._calls)
-        self._keeper = Keeper([self.streams.tick, self.watches.tick])
+        self.watches = Watches(core, open_door, self._calls, reader)
+        self._keeper = Keeper([reader.tick, self.streams.tick, self.watches.tick])
         self._open_calls: dict[str, UsageStreams | Watches] = {
             STREAM_USAGE: self.streams,
             WATCH_ENTITLEMENTS: self.watches,

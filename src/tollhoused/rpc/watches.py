@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import grpc
@@ -25,6 +25,7 @@ from tollhoused.rpc.encode import timestamp
 from tollhoused.rpc.entitlements import entitlement_message
 from tollhoused.rpc.guard import Context, Handler, decoded, placed
 from tollhoused.rpc.open_calls import OpenCall, OpenDoor, stopping
+from tollhoused.rpc.reading import Reader
 from tollhoused.rpc.status import item_error
 from tollhoused.usecases import forms
 from tollhoused.usecases.core import Call, Core, View
@@ -115,13 +116,14 @@ class Watcher:
 class Watches:
     """All open watches of a server, the threads that send to them, and their limit."""
 
-    def __init__(self, core: Core, door: OpenDoor, calls: CallPool) -> None:
+    def __init__(self, core: Core, door: OpenDoor, calls: CallPool, reader: Reader) -> None:
         """Watches are opened in the threads of `calls`, which they leave at once."""
         self.lock = threading.Lock()
         self.feed = Feed(core, self._rest, door.limits.look_seconds)
         self._core = core
         self._door = door
         self._calls = calls
+        self._reader = reader
         self._limits = door.limits
         self._watchers: set[Watcher] = set()
         self._ready: deque[Watcher] = deque()
@@ -161,18 +163,22 @@ class Watches:
     def handler(self, name: str, access: Access) -> Handler:
         """The method for the server."""
 
-        def watching(data: bytes, context: Context, send: Send) -> None:
+        def watching(requests: Iterator[bytes], context: Context, send: Send) -> None:
             call = self._door.enter(name, context, access)
             try:
+                data = self._reader.read(requests, context, self._limits.request_seconds)
                 request = decoded(pb.WatchEntitlementsRequest.FromString, data)
                 self._open(Watcher(self, call, context, send, self._question(request, call)), context)
+            except grpc.RpcError:
+                call.finish("CANCELLED")
+                raise
             except Exception as error:
                 status = call.fail(error)
                 if status:
                     context.abort_with_status(status)
 
         vars(watching)["experimental_non_blocking"] = True
-        return grpc.unary_stream_rpc_method_handler(placed(watching, self._calls))
+        return grpc.stream_stream_rpc_method_handler(placed(watching, self._calls))
 
     def state(self, raw: bytes, found: View | TollhouseError, question: _Question) -> bytes:
         """One state as a message of its own; a subject's refusal is its state."""
