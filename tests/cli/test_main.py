@@ -35,7 +35,7 @@ def test_help_names_every_command() -> None:
 
     for command in ("serve", "migrate", "verify", "healthcheck", "catalog", "accounts", "credits", "usage"):
         assert re.search(rf"^  {command} +[A-Z]", shown, re.MULTILINE), command
-    assert "To try it: `tollhouse serve`" in shown
+    assert "To try it: `tollhouse serve --insecure-no-auth`" in shown
 
 
 def test_help_of_a_command_names_defaults_and_variables() -> None:

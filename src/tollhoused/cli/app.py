@@ -25,9 +25,9 @@ HELP = """
 Tollhouse answers "may this customer do this, and what is left?", records what was used, and keeps the credits right.
 
 To try it: `tollhouse serve --insecure-no-auth` in one terminal makes tollhouse.sqlite3 in this folder and serves gRPC
-on 127.0.0.1:50051, without keys. In another one, `tollhouse accounts provision --count 10` makes customers,
-`tollhouse usage load FILE` records what they used, `tollhouse accounts list` shows what it cost, and `tollhouse verify`
-proves the books.
+on 127.0.0.1:50051, without keys. In another one, `tollhouse accounts provision --count 10` makes customers, `tollhouse
+usage load FILE` records what they used, `tollhouse accounts list` shows what it cost, and `tollhouse verify` proves
+the books.
 
 Every option that is a setting can also be given as a variable, TOLLHOUSE_DATABASE_URL for --database-url.
 Exit codes: 0 done, 1 failed or found something wrong, 2 misused.
