@@ -148,9 +148,9 @@ def plant_no_floor() -> None:
     """Nobody asks whether the credits suffice; what they cannot pay becomes debt."""
 
     def pay_anyway(
-        account: Account, command: RecordUsage, charge_nanos: int, now_us: int, refusals: object
+        account: Account, meter: str, charge_nanos: int, now_us: int, refusals: object
     ) -> tuple[list[Posting], int]:
-        return burn(account.usable_grants(command.meter, now_us), charge_nanos)
+        return burn(account.usable_grants(meter, now_us), charge_nanos)
 
     replace(domain_usage, "_pay", pay_anyway)
 
@@ -204,7 +204,7 @@ def plant_undeclared_error() -> None:
     def fail(*arguments: object) -> None:
         raise LookupError("no quota for this meter")
 
-    replace(domain_usage, "_check_quota", fail)
+    replace(domain_usage, "check_quota", fail)
 
 
 def _overwrite_operations() -> None:
