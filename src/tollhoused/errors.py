@@ -269,6 +269,12 @@ class ReservationExceeded(FailedPrecondition):
     reason = "RESERVATION_EXCEEDED"
 
 
+class AlreadyVoided(FailedPrecondition):
+    """The usage was taken back before, by another operation."""
+
+    reason = "ALREADY_VOIDED"
+
+
 class TooManyKeys(FailedPrecondition):
     """The client has as many live keys as it may have at once."""
 

@@ -16,6 +16,7 @@ from tollhoused.domain.answers import (
     ReservationAnswer,
     SubscriptionAnswer,
     UsageAnswer,
+    VoidAnswer,
 )
 from tollhoused.domain.books import Books, Settled, new_account
 from tollhoused.domain.catalogue import CatalogueHistory, Policy
@@ -44,6 +45,7 @@ from tollhoused.domain.identity import MatchedBy, Subject, User
 from tollhoused.domain.instants import DAY_US, MINUTE_US
 from tollhoused.domain.rates import Rate
 from tollhoused.domain.reservation import OnExpiry, OverCommit
+from tollhoused.domain.voids import VoidUsage
 
 NANOS = 10**9
 """One unit of the currency."""
@@ -206,6 +208,20 @@ def void(grant_id: str, *, key: str | None = None) -> VoidGrant:
         matched_by=MatchedBy.USER_ID,
         grant_id=grant_id,
         reason="",
+    )
+
+
+def void_usage(voided_key: str, *, id: str | None = None, key: str | None = None) -> VoidUsage:
+    """Takes usage back; the desk finds out what must be loaded for it."""
+    return VoidUsage(
+        client="local",
+        idempotency_key=fresh("key") if key is None else key,
+        account_id=ANNAS,
+        meter="",
+        segment_start_us=0,
+        voided_key=voided_key,
+        grant_id=id or fresh("grant"),
+        reason="a mistake",
     )
 
 
@@ -387,6 +403,9 @@ class Desk:
 
     def commit(self, command: CommitReservation) -> CommitAnswer:
         return _expect(CommitAnswer, self.settle(command))
+
+    def void(self, command: VoidUsage) -> VoidAnswer:
+        return _expect(VoidAnswer, self.settle(command))
 
     def credit(self, command: GrantCredits | AdjustCredits | VoidGrant) -> CreditsAnswer:
         return _expect(CreditsAnswer, self.settle(command))

@@ -49,6 +49,7 @@ RANGE: dict[str, Any] = {"start_time": at(START_US - DAY_US), "end_time": at(STA
 ACCEPTED: dict[str, dict[str, Any]] = {
     "RecordUsage": EVENT,
     "BatchRecordUsage": {"items": [EVENT], "atomic": True},
+    "VoidUsage": {"voided_key": "known", "reason": "a test", "idempotency_key": "void usage"},
     "ListUsageEvents": {"subject": ANNA, "meter": "voice_minutes", "product": "talk", **RANGE},
     "GetOperation": {"idempotency_key": "known"},
     "GetEntitlement": {"subject": ANNA, "product": "talk"},

@@ -21,7 +21,7 @@ from tollhouse.v1.reservation_service_pb2 import (
     ReserveUsageRequest,
 )
 from tollhouse.v1.subscription_service_pb2 import RemoveOverrideRequest, SetOverrideRequest, UnassignPlanRequest
-from tollhouse.v1.usage_service_pb2 import GetOperationRequest, ListUsageEventsRequest
+from tollhouse.v1.usage_service_pb2 import GetOperationRequest, ListUsageEventsRequest, VoidUsageRequest
 
 from tests.support.callers import make_client, make_key, revoke
 from tests.support.door import TIMEOUT_SECONDS, Door, Refusal, ServerMaker, at, refusal, until, usage
@@ -134,6 +134,12 @@ def _no_membership(door: Door) -> Refusal:
 def _reused_key(door: Door) -> Refusal:
     door.record(usage("anna", "reused", 1))
     return refusal(door.usage.RecordUsage, usage("anna", "reused", 2))
+
+
+def _voided_twice(door: Door) -> Refusal:
+    door.record(usage("anna", "undone"))
+    door.usage.VoidUsage(VoidUsageRequest(voided_key="undone", idempotency_key="undo"), timeout=TIMEOUT_SECONDS)
+    return refusal(door.usage.VoidUsage, VoidUsageRequest(voided_key="undone", idempotency_key="undo again"))
 
 
 def _conflicting_subject(door: Door) -> Refusal:
@@ -276,6 +282,7 @@ BY_STATE: dict[str, Callable[[Door], Refusal]] = {
     "GRANT_NOT_FOUND": _no_grant,
     "RESERVATION_FINAL": _ended,
     "RESERVATION_EXCEEDED": _exceeded,
+    "ALREADY_VOIDED": _voided_twice,
     "TOO_MANY_KEYS": _third_key,
 }
 

@@ -26,7 +26,7 @@ from tollhoused.domain.money import NANOS_PER_UNIT
 from tollhoused.domain.rates import Rate, RateModel
 from tollhoused.domain.reservation import OnExpiry, OverCommit, ReservationState
 from tollhoused.errors import TollhouseError
-from tollhoused.usecases import accounts, credits, reservations, subscriptions, usage
+from tollhoused.usecases import accounts, credits, reservations, subscriptions, usage, voids
 from tollhoused.usecases.core import Core
 
 CENT_NANOS = NANOS_PER_UNIT // 100
@@ -34,6 +34,8 @@ CENT_NANOS = NANOS_PER_UNIT // 100
 ADA, BOB, CYD, DAN, EVE, ORG = (f"acct_{number:08}" for number in range(1, 12, 2))
 FAY, FAYS = "acct_00000031", "fay"
 """The accounts: ada spends grants, bob is in debt, cyd changes plans, dan is limited, eve does nothing, fay holds."""
+GUS, GUSS = "acct_00000041", "gus"
+"""Gus takes back."""
 
 
 def keep_busy_books(core: Core, clock: Clock) -> None:
@@ -44,6 +46,7 @@ def keep_busy_books(core: Core, clock: Clock) -> None:
     _change_terms(core, clock)
     _limit(core, clock)
     _hold(core, clock)
+    _take_back(core, clock)
     clock.now_us = START_US + 70 * DAY_US
     for user_id in ("ada", "bob", "cyd", "dan"):
         use(core, user_id, f"{user_id}/last", 3)
@@ -188,6 +191,30 @@ def _hold(core: Core, clock: Clock) -> None:
         validate_only=False,
     )
     use(core, FAYS, "fay/after", 3)
+
+
+def _take_back(core: Core, clock: Clock) -> None:
+    """Usage that is voided: paid by grants, one of which has ended, and by debt, settled and not; before and after its
+    segment's end.
+    """
+    made = make_user(core, GUSS)
+    assert made.account_id == GUS, made.account_id
+    give_credits(core, GUSS, 1, key="gus/short", expires_us=clock.now_us + DAY_US)
+    give_credits(core, GUSS, 2, key="gus/funds")
+    for number, quantity in enumerate((10, 20, 20)):
+        use(core, GUSS, f"gus/{number}", quantity)
+    _void(core, "gus/1", key="gus/void 1")
+    record(core, usage_report(GUSS, "gus/debt", 60, enforcement=Enforcement.RECORD))
+    _adjust(core, GUSS, 50 * CENT_NANOS, key="gus/settles")
+    clock.now_us += 2 * DAY_US
+    _void(core, "gus/debt", key="gus/void debt")
+    _assign(core, person(GUSS), "pro", key="gus/pro")
+    _void(core, "gus/2", key="gus/void 2")
+    use(core, GUSS, "gus/paid again", 2_010)
+
+
+def _void(core: Core, voided_key: str, *, key: str) -> None:
+    voids.void_usage(core, call(), voided_key=voided_key, reason="", idempotency_key=key, validate_only=False)
 
 
 def _reserve(core: Core, key: str, quantity: int, on_expiry: OnExpiry = OnExpiry.RELEASE) -> str:

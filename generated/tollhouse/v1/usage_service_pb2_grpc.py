@@ -50,6 +50,11 @@ class UsageServiceStub:
                 request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageRequest.SerializeToString,
                 response_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageResponse.FromString,
                 _registered_method=True)
+        self.VoidUsage = channel.unary_unary(
+                '/tollhouse.v1.UsageService/VoidUsage',
+                request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.VoidUsageRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.VoidUsageResponse.FromString,
+                _registered_method=True)
         self.ListUsageEvents = channel.unary_unary(
                 '/tollhouse.v1.UsageService/ListUsageEvents',
                 request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.ListUsageEventsRequest.SerializeToString,
@@ -110,6 +115,25 @@ class UsageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def VoidUsage(self, request, context):
+        """Takes back usage that was recorded, exactly once per idempotency key: the action did not happen after all.
+
+        Counter and charge fall by what the usage counts for, in the segment in which it counted. What was charged for it
+        returns to the grants that paid last in that segment, none getting more than it paid; what was debt lowers the
+        debt, and where that was settled since, it becomes a new paid grant. What returns to a grant that has ended is
+        gone with it. Nothing is deleted: the usage keeps its key, and repeating it records nothing. Takes usage of
+        RecordUsage, of an item of BatchRecordUsage and of CommitReservation, of the calling client alone, and only of the
+        products that its API key speaks for. Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+        Scope: usage.write.
+        Errors: INVALID_FIELD (among them an operation that is no usage, or is of a gauge), OPERATION_NOT_FOUND,
+        ALREADY_VOIDED, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListUsageEvents(self, request, context):
         """Lists an account's usage events, those recorded last first.
 
@@ -148,6 +172,11 @@ def add_UsageServiceServicer_to_server(servicer, server):
                     servicer.BatchRecordUsage,
                     request_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageRequest.FromString,
                     response_serializer=tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageResponse.SerializeToString,
+            ),
+            'VoidUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.VoidUsage,
+                    request_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.VoidUsageRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_usage__service__pb2.VoidUsageResponse.SerializeToString,
             ),
             'ListUsageEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListUsageEvents,
@@ -220,6 +249,33 @@ class UsageService:
             '/tollhouse.v1.UsageService/BatchRecordUsage',
             tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageRequest.SerializeToString,
             tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VoidUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.UsageService/VoidUsage',
+            tollhouse_dot_v1_dot_usage__service__pb2.VoidUsageRequest.SerializeToString,
+            tollhouse_dot_v1_dot_usage__service__pb2.VoidUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

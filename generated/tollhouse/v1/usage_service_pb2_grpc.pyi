@@ -70,6 +70,21 @@ class UsageServiceStub:
     On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the call or of one item, the outcome of
     the call or of that item is unknown: repeat with the same keys.
     """
+    VoidUsage: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.VoidUsageRequest, _usage_service_pb2.VoidUsageResponse]
+    """Takes back usage that was recorded, exactly once per idempotency key: the action did not happen after all.
+
+    Counter and charge fall by what the usage counts for, in the segment in which it counted. What was charged for it
+    returns to the grants that paid last in that segment, none getting more than it paid; what was debt lowers the
+    debt, and where that was settled since, it becomes a new paid grant. What returns to a grant that has ended is
+    gone with it. Nothing is deleted: the usage keeps its key, and repeating it records nothing. Takes usage of
+    RecordUsage, of an item of BatchRecordUsage and of CommitReservation, of the calling client alone, and only of the
+    products that its API key speaks for. Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+    Scope: usage.write.
+    Errors: INVALID_FIELD (among them an operation that is no usage, or is of a gauge), OPERATION_NOT_FOUND,
+    ALREADY_VOIDED, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
     ListUsageEvents: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.ListUsageEventsRequest, _usage_service_pb2.ListUsageEventsResponse]
     """Lists an account's usage events, those recorded last first.
 
@@ -130,6 +145,21 @@ class UsageServiceAsyncStub(UsageServiceStub):
     RecordUsage, IDEMPOTENCY_KEY_REUSED when some keys are known and others are not. On these nothing was recorded.
     On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the call or of one item, the outcome of
     the call or of that item is unknown: repeat with the same keys.
+    """
+    VoidUsage: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.VoidUsageRequest, _usage_service_pb2.VoidUsageResponse]  # type: ignore[assignment]
+    """Takes back usage that was recorded, exactly once per idempotency key: the action did not happen after all.
+
+    Counter and charge fall by what the usage counts for, in the segment in which it counted. What was charged for it
+    returns to the grants that paid last in that segment, none getting more than it paid; what was debt lowers the
+    debt, and where that was settled since, it becomes a new paid grant. What returns to a grant that has ended is
+    gone with it. Nothing is deleted: the usage keeps its key, and repeating it records nothing. Takes usage of
+    RecordUsage, of an item of BatchRecordUsage and of CommitReservation, of the calling client alone, and only of the
+    products that its API key speaks for. Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+    Scope: usage.write.
+    Errors: INVALID_FIELD (among them an operation that is no usage, or is of a gauge), OPERATION_NOT_FOUND,
+    ALREADY_VOIDED, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
     ListUsageEvents: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.ListUsageEventsRequest, _usage_service_pb2.ListUsageEventsResponse]  # type: ignore[assignment]
     """Lists an account's usage events, those recorded last first.
@@ -200,6 +230,27 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         RecordUsage, IDEMPOTENCY_KEY_REUSED when some keys are known and others are not. On these nothing was recorded.
         On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the call or of one item, the outcome of
         the call or of that item is unknown: repeat with the same keys.
+        """
+
+    @_abc_1.abstractmethod
+    def VoidUsage(
+        self,
+        request: _usage_service_pb2.VoidUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_service_pb2.VoidUsageResponse, _abc.Awaitable[_usage_service_pb2.VoidUsageResponse]]:
+        """Takes back usage that was recorded, exactly once per idempotency key: the action did not happen after all.
+
+        Counter and charge fall by what the usage counts for, in the segment in which it counted. What was charged for it
+        returns to the grants that paid last in that segment, none getting more than it paid; what was debt lowers the
+        debt, and where that was settled since, it becomes a new paid grant. What returns to a grant that has ended is
+        gone with it. Nothing is deleted: the usage keeps its key, and repeating it records nothing. Takes usage of
+        RecordUsage, of an item of BatchRecordUsage and of CommitReservation, of the calling client alone, and only of the
+        products that its API key speaks for. Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+        Scope: usage.write.
+        Errors: INVALID_FIELD (among them an operation that is no usage, or is of a gauge), OPERATION_NOT_FOUND,
+        ALREADY_VOIDED, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
 
     @_abc_1.abstractmethod

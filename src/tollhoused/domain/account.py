@@ -37,7 +37,7 @@ class GrantCategory(StrEnum):
 
 
 class CauseKind(StrEnum):
-    """What made a ledger entry. The first four name an operation, the others a grant or a reservation."""
+    """What made a ledger entry: an operation, a grant or a reservation."""
 
     USAGE = "usage"
     GRANT = "grant"
@@ -47,6 +47,10 @@ class CauseKind(StrEnum):
     SETTLEMENT = "settlement"
     RESERVATION = "reservation"
     """A reservation that was committed by its own end, without a call."""
+    VOID = "void"
+    """An operation that voids usage: what it gives back to grants, and takes off the debt."""
+    VOIDED_DEBT = "voided_debt"
+    """The same operation: the grant that it makes where the debt of the usage was settled since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def advance(account: Account, now_us: int, history: CatalogueHistory) -> None:
         at_us = account.due_us
         _end_reservations(account, at_us, now_us)
         expire_grants(account, at_us, now_us)
-        _settle_debt(account, at_us, now_us)
+        settle_debt(account, at_us, now_us)
         turn(account, at_us, history)
         account.due_us = min(_instants(account, at_us))
         account.dirty = True
@@ -114,6 +114,16 @@ def expire_grants(account: Account, at_us: int, now_us: int) -> None:
             account.post(Posting(grant.id, -grant.unheld_nanos), cause, now_us, ends_us)
 
 
+def settle_debt(account: Account, at_us: int, now_us: int) -> None:
+    """Unrestricted grants that have become effective pay the debt off, in burn order."""
+    for grant in account.usable_grants(None, at_us):
+        if not grant.meters:
+            cause = Cause(CauseKind.SETTLEMENT, grant.id)
+            settled_nanos = min(account.debt_nanos, grant.unheld_nanos)
+            for posting in debt_settlement(grant.id, settled_nanos):
+                account.post(posting, cause, now_us, at_us)
+
+
 def _end_reservations(account: Account, at_us: int, now_us: int) -> None:
     """Reservations whose time is over end as they were told to when they were made."""
     over = [item for item in account.reservations.values() if item.is_open and item.expires_us <= at_us]
@@ -125,16 +135,6 @@ def _end_reservations(account: Account, at_us: int, now_us: int) -> None:
             account.post(posting, Cause(CauseKind.RESERVATION, reservation.id), now_us, reservation.created_us)
         for changed in end.reservations:
             account.put_reservation(changed)
-
-
-def _settle_debt(account: Account, at_us: int, now_us: int) -> None:
-    """Unrestricted grants that have become effective pay the debt off, in burn order."""
-    for grant in account.usable_grants(None, at_us):
-        if not grant.meters:
-            cause = Cause(CauseKind.SETTLEMENT, grant.id)
-            settled_nanos = min(account.debt_nanos, grant.unheld_nanos)
-            for posting in debt_settlement(grant.id, settled_nanos):
-                account.post(posting, cause, now_us, at_us)
 
 
 def _carry(account: Account, closed: Segment, opened: Segment) -> None:

@@ -123,6 +123,33 @@ class CommitAnswer(NamedTuple):
     matched_by: str = ""
 
 
+class VoidAnswer(NamedTuple):
+    """Usage that was taken back: what the counter and its charge fell by, and to whom the charge returned.
+
+    `debits` are what grants got back, `debt_nanos` is what the debt fell by, `grant` was made of debt settled since.
+    """
+
+    account_id: str
+    voided_key: str
+    product: str
+    meter: str
+    quantity: int
+    new_usage: int
+    limit: int | None
+    remaining: int | None
+    overage_quantity: int
+    charged_nanos: int
+    currency: str
+    debits: tuple[Debit, ...]
+    debt_nanos: int
+    grant: GrantFacts | None
+    balance: BalanceFacts
+    recorded_us: int
+    period_start_us: int
+    period_end_us: int
+    matched_by: str = ""
+
+
 class SubscriptionAnswer(NamedTuple):
     """The subscription as it stands after an assignment, a change or its end; `counts` says whether it decides the
     plan.
@@ -238,6 +265,7 @@ Answer = (
     | CreditsAnswer
     | ReservationAnswer
     | CommitAnswer
+    | VoidAnswer
     | SubscriptionAnswer
     | OverrideAnswer
     | AccountAnswer
@@ -310,6 +338,7 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "extend_reservation": ReservationAnswer,
     "release_reservation": ReservationAnswer,
     "commit_reservation": CommitAnswer,
+    "void_usage": VoidAnswer,
     "assign_plan": SubscriptionAnswer,
     "unassign_plan": SubscriptionAnswer,
     "set_override": OverrideAnswer,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from tollhoused.domain import credits, plans, reservations
-from tollhoused.domain.account import HOUR_US, Account, AccountKind, Counter
+from tollhoused.domain.account import HOUR_US, Account, AccountKind, Cause, CauseKind, Counter
 from tollhoused.domain.advance import advance, turn
 from tollhoused.domain.answers import (
     AccountAnswer,
@@ -19,6 +19,7 @@ from tollhoused.domain.answers import (
     ReservationAnswer,
     TickAnswer,
     UsageAnswer,
+    VoidAnswer,
     answer_from_json,
     answer_to_json,
 )
@@ -33,9 +34,9 @@ from tollhoused.domain.commands import (
     RecordUsage,
     ReleaseReservation,
     RemoveOverride,
-    ReservationCommand,
     ReserveUsage,
     SetOverride,
+    StoredCommand,
     Tick,
     UnassignPlan,
     UpsertOrganization,
@@ -53,10 +54,17 @@ from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry import Registry
 from tollhoused.domain.registry_commands import RegistryCommand
 from tollhoused.domain.usage import decide_usage
-from tollhoused.errors import IdempotencyKeyReused, TollhouseError
+from tollhoused.domain.voids import Payment, Usage, VoidUsage, decide_void_usage, payments_of
+from tollhoused.errors import AlreadyVoided, IdempotencyKeyReused, InvalidField, OperationNotFound, TollhouseError
 
 LISTED_ITEMS = 100
 """How many positions an error lists at the most: metadata travels in trailers of limited size."""
+
+VOIDABLE = (RecordUsage.kind, CommitReservation.kind)
+"""The kinds of operations that can be taken back."""
+
+CounterKey = tuple[str, int, str]
+"""A counter of any account: the account, the segment's start, the meter."""
 
 
 class Operation(NamedTuple):
@@ -77,6 +85,8 @@ class Operation(NamedTuple):
     metadata: str | None
     sent: str
     answer: str
+    voided_by: str | None = None
+    """The key of the operation, of the same client, that took this one back."""
 
     @property
     def slice(self) -> int:
@@ -99,10 +109,11 @@ class AuditEntry(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """A command's answer; `replayed` says that it was given before."""
+    """A command's answer; `replayed` says that it was given before, `voided` that it was taken back since."""
 
     answer: Answer
     replayed: bool = False
+    voided: bool = False
 
 
 class Moved(Exception):
@@ -128,7 +139,8 @@ class Moved(Exception):
 class Books:
     """The loaded set, at the instant `clock_us`.
 
-    `operations` holds what is stored under the batch's keys, and what it adds.
+    `operations` holds what is stored under the batch's keys, and what it adds; `paid` who has paid on the counters
+    from which usage is to be taken back, as it is stored.
     """
 
     clock_us: int
@@ -136,7 +148,9 @@ class Books:
     operations: dict[tuple[str, str], Operation]
     directory: Directory
     registry: Registry = field(default_factory=Registry)
+    paid: dict[CounterKey, list[Payment]] = field(default_factory=dict)
     added: list[Operation] = field(default_factory=list)
+    voided: list[Operation] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
 
     def settle(self, command: Command, history: CatalogueHistory, rules: Rules) -> Settled:
@@ -166,9 +180,16 @@ class Books:
             now_us += 1  # a segment of no length could not be stored
             advance(account, now_us, history)
         command = self._as_found(command)
-        decision = decide(account, command, now_us, history, rules)
+        if isinstance(command, VoidUsage):
+            decision = self._void(account, command, now_us, history)
+        else:
+            decision = decide(account, command, now_us, history, rules)
         apply(account, decision.effect, now_us, history)
         self._add(command, decision.answer, now_us, decision.effect.counter)
+        if isinstance(command, VoidUsage) and command.idempotency_key:
+            voided = self.operations[command.voided_key, command.client]._replace(voided_by=command.idempotency_key)
+            self.operations[command.voided_key, command.client] = voided
+            self.voided.append(voided)
         return Settled(decision.answer)
 
     def settle_atomic(self, commands: Sequence[Command], history: CatalogueHistory, rules: Rules) -> list[Settled]:
@@ -211,11 +232,38 @@ class Books:
         if field_name:
             message = f"the idempotency key was used before with another {field_name}"
             raise IdempotencyKeyReused(message, field=field_name)
-        return Settled(answer_from_json(stored.kind, stored.answer), replayed=True)
+        answer = answer_from_json(stored.kind, stored.answer)
+        return Settled(answer, replayed=True, voided=stored.voided_by is not None)
+
+    def _void(self, account: Account, command: VoidUsage, now_us: int, history: CatalogueHistory) -> Decision:
+        """The decision on taking usage back, once it is known that it can be."""
+        stored = self.operations.get((command.voided_key, command.client))
+        if stored is None or stored.account_id != account.id:
+            raise OperationNotFound("nothing was stored under this key")
+        if stored.kind not in VOIDABLE:
+            raise InvalidField("voided_key", f"names a {stored.kind}; only usage can be voided")
+        if stored.voided_by is not None:
+            raise AlreadyVoided("the usage was voided before", voided_by=stored.voided_by)
+        assert stored.meter is not None
+        assert stored.segment_start_us is not None
+        key = (account.id, stored.segment_start_us, stored.meter)
+        payments = payments_of(account, self.paid.get(key, ()), lambda cause: self._counter_of(account, cause) == key)
+        usage = Usage(stored.product or "", stored.meter, stored.segment_start_us, stored.quantity or 0)
+        return decide_void_usage(account, command, usage, payments, now_us, history)
+
+    def _counter_of(self, account: Account, cause: Cause) -> CounterKey | None:
+        """The counter whose use an entry of this batch paid for."""
+        if cause.kind is CauseKind.RESERVATION:
+            reservation = account.reservations[cause.reference]
+            return account.id, reservation.segment_start_us, reservation.meter
+        operation = self.operations.get((cause.reference, cause.client))
+        if operation is None or operation.segment_start_us is None or operation.meter is None:
+            return None
+        return account.id, operation.segment_start_us, operation.meter
 
     def _account(self, command: Command) -> Account:
-        """The locked account, if the subject still names it. A reservation stays with its account."""
-        if isinstance(command, ReservationCommand):
+        """The locked account, if the subject still names it. What is stored stays with its account."""
+        if isinstance(command, StoredCommand):
             return self.accounts[command.account_id]
         match = self.directory.resolve(command.subject)
         if match.account_id != command.account_id:
@@ -277,7 +325,8 @@ class Books:
         if not command.idempotency_key:
             return
         usage = _usage_of(answer)
-        counted = usage or (answer if isinstance(answer, OpeningAnswer) else None)
+        charged = usage or (answer if isinstance(answer, VoidAnswer) else None)
+        counted = charged or (answer if isinstance(answer, OpeningAnswer) else None)
         operation = Operation(
             idempotency_key=command.idempotency_key,
             client=command.client,
@@ -289,8 +338,8 @@ class Books:
             meter=counted.meter if counted else None,
             segment_start_us=counter.segment_start_us if counter else None,
             quantity=counted.quantity if counted else None,
-            overage=usage.overage_quantity if usage else None,
-            charged_nanos=usage.charged_nanos if usage else None,
+            overage=charged.overage_quantity if charged else None,
+            charged_nanos=charged.charged_nanos if charged else None,
             metadata=command.note(),
             sent=sent_json(command),
             answer=answer_to_json(answer),
@@ -315,6 +364,8 @@ def _product(command: Command, answer: Answer) -> str | None:
     """The product whose operation it is, where it is one's."""
     if isinstance(command, RecordUsage | ReserveUsage):
         return command.product
+    if isinstance(answer, VoidAnswer):
+        return answer.product or None
     return answer.reservation.product if isinstance(answer, CommitAnswer | ReservationAnswer) else None
 
 

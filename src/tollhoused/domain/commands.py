@@ -120,8 +120,8 @@ class ReserveUsage(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReservationCommand(Command):
-    """What is done to a reservation, whose id says whose it is.
+class StoredCommand(Command):
+    """What is done to something that is stored, which says whose it is.
 
     `meter` and `segment_start_us` say what must be loaded for it, and nothing of what was sent.
     """
@@ -129,9 +129,15 @@ class ReservationCommand(Command):
     audited = False
     subject: Subject = NOBODY
     matched_by: MatchedBy = MatchedBy.USER_ID
-    reservation_id: str
     meter: str
     segment_start_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationCommand(StoredCommand):
+    """What is done to a reservation."""
+
+    reservation_id: str
 
     def named(self) -> dict[str, object]:
         return {"reservation_id": self.reservation_id}

@@ -14,7 +14,7 @@ from tollhoused.domain.account import (
     Subscription,
     check_total,
 )
-from tollhoused.domain.advance import carry_on, expire_grants, reconsider
+from tollhoused.domain.advance import carry_on, expire_grants, reconsider, settle_debt
 from tollhoused.domain.answers import Answer
 from tollhoused.domain.catalogue import CatalogueHistory
 from tollhoused.domain.reservation import Reservation
@@ -33,7 +33,7 @@ class Effect(NamedTuple):
     """What moves. A `segment` carries the open one on under the same terms, and is there before the counter.
 
     Postings are booked for `cause` and take effect at `effective_us`, None for now. Settlements are booked for the
-    grant that pays the debt off.
+    grant that pays the debt off; what is `returned` goes to the new grant for a cause of its own.
     """
 
     cause: Cause | None = None
@@ -46,6 +46,7 @@ class Effect(NamedTuple):
     subscription: Subscription | None = None
     override: Override | None = None
     reservations: tuple[Reservation, ...] = ()
+    returned: tuple[Cause, Posting] | None = None
 
 
 class Decision(NamedTuple):
@@ -69,6 +70,9 @@ def apply(account: Account, effect: Effect, now_us: int, history: CatalogueHisto
         effective_us = now_us if effect.effective_us is None else effect.effective_us
         for posting in effect.postings:
             account.post(posting, effect.cause, now_us, effective_us)
+    if effect.returned:
+        cause, posting = effect.returned
+        account.post(posting, cause, now_us, now_us)
     if effect.grant:
         for posting in effect.settlement:
             account.post(posting, Cause(CauseKind.SETTLEMENT, effect.grant.id), now_us, now_us)
@@ -77,7 +81,10 @@ def apply(account: Account, effect: Effect, now_us: int, history: CatalogueHisto
             account.put_reservation(reservation)
             if reservation.is_open:
                 account.due_us = min(account.due_us, reservation.expires_us)
+    if effect.reservations or (effect.cause and effect.cause.kind is CauseKind.VOID):
+        # Credits that have come back may belong to grants that have ended, or be what pays the debt.
         expire_grants(account, now_us, now_us)
+        settle_debt(account, now_us, now_us)
     if effect.subscription:
         account.put_subscription(effect.subscription)
     if effect.override:

@@ -1,5 +1,6 @@
 """Proof of an account's usage: its operations add up to its counters, and its counters to what the terms charge."""
 
+import json
 from collections import Counter as Bag
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
@@ -11,9 +12,10 @@ from tollhoused.domain.commands import CommitReservation, Enforcement, RecordUsa
 from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.opening import OpenUsage
 from tollhoused.domain.proof import Evidence, Finding, OperationRow
-from tollhoused.domain.proof_of_holds import Reserved, Sums
+from tollhoused.domain.proof_of_holds import Key, Reserved, Sums
 from tollhoused.domain.proof_of_terms import same_period
 from tollhoused.domain.terms import NO_TERMS, charge_for, overage_of
+from tollhoused.domain.voids import VoidUsage
 
 
 @dataclass(slots=True)
@@ -22,7 +24,8 @@ class Tally:
 
     `early` was stored before the segment ended, and is what a following segment of the period carried on. What was
     stored in the very microsecond of that end may have come before or after it: `maybe_early`. `opening` is what the
-    account brought along, which the segment carries without a price.
+    account brought along, which the segment carries without a price. `voided` says that usage was taken back, and
+    `maybe_early_voided` how much of that in the microsecond of the segment's end.
     """
 
     quantity: int = 0
@@ -32,6 +35,8 @@ class Tally:
     maybe_early: int = 0
     enforced: int = 0
     opening: int = 0
+    maybe_early_voided: int = 0
+    voided: bool = False
     enforced_products: set[str | None] = field(default_factory=set)
 
 
@@ -39,16 +44,28 @@ RECORDING = (RecordUsage.kind, CommitReservation.kind)
 """The kinds of operations that record usage."""
 
 Segments = dict[int | None, Segment]
-Tallies = dict[tuple[int | None, str | None], Tally]
+Tallies = dict[Key, Tally]
 
 
-def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, None, Bag[str]]:
-    """V4, V6 and V7 of operations and counters. Returns how many operations of each kind the ledger must name.
+@dataclass(slots=True)
+class Used:
+    """What the account's operations come to: how many of each kind the ledger must name, and the counters from which
+    usage was taken back.
+    """
+
+    causes: Bag[str]
+    voided: set[Key]
+
+
+def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, None, Used]:
+    """V4, V6 and V7 of operations and counters.
 
     One pass over the operations; what is held are sums for each counter.
     """
     causes: Bag[str] = Bag()
-    commits: dict[tuple[int | None, str | None], Sums] = {}
+    commits: dict[Key, Sums] = {}
+    pairs: set[tuple[object, ...]] = set()
+    """Voids without the usage that they name, and voided usage without its void, of what was read so far."""
     tallies: Tallies = {}
     segments: Segments = {segment.start_us: segment for segment in evidence.account.segments}
     for operation in evidence.operations:
@@ -62,12 +79,20 @@ def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, No
             if not _opens(operation, segments.get(operation.segment_start_us)):
                 yield evidence.finding("V4", f"operation {operation.idempotency_key} opens nothing with its quantity")
             continue
-        if operation.kind not in RECORDING:
+        if operation.kind not in (*RECORDING, VoidUsage.kind):
             causes[operation.kind] += 1
             continue
         causes[operation.kind] += operation.charged_nanos != 0
         segment = segments.get(operation.segment_start_us)
         key = (operation.segment_start_us, operation.meter)
+        if operation.kind == VoidUsage.kind:
+            pairs ^= {_pair(operation, json.loads(operation.sent or "")["voided_key"], operation.idempotency_key)}
+            _take_back(tallies.setdefault(key, Tally()), operation, segment)
+            if not _can_be_void(operation, segment):
+                yield evidence.finding("V4", f"operation {operation.idempotency_key} is no possible void")
+            continue
+        if operation.voided_by is not None:
+            pairs ^= {_pair(operation, operation.idempotency_key, operation.voided_by)}
         tally = tallies.get(key)
         if tally is None:
             tally = tallies[key] = Tally()
@@ -89,13 +114,30 @@ def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, No
             yield evidence.finding("V12", what)
     for key, sums in reserved.by_expiry.items():
         _add_expired(tallies.setdefault(key, Tally()), sums)
+    for _, voided, void, *_ in sorted(pairs, key=repr):
+        yield evidence.finding("V6", f"usage {voided} and its void {void} do not name each other")
     yield from _counters(evidence, segments, tallies)
     yield from _carried(evidence, tallies)
     for (start_us, meter), tally in tallies.items():
         if (start_us, meter) not in evidence.account.counters:
             what = f"operations on {meter} in segment {start_us} sum to {tally.quantity}, but have no counter"
             yield evidence.finding("V4", what)
-    return causes
+    return Used(causes, {key for key, tally in tallies.items() if tally.voided})
+
+
+def _pair(operation: OperationRow, voided_key: str, void_key: str) -> tuple[object, ...]:
+    """What a void and the usage that it takes back have in common."""
+    counter = (operation.segment_start_us, operation.meter, operation.product)
+    return (operation.client, voided_key, void_key, operation.quantity, *counter)
+
+
+def _can_be_void(operation: OperationRow, segment: Segment | None) -> bool:
+    return (
+        segment is not None
+        and segment.start_us <= operation.stored_us == operation.event_us
+        and 0 <= operation.overage <= operation.quantity <= MAX_QUANTITY
+        and 0 <= operation.charged_nanos <= MAX_NANOS
+    )
 
 
 def _opens(operation: OperationRow, segment: Segment | None) -> bool:
@@ -110,7 +152,7 @@ def _add(tally: Tally, operation: OperationRow, segment: Segment | None) -> None
     tally.quantity += quantity
     tally.overage += operation.overage
     tally.charged_nanos += operation.charged_nanos
-    if operation.enforcement == Enforcement.ENFORCE:
+    if operation.enforcement == Enforcement.ENFORCE and operation.voided_by is None:
         tally.enforced += quantity
         tally.enforced_products.add(operation.product)
     end_us = segment.end_us if segment else None
@@ -121,6 +163,19 @@ def _add(tally: Tally, operation: OperationRow, segment: Segment | None) -> None
             tally.early += quantity  # it counted as now, and the next segment was not there yet
         else:
             tally.maybe_early += quantity
+
+
+def _take_back(tally: Tally, operation: OperationRow, segment: Segment | None) -> None:
+    """A void counts against what its segment had used, from when it was stored on."""
+    tally.voided = True
+    tally.quantity -= operation.quantity
+    tally.overage -= operation.overage
+    tally.charged_nanos -= operation.charged_nanos
+    end_us = segment.end_us if segment else None
+    if end_us is None or operation.stored_us < end_us:
+        tally.early -= operation.quantity
+    elif operation.stored_us == end_us:
+        tally.maybe_early_voided += operation.quantity
 
 
 def _add_expired(tally: Tally, sums: Sums) -> None:
@@ -216,6 +271,6 @@ def _carried(evidence: Evidence, tallies: Tallies) -> Iterator[Finding]:
                     f" period had used {least}" + (f" to {most}" if most != least else "")
                 )
                 yield evidence.finding("V4", what)
-            least = counter.carried + tally.early
-            carried[meter] = (least, least + tally.maybe_early)
+            early = counter.carried + tally.early
+            carried[meter] = (early - tally.maybe_early_voided, early + tally.maybe_early)
         before = segment

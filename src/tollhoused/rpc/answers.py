@@ -27,6 +27,7 @@ from tollhoused.domain.answers import (
     ReservationAnswer,
     SubscriptionAnswer,
     UsageAnswer,
+    VoidAnswer,
 )
 from tollhoused.domain.keys import Environment, Key, Scope
 from tollhoused.domain.rates import rate_from_json
@@ -51,14 +52,14 @@ ENVIRONMENTS: Mapping[str, admin_pb.Environment] = {
 }
 
 
-def record_usage(answer: Answer, replayed: bool) -> usage_pb.RecordUsageResponse:
+def record_usage(answer: Answer, replayed: bool, voided: bool = False) -> usage_pb.RecordUsageResponse:
     """What became of one usage event."""
     response = usage_pb.RecordUsageResponse()
-    fill_usage(response, answer, replayed)
+    fill_usage(response, answer, replayed, voided)
     return response
 
 
-def fill_usage(response: usage_pb.RecordUsageResponse, answer: Answer, replayed: bool) -> None:
+def fill_usage(response: usage_pb.RecordUsageResponse, answer: Answer, replayed: bool, voided: bool = False) -> None:
     """The same into an empty response, which may be part of another message.
 
     Setting fields in place takes a third of the time that making parts and copying them into each other takes.
@@ -83,6 +84,8 @@ def fill_usage(response: usage_pb.RecordUsageResponse, answer: Answer, replayed:
     response.currency = answer.currency
     response.balance_after_nanos = answer.balance_after_nanos
     response.replayed = replayed
+    if voided:
+        response.voided = True
     if answer.lifted:
         response.lifted.extend(sorted([REASONS[reason] for reason in answer.lifted]))
     response.plan = answer.plan
@@ -170,7 +173,9 @@ def release_reservation(answer: Answer, replayed: bool) -> reservation_pb.Releas
     )
 
 
-def commit_reservation(answer: Answer, replayed: bool) -> reservation_pb.CommitReservationResponse:
+def commit_reservation(
+    answer: Answer, replayed: bool, voided: bool = False
+) -> reservation_pb.CommitReservationResponse:
     """The reservation that was committed, and what that recorded."""
     assert isinstance(answer, CommitAnswer)
     usage = answer.usage
@@ -194,6 +199,30 @@ def commit_reservation(answer: Answer, replayed: bool) -> reservation_pb.CommitR
             usage_period=encode.usage_period(usage.period_start_us, usage.period_end_us),
         ),
         replayed=replayed,
+        voided=voided,
+    )
+
+
+def void_usage(answer: Answer, replayed: bool) -> usage_pb.VoidUsageResponse:
+    """The usage that was taken back, and to whom its charge returned."""
+    assert isinstance(answer, VoidAnswer)
+    return usage_pb.VoidUsageResponse(
+        account_id=answer.account_id,
+        meter=answer.meter,
+        quantity=answer.quantity,
+        new_usage=answer.new_usage,
+        limit=answer.limit,
+        remaining=answer.remaining,
+        overage_quantity=answer.overage_quantity,
+        returned_nanos=answer.charged_nanos,
+        currency=answer.currency,
+        returns=encode.debits(answer.debits),
+        debt_nanos=answer.debt_nanos,
+        grant=encode.grant(answer.currency, answer.grant) if answer.grant else None,
+        balance=encode.balance(answer.currency, answer.balance),
+        replayed=replayed,
+        record_time=encode.timestamp(answer.recorded_us),
+        usage_period=encode.usage_period(answer.period_start_us, answer.period_end_us),
     )
 
 
@@ -307,6 +336,7 @@ BY_KIND: Mapping[str, Callable[[Answer, bool], Message]] = {
         extend_reservation,
         release_reservation,
         commit_reservation,
+        void_usage,
         upsert_user,
         upsert_organization,
         add_member,

@@ -245,7 +245,7 @@ def override_row(account_id: str, item: Override) -> Row:
 def operation_from_row(row: Row) -> Operation:
     """A stored operation."""
     (key, client, account, kind, _, stored_us, event_us, product, meter, segment_start_us, quantity, overage) = row[:12]
-    charged_nanos, metadata, sent, answer = row[12:]
+    charged_nanos, metadata, sent, answer, voided_by = row[12:]
     return Operation(
         idempotency_key=key,
         client=client,
@@ -262,6 +262,7 @@ def operation_from_row(row: Row) -> Operation:
         metadata=metadata,
         sent=sent,
         answer=answer,
+        voided_by=voided_by,
     )
 
 
@@ -284,6 +285,7 @@ def operation_row(operation: Operation) -> Row:
         operation.metadata,
         operation.sent,
         operation.answer,
+        operation.voided_by,
     )
 
 

@@ -236,6 +236,7 @@ operations = Table(
     maybe_text("metadata"),
     text("sent"),
     text("answer"),
+    maybe_text("voided_by"),
     PrimaryKeyConstraint("idempotency_key", "client"),
     Index(None, "slice", "account", "stored_at_us"),
     check("quantity", "quantity IS NULL OR quantity >= 0"),

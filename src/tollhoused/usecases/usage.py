@@ -129,6 +129,11 @@ def list_events(
 def get_operation(core: Core, call: Call, idempotency_key: str) -> Operation:
     """What the caller's key stands for. Raises OperationNotFound where nothing was stored under it."""
     forms.idempotency_key(idempotency_key)
+    return stored_operation(core, call, idempotency_key)
+
+
+def stored_operation(core: Core, call: Call, idempotency_key: str) -> Operation:
+    """The caller's operation, if it is of no product or of one that the caller speaks for."""
     with reading():
         operation = core.store.operation(idempotency_key, call.client)
     if operation is None or (operation.product and call.products and operation.product not in call.products):

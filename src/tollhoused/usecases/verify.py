@@ -71,8 +71,8 @@ def _terms(evidence: Evidence, history: CatalogueHistory) -> Iterator[Finding]:
 
 def _usage_and_ledger(evidence: Evidence, _: CatalogueHistory) -> Iterator[Finding]:
     reserved = yield from prove_holds(evidence)
-    causes = yield from prove_usage(evidence, reserved)
-    yield from prove_ledger(evidence, causes, reserved)
+    used = yield from prove_usage(evidence, reserved)
+    yield from prove_ledger(evidence, used, reserved)
 
 
 def _read_catalogues(audit: Audit, catalogues: dict[int, Catalogue]) -> Iterator[Finding]:
