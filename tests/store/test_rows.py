@@ -19,13 +19,13 @@ from tollhoused.domain.account import (
     LedgerEntry,
     Posting,
     Segment,
-    Subscription,
 )
 from tollhoused.domain.books import Books, Operation
 from tollhoused.domain.catalogue import MeterTerms, Policy
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Organization, Subject, User
 from tollhoused.domain.rates import Rate, RateModel, Tier
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override, Terms
 from tollhoused.store.dialect import Rows, Write
 from tollhoused.store.loading import load

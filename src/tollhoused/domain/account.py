@@ -13,6 +13,7 @@ from typing import NamedTuple
 from tollhoused.domain.catalogue import MeterTerms, Policy
 from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.reservation import Reservation
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override, Terms, charge_for, overage_of
 from tollhoused.errors import AmountOutOfRange
 
@@ -121,23 +122,6 @@ class Grant(NamedTuple):
         """Requirement C4: priority, then soonest expiry, then promotional before paid, then oldest."""
         expires_us = NEVER_US if self.expires_us is None else self.expires_us
         return (self.priority, expires_us, self.category is GrantCategory.PAID, self.created_us, self.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """A plan bought or assigned for [start_us, end_us); pinned to the catalogue version it was made under."""
-
-    id: str
-    provider: str
-    plan: str
-    plan_version: int
-    start_us: int
-    end_us: int | None
-    anchor_us: int
-
-    def runs(self, at_us: int) -> bool:
-        """Whether the subscription is active at this instant."""
-        return self.start_us <= at_us and (self.end_us is None or at_us < self.end_us)
 
 
 class Cause(NamedTuple):

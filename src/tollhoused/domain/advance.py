@@ -7,10 +7,11 @@ timer having fired.
 
 from collections.abc import Iterator
 
-from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Posting, Segment, Subscription
+from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Posting, Segment
 from tollhoused.domain.catalogue import Catalogue, CatalogueHistory, Plan
 from tollhoused.domain.holds import expired
 from tollhoused.domain.periods import period_of
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import resolve_terms
 
 

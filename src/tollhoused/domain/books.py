@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from tollhoused.domain import credits, plans, reservations
 from tollhoused.domain.account import HOUR_US, Account, AccountKind, Cause, CauseKind, Counter
 from tollhoused.domain.advance import advance, turn
 from tollhoused.domain.answers import (
@@ -25,35 +24,25 @@ from tollhoused.domain.answers import (
 )
 from tollhoused.domain.catalogue import CatalogueHistory
 from tollhoused.domain.commands import (
-    AdjustCredits,
-    AssignPlan,
     Command,
     CommitReservation,
-    ExtendReservation,
-    GrantCredits,
     RecordUsage,
-    ReleaseReservation,
-    RemoveOverride,
     ReserveUsage,
-    SetOverride,
     StoredCommand,
     Tick,
-    UnassignPlan,
     UpsertOrganization,
     UpsertUser,
-    VoidGrant,
     audit_detail,
     first_difference,
     sent_json,
 )
+from tollhoused.domain.deciding import decide
 from tollhoused.domain.decision import Decision, Rules, apply
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import MatchedBy
-from tollhoused.domain.opening import OpenUsage, decide_opening
 from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry import Registry
 from tollhoused.domain.registry_commands import RegistryCommand
-from tollhoused.domain.usage import decide_usage
 from tollhoused.domain.voids import Payment, Usage, VoidUsage, decide_void_usage, payments_of
 from tollhoused.errors import AlreadyVoided, IdempotencyKeyReused, InvalidField, OperationNotFound, TollhouseError
 
@@ -367,38 +356,6 @@ def _product(command: Command, answer: Answer) -> str | None:
     if isinstance(answer, VoidAnswer):
         return answer.product or None
     return answer.reservation.product if isinstance(answer, CommitAnswer | ReservationAnswer) else None
-
-
-def decide(account: Account, command: Command, now_us: int, history: CatalogueHistory, rules: Rules) -> Decision:
-    """The decision on a command that acts on one account."""
-    match command:
-        case RecordUsage():
-            return decide_usage(account, command, now_us, rules)
-        case OpenUsage():
-            return decide_opening(account, command, now_us)
-        case GrantCredits():
-            return credits.decide_grant(account, command, now_us, history)
-        case ReserveUsage():
-            return reservations.decide_reserve(account, command, now_us, history)
-        case CommitReservation():
-            return reservations.decide_commit(account, command, now_us, history)
-        case ReleaseReservation():
-            return reservations.decide_release(account, command, now_us, history)
-        case ExtendReservation():
-            return reservations.decide_extend(account, command, now_us, history)
-        case AdjustCredits():
-            return credits.decide_adjustment(account, command, now_us, history)
-        case VoidGrant():
-            return credits.decide_void(account, command, now_us, history)
-        case AssignPlan():
-            return plans.decide_assignment(account, command, now_us, history)
-        case UnassignPlan():
-            return plans.decide_unassignment(account, command, now_us, history)
-        case SetOverride():
-            return plans.decide_override(account, command, now_us, history)
-        case RemoveOverride():
-            return plans.decide_removal(account, command, now_us)
-    raise AssertionError(command.kind)
 
 
 def new_account(

@@ -11,13 +11,13 @@ from tollhoused.domain.account import (
     Grant,
     Posting,
     Segment,
-    Subscription,
     check_total,
 )
 from tollhoused.domain.advance import carry_on, expire_grants, reconsider, settle_debt
 from tollhoused.domain.answers import Answer
 from tollhoused.domain.catalogue import CatalogueHistory
 from tollhoused.domain.reservation import Reservation
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override
 
 

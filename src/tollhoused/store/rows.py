@@ -13,7 +13,6 @@ from tollhoused.domain.account import (
     GrantCategory,
     LedgerEntry,
     Segment,
-    Subscription,
 )
 from tollhoused.domain.books import Operation
 from tollhoused.domain.catalogue import Policy
@@ -21,6 +20,7 @@ from tollhoused.domain.identity import Membership, Organization, User
 from tollhoused.domain.keys import Client, Environment, Key, Scope
 from tollhoused.domain.rates import rate_from_json, rate_to_json
 from tollhoused.domain.reservation import Hold, OnExpiry, OverCommit, Reservation, ReservationState
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override, terms_from_json, terms_to_json
 
 Row = tuple[Any, ...]

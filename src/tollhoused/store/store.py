@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from tollhoused.domain.account import HOUR_US, Account, Grant, LedgerEntry, Subscription
+from tollhoused.domain.account import HOUR_US, Account, Grant, LedgerEntry
 from tollhoused.domain.answers import without_names
 from tollhoused.domain.books import AuditEntry, Books, Operation
 from tollhoused.domain.commands import UpsertUser
@@ -15,6 +15,7 @@ from tollhoused.domain.identity import Member, Membership, Organization, Subject
 from tollhoused.domain.json_text import compact_json
 from tollhoused.domain.keys import CLI_CLIENT, Client, Key
 from tollhoused.domain.reservation import Reservation
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override
 from tollhoused.store import rows
 from tollhoused.store.dialect import Query, Rows
