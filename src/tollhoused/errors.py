@@ -275,6 +275,12 @@ class AlreadyVoided(FailedPrecondition):
     reason = "ALREADY_VOIDED"
 
 
+class LevelBelowZero(FailedPrecondition):
+    """The change would bring a gauge's level below zero."""
+
+    reason = "LEVEL_BELOW_ZERO"
+
+
 class TooManyKeys(FailedPrecondition):
     """The client has as many live keys as it may have at once."""
 

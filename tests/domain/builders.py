@@ -41,6 +41,7 @@ from tollhoused.domain.commands import (
 )
 from tollhoused.domain.decision import Rules
 from tollhoused.domain.directory import Directory
+from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.identity import MatchedBy, Subject, User
 from tollhoused.domain.instants import DAY_US, MINUTE_US
 from tollhoused.domain.rates import Rate
@@ -97,6 +98,34 @@ def use(
         event_us=at,
         enforcement=enforcement,
         metadata=metadata,
+        gauge=meter == "space",
+    )
+
+
+def put(
+    level: int | None = None,
+    *,
+    delta: int | None = None,
+    meter: str = "space",
+    product: str = "talk",
+    at: int | None = None,
+    enforcement: Enforcement = Enforcement.ENFORCE,
+    key: str | None = None,
+) -> SetUsage:
+    """A gauge's level, or its change."""
+    return SetUsage(
+        client="local",
+        idempotency_key=fresh("key") if key is None else key,
+        subject=ANNA,
+        account_id=ANNAS,
+        matched_by=MatchedBy.USER_ID,
+        product=product,
+        meter=meter,
+        level=level,
+        delta=delta,
+        event_us=at,
+        enforcement=enforcement,
+        metadata=None,
     )
 
 
@@ -395,7 +424,7 @@ class Desk:
         """What the caller of an atomic batch is told, or its refusal."""
         return self.books.settle_atomic(commands, self.history, self.rules)
 
-    def use(self, command: RecordUsage) -> UsageAnswer:
+    def use(self, command: RecordUsage | SetUsage) -> UsageAnswer:
         return _expect(UsageAnswer, self.settle(command))
 
     def reserve(self, command: ReserveUsage | ExtendReservation | ReleaseReservation) -> ReservationAnswer:

@@ -26,7 +26,7 @@ NUMBER_TYPES = {
 def test_the_services_have_their_methods(contract: Contract) -> None:
     assert Counter(rpc.service for rpc in contract.rpcs) == {
         "EntitlementService": 4,
-        "UsageService": 5,
+        "UsageService": 6,
         "ReservationService": 6,
         "CreditsService": 6,
         "AccountService": 7,

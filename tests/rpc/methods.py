@@ -49,6 +49,12 @@ RANGE: dict[str, Any] = {"start_time": at(START_US - DAY_US), "end_time": at(STA
 ACCEPTED: dict[str, dict[str, Any]] = {
     "RecordUsage": EVENT,
     "BatchRecordUsage": {"items": [EVENT], "atomic": True},
+    "SetUsage": {
+        **{key: EVENT[key] for key in ("subject", "product", "event_time", "metadata")},
+        "meter": "storage_mb",
+        "level": 1,
+        "idempotency_key": "level",
+    },
     "VoidUsage": {"voided_key": "known", "reason": "a test", "idempotency_key": "void usage"},
     "ListUsageEvents": {"subject": ANNA, "meter": "voice_minutes", "product": "talk", **RANGE},
     "GetOperation": {"idempotency_key": "known"},

@@ -23,7 +23,7 @@ from tollhoused.domain.identity import MatchedBy
 from tollhoused.domain.keys import Environment, Scope
 from tollhoused.domain.opening import OpenUsage
 from tollhoused.domain.rates import Rate, RateModel, Tier
-from tollhoused.rpc import admin, answers, client, credits, decode, encode, subscriptions
+from tollhoused.rpc import admin, admin_answers, answers, client, credits, decode, encode, subscriptions
 
 OUTGOING: list[tuple[type[StrEnum], Mapping[Any, Any], Any]] = [
     (MatchedBy, encode.MATCHED_BY, common.MatchedBy),
@@ -36,8 +36,8 @@ OUTGOING: list[tuple[type[StrEnum], Mapping[Any, Any], Any]] = [
     (CauseKind, credits.CAUSE_KINDS, credits_pb.CauseKind),
     (OnUnavailable, subscriptions.ON_UNAVAILABLE, subscription_pb.OnUnavailable),
     (Enforcement, client.ENFORCEMENTS, common.Enforcement),
-    (Scope, answers.SCOPES, admin_pb.Scope),
-    (Environment, answers.ENVIRONMENTS, admin_pb.Environment),
+    (Scope, admin_answers.SCOPES, admin_pb.Scope),
+    (Environment, admin_answers.ENVIRONMENTS, admin_pb.Environment),
 ]
 INCOMING: list[tuple[Mapping[int, Any], Any]] = [
     (decode.ENFORCEMENTS, common.Enforcement),

@@ -38,7 +38,7 @@ class GrantCategory(StrEnum):
 
 
 class CauseKind(StrEnum):
-    """What made a ledger entry: an operation, a grant or a reservation."""
+    """What made a ledger entry: an operation, a grant, a reservation or time."""
 
     USAGE = "usage"
     GRANT = "grant"
@@ -50,6 +50,8 @@ class CauseKind(StrEnum):
     """A reservation that was committed by its own end, without a call."""
     VOID = "void"
     """An operation that voids usage: what it gives back to grants, and takes off the debt."""
+    PERIOD_CLOSE = "period_close"
+    """The end of a segment, which charges a gauge's peak; named by the segment's start and the meter."""
     VOIDED_DEBT = "voided_debt"
     """The same operation: the grant that it makes where the debt of the usage was settled since."""
 
@@ -67,7 +69,11 @@ class Segment:
 
 
 class Counter(NamedTuple):
-    """One meter's use in one segment; `carried` is the period's use when the segment opened, frozen then."""
+    """One meter's use in one segment; `carried` is the period's use when the segment opened, frozen then.
+
+    A gauge's use is its peak. `level` is the one that holds, from the instant `level_us` on, which is 0 for counters
+    that are no gauge's; both stay as they are when the segment closes.
+    """
 
     segment_start_us: int
     meter: str
@@ -75,6 +81,13 @@ class Counter(NamedTuple):
     used: int = 0
     overage: int = 0
     charged_nanos: int = 0
+    level: int = 0
+    level_us: int = 0
+
+    @property
+    def peak(self) -> int:
+        """The use of the whole period, up to this segment's end."""
+        return self.carried + self.used
 
 
 class Grant(NamedTuple):
@@ -367,7 +380,8 @@ def counted(counter: Counter, terms: MeterTerms, quantity: int) -> Counter:
     overage = overage_of(terms, counter.carried, used)
     charged_nanos = charge_for(terms, overage)
     check_total("charge", charged_nanos)
-    return Counter(counter.segment_start_us, counter.meter, counter.carried, used, overage, charged_nanos)
+    start_us, meter, carried, _, _, _, level, level_us = counter
+    return Counter(start_us, meter, carried, used, overage, charged_nanos, level, level_us)
 
 
 def limit_of(segment: Segment, meter: str) -> int | None:

@@ -21,7 +21,10 @@ class Debit(NamedTuple):
 
 
 class UsageAnswer(NamedTuple):
-    """The outcome of one usage event. `limit` and `remaining` are None where nothing limits the meter."""
+    """The outcome of one usage event. `limit` and `remaining` are None where nothing limits the meter.
+
+    Of a gauge `new_usage` is the period's peak, and `level` the one that holds after the event.
+    """
 
     account_id: str
     matched_by: str
@@ -43,6 +46,7 @@ class UsageAnswer(NamedTuple):
     recorded_us: int
     period_start_us: int
     period_end_us: int
+    level: int | None = None
 
 
 class GrantFacts(NamedTuple):
@@ -331,6 +335,7 @@ _NESTED: dict[str, Callable[[Any], object]] = {
 }
 ANSWER_TYPES: dict[str, type[Answer]] = {
     "record_usage": UsageAnswer,
+    "set_usage": UsageAnswer,
     "grant_credits": CreditsAnswer,
     "adjust_credits": CreditsAnswer,
     "void_grant": CreditsAnswer,

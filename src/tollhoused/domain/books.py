@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from tollhoused.domain.account import HOUR_US, Account, AccountKind, Cause, CauseKind, Counter
+from tollhoused.domain.account import HOUR_US, Account, AccountKind, Cause, CauseKind
 from tollhoused.domain.advance import advance, turn
 from tollhoused.domain.answers import (
     AccountAnswer,
@@ -37,8 +37,9 @@ from tollhoused.domain.commands import (
     sent_json,
 )
 from tollhoused.domain.deciding import decide
-from tollhoused.domain.decision import Decision, Rules, apply
+from tollhoused.domain.decision import Decision, Effect, Rules, apply
 from tollhoused.domain.directory import Directory
+from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.identity import MatchedBy
 from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry import Registry
@@ -48,6 +49,8 @@ from tollhoused.errors import AlreadyVoided, IdempotencyKeyReused, InvalidField,
 
 LISTED_ITEMS = 100
 """How many positions an error lists at the most: metadata travels in trailers of limited size."""
+
+NO_EFFECT = Effect()
 
 VOIDABLE = (RecordUsage.kind, CommitReservation.kind)
 """The kinds of operations that can be taken back."""
@@ -174,7 +177,7 @@ class Books:
         else:
             decision = decide(account, command, now_us, history, rules)
         apply(account, decision.effect, now_us, history)
-        self._add(command, decision.answer, now_us, decision.effect.counter)
+        self._add(command, decision.answer, now_us, decision.effect)
         if isinstance(command, VoidUsage) and command.idempotency_key:
             voided = self.operations[command.voided_key, command.client]._replace(voided_by=command.idempotency_key)
             self.operations[command.voided_key, command.client] = voided
@@ -309,7 +312,7 @@ class Books:
         self._add(command, answer, max(self.clock_us, self.accounts[aim.account_id].as_of_us))
         return Settled(answer)
 
-    def _add(self, command: Command, answer: Answer, now_us: int, counter: Counter | None = None) -> None:
+    def _add(self, command: Command, answer: Answer, now_us: int, effect: Effect = NO_EFFECT) -> None:
         """Adds the operation, unless the command has no key because it is only previewed."""
         if not command.idempotency_key:
             return
@@ -325,8 +328,8 @@ class Books:
             event_us=usage.event_us if usage else now_us,
             product=_product(command, answer),
             meter=counted.meter if counted else None,
-            segment_start_us=counter.segment_start_us if counter else None,
-            quantity=counted.quantity if counted else None,
+            segment_start_us=effect.counter.segment_start_us if effect.counter else None,
+            quantity=effect.level if effect.level is not None else counted.quantity if counted else None,
             overage=charged.overage_quantity if charged else None,
             charged_nanos=charged.charged_nanos if charged else None,
             metadata=command.note(),
@@ -351,7 +354,7 @@ def _usage_of(answer: Answer) -> UsageAnswer | None:
 
 def _product(command: Command, answer: Answer) -> str | None:
     """The product whose operation it is, where it is one's."""
-    if isinstance(command, RecordUsage | ReserveUsage):
+    if isinstance(command, RecordUsage | ReserveUsage | SetUsage):
         return command.product
     if isinstance(answer, VoidAnswer):
         return answer.product or None
@@ -378,6 +381,6 @@ def new_account(
         ledger_seq=0,
         whole=True,
     )
-    turn(account, now_us, history)
+    turn(account, now_us, now_us, history)
     account.due_us = account.segment.period_end_us
     return account

@@ -63,7 +63,8 @@ class Command(ABC):
 class RecordUsage(Command):
     """One usage event.
 
-    `meter` is canonical; `event_us` is None when the caller gave no time; `metadata` is JSON text.
+    `meter` is canonical; `event_us` is None when the caller gave no time; `metadata` is JSON text. On a `gauge` it is
+    a rise of the level.
     """
 
     kind = "record_usage"
@@ -74,6 +75,7 @@ class RecordUsage(Command):
     event_us: int | None
     enforcement: Enforcement
     metadata: str | None
+    gauge: bool = False
 
     def content(self) -> dict[str, object]:
         return {

@@ -19,6 +19,7 @@ from tollhoused.domain.commands import (
     VoidGrant,
 )
 from tollhoused.domain.decision import Decision, Rules
+from tollhoused.domain.gauges import SetUsage, decide_level
 from tollhoused.domain.opening import OpenUsage, decide_opening
 from tollhoused.domain.usage import decide_usage
 
@@ -27,7 +28,11 @@ def decide(account: Account, command: Command, now_us: int, history: CatalogueHi
     """The decision on a command that acts on one account."""
     match command:
         case RecordUsage():
+            if command.gauge:
+                return decide_level(account, command, now_us, rules)
             return decide_usage(account, command, now_us, rules)
+        case SetUsage():
+            return decide_level(account, command, now_us, rules)
         case OpenUsage():
             return decide_opening(account, command, now_us)
         case GrantCredits():

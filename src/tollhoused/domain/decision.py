@@ -33,7 +33,8 @@ class Effect(NamedTuple):
     """What moves. A `segment` carries the open one on under the same terms, and is there before the counter.
 
     Postings are booked for `cause` and take effect at `effective_us`, None for now. Settlements are booked for the
-    grant that pays the debt off; what is `returned` goes to the new grant for a cause of its own.
+    grant that pays the debt off; what is `returned` goes to the new grant for a cause of its own. A gauge's
+    event counts with a `level`, and one that comes late may have `shifted` the open segment's counter.
     """
 
     cause: Cause | None = None
@@ -47,6 +48,8 @@ class Effect(NamedTuple):
     override: Override | None = None
     reservations: tuple[Reservation, ...] = ()
     returned: tuple[Cause, Posting] | None = None
+    shifted: Counter | None = None
+    level: int | None = None
 
 
 class Decision(NamedTuple):
@@ -59,9 +62,11 @@ class Decision(NamedTuple):
 def apply(account: Account, effect: Effect, now_us: int, history: CatalogueHistory) -> None:
     """Moves the account. Cannot fail: `decide` has refused everything that a CHECK or an int64 could."""
     if effect.segment:
-        carry_on(account, effect.segment)
+        carry_on(account, effect.segment, now_us)
     if effect.counter:
         account.put_counter(effect.counter)
+    if effect.shifted:
+        account.put_counter(effect.shifted)
     if effect.grant:
         account.put_grant(effect.grant)
         instants = (effect.grant.effective_us, effect.grant.expires_us)

@@ -17,6 +17,7 @@ from tollhoused.domain.commands import (
     VoidGrant,
 )
 from tollhoused.domain.credits import DEFAULT_PRIORITY
+from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.proof import EntryRow, Evidence, Finding
 from tollhoused.domain.proof_of_holds import Key, Reserved
@@ -24,7 +25,7 @@ from tollhoused.domain.proof_of_usage import Used
 from tollhoused.domain.voids import Payments, VoidUsage, given_back, returned_grant
 
 OPERATIONS: dict[str, tuple[str, ...]] = {
-    CauseKind.USAGE: (RecordUsage.kind, CommitReservation.kind),
+    CauseKind.USAGE: (RecordUsage.kind, SetUsage.kind, CommitReservation.kind),
     CauseKind.GRANT: (GrantCredits.kind,),
     CauseKind.ADJUSTMENT: (AdjustCredits.kind,),
     CauseKind.VOIDED_GRANT: (VoidGrant.kind,),
@@ -56,6 +57,7 @@ class _Ledger:
             for id_, grant in evidence.account.grants.items()
         }
         self._open: dict[str, Grant] = {}
+        self._closes = dict(used.closes)
         self._payments = {key: Payments() for key in used.voided}
         self._sequence = 0
         self._booked_us = 0
@@ -71,6 +73,8 @@ class _Ledger:
                 yield from self._of_operation(f"{cause_kind} {cause} of client {client}", entries)
             elif cause_kind == CauseKind.RESERVATION:
                 yield from self._of_reservation(cause, entries)
+            elif cause_kind == CauseKind.PERIOD_CLOSE:
+                yield from self._of_close(cause, entries)
             else:
                 yield from self._of_grant(cause_kind, cause, entries)
             for entry in entries:
@@ -85,6 +89,8 @@ class _Ledger:
             yield self._evidence.finding(
                 "V2", f"reservation {reservation_id} has a charge that the ledger does not name"
             )
+        for reference in self._closes:
+            yield self._evidence.finding("V2", f"the close {reference} has a charge that the ledger does not name")
         yield from self._totals()
 
     def _book(self, entry: EntryRow) -> Iterator[Finding]:
@@ -226,6 +232,22 @@ class _Ledger:
         if debited_nanos != charged_nanos:
             what = f"reservation {reservation_id} charged {charged_nanos} at its end, the ledger debits {debited_nanos}"
             yield self._evidence.finding("V2", what)
+
+    def _of_close(self, reference: str, entries: list[EntryRow]) -> Iterator[Finding]:
+        """V2: the end of a gauge's segment is charged once. V6: at that end, in burn order; what is left is debt."""
+        first = entries[0]
+        name = f"the close {reference}"
+        charged_nanos = self._closes.pop(reference, 0)
+        debited_nanos = -sum(entry.amount_nanos for entry in entries)
+        if debited_nanos != charged_nanos:
+            yield self._evidence.finding("V2", f"{name} charged {charged_nanos}, the ledger debits {debited_nanos}")
+        start_us, _, meter = reference.partition("/")
+        ends_us = [item.end_us for item in self._evidence.account.segments if str(item.start_us) == start_us]
+        if any([entry.effective_us] != ends_us or entry.booked_us < entry.effective_us for entry in entries):
+            yield self._evidence.finding("V6", f"{name} is effective at {first.effective_us}, not at its segment's end")
+        if not self._reserved.any:
+            usable = self._usable(meter, first.effective_us)
+            yield from self._expect(name, _burnt(usable, debited_nanos), entries)
 
     def _of_void(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
         """V2: what is given back is what the charge fell by. V6: to who had paid it, the last first."""

@@ -22,6 +22,7 @@ from tollhoused.domain.decision import Decision, Effect, after, check_balance
 from tollhoused.domain.holds import Purse, reheld
 from tollhoused.domain.json_text import compact_json
 from tollhoused.domain.terms import NO_TERMS
+from tollhoused.errors import InvalidField
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,8 @@ def decide_void_usage(
     segment = next(item for item in account.segments if item.start_us == usage.segment_start_us)
     terms = segment.terms.meters.get(usage.meter, NO_TERMS)
     before = account.counter(segment, usage.meter)
+    if before.level_us:
+        raise InvalidField("voided_key", "names a gauge's level; another level corrects it")
     lowered = counted(before, terms, -usage.quantity)
     charge_nanos = before.charged_nanos - lowered.charged_nanos
     postings, settled_nanos = given_back(payments, charge_nanos, account.debt_nanos)

@@ -70,6 +70,8 @@ def fill_usage(response: usage_pb.RecordUsageResponse, answer: Answer, replayed:
     response.replayed = replayed
     if voided:
         response.voided = True
+    if answer.level is not None:
+        response.level = answer.level
     if answer.lifted:
         response.lifted.extend(sorted([REASONS[reason] for reason in answer.lifted]))
     response.plan = answer.plan
@@ -79,6 +81,33 @@ def fill_usage(response: usage_pb.RecordUsageResponse, answer: Answer, replayed:
     encode.put_instant(response.record_time, answer.recorded_us)
     encode.put_instant(response.usage_period.start_time, answer.period_start_us)
     encode.put_instant(response.usage_period.end_time, answer.period_end_us)
+
+
+def set_usage(answer: Answer, replayed: bool) -> usage_pb.SetUsageResponse:
+    """What became of a level."""
+    assert isinstance(answer, UsageAnswer)
+    return usage_pb.SetUsageResponse(
+        account_id=answer.account_id,
+        meter=answer.meter,
+        level=answer.level,
+        peak=answer.new_usage,
+        limit=answer.limit,
+        remaining=answer.remaining,
+        overage_quantity=answer.overage_quantity,
+        charged_nanos=answer.charged_nanos,
+        currency=answer.currency,
+        balance_after_nanos=answer.balance_after_nanos,
+        debits=encode.debits(answer.debits),
+        debt_nanos=answer.debt_nanos,
+        replayed=replayed,
+        lifted=sorted(REASONS[reason] for reason in answer.lifted),
+        plan=answer.plan,
+        plan_version=answer.plan_version,
+        matched_by=MATCHED_BY[answer.matched_by],
+        event_time=encode.timestamp(answer.event_us),
+        record_time=encode.timestamp(answer.recorded_us),
+        usage_period=encode.usage_period(answer.period_start_us, answer.period_end_us),
+    )
 
 
 def grant_credits(answer: Answer, replayed: bool) -> credits_pb.GrantCreditsResponse:
@@ -298,6 +327,7 @@ BY_KIND: Mapping[str, Callable[[Answer, bool], Message]] = {
         extend_reservation,
         release_reservation,
         commit_reservation,
+        set_usage,
         void_usage,
         upsert_user,
         upsert_organization,

@@ -25,6 +25,7 @@ from tollhoused.domain.rates import Rate, RateError, RateModel, Tier
 from tollhoused.domain.reservation import OnExpiry, OverCommit
 from tollhoused.errors import InvalidField, TollhouseError
 from tollhoused.usecases import forms, pages
+from tollhoused.usecases.gauges import LevelReport
 from tollhoused.usecases.usage import UsageReport
 
 V = TypeVar("V")
@@ -142,6 +143,20 @@ def usage_report(value: usage_pb.RecordUsageRequest | usage_pb.UsageItem) -> Usa
         value.metadata,
         value.idempotency_key,
         value.create_if_missing,
+    )
+
+
+def level_report(value: usage_pb.SetUsageRequest) -> LevelReport:
+    """A level, or its change, as it was sent."""
+    return LevelReport(
+        subject(value.subject),
+        value.product,
+        value.meter,
+        value.level if value.WhichOneof("value") == "level" else None,
+        value.delta if value.WhichOneof("value") == "delta" else None,
+        given_instant(value, "event_time"),
+        known("enforcement", ENFORCEMENTS, value.enforcement),
+        value.metadata,
     )
 
 

@@ -13,7 +13,7 @@ from tollhoused.observing import REPLAYED, STORED, CallObserver
 from tollhoused.rpc import answers, decode
 from tollhoused.rpc.encode import timestamp
 from tollhoused.rpc.status import Faults, item_error
-from tollhoused.usecases import pages, usage, voids
+from tollhoused.usecases import gauges, pages, usage, voids
 from tollhoused.usecases.core import Call, Core
 
 
@@ -28,6 +28,11 @@ class UsageServicer:
     def RecordUsage(self, request: pb.RecordUsageRequest, call: Call) -> pb.RecordUsageResponse:
         settled = usage.record(self._core, call, decode.usage_report(request), request.validate_only)
         return answers.record_usage(settled.answer, settled.replayed, settled.voided)
+
+    def SetUsage(self, request: pb.SetUsageRequest, call: Call) -> pb.SetUsageResponse:
+        report = decode.level_report(request)
+        settled = gauges.set_usage(self._core, call, report, request.idempotency_key, request.validate_only)
+        return answers.set_usage(settled.answer, settled.replayed)
 
     def VoidUsage(self, request: pb.VoidUsageRequest, call: Call) -> pb.VoidUsageResponse:
         settled = voids.void_usage(

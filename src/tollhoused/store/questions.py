@@ -5,10 +5,12 @@ from typing import Any
 from sqlalchemy import Select, Table, and_, bindparam, func, literal_column, not_, or_, select
 
 from tollhoused.domain.answers import NAMELESS
-from tollhoused.domain.commands import UpsertUser
+from tollhoused.domain.commands import CommitReservation, RecordUsage, UpsertUser
+from tollhoused.domain.gauges import SetUsage
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation
 
+USAGE_KINDS = (RecordUsage.kind, SetUsage.kind, CommitReservation.kind)
 SLICES = Relation("wanted_slices", (("slice", NUMBER),))
 
 
@@ -122,7 +124,7 @@ class Questions:
             .select_from(wanted)
             .join(t.operations, and_(row.slice == wanted.c.slice, row.account == _text("account")))
             .where(
-                row.kind == literal_column("'record_usage'"),
+                row.kind.in_([literal_column(f"'{kind}'") for kind in USAGE_KINDS]),
                 row.stored_at_us >= _number("from_us"),
                 row.stored_at_us < _number("to_us"),
                 or_(row.stored_at_us < _number("before_us"), and_(row.stored_at_us == _number("before_us"), later_key)),

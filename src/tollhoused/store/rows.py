@@ -107,6 +107,8 @@ def counter_row(account_id: str, counter: Counter) -> Row:
         counter.used,
         counter.overage,
         counter.charged_nanos,
+        counter.level,
+        counter.level_us,
     )
 
 

@@ -210,10 +210,13 @@ counters = Table(
     number("used"),
     number("overage"),
     number("charged_nanos"),
+    zero("level"),
+    zero("level_us"),
     PrimaryKeyConstraint("account", "segment_start_us", "meter"),
     check("carried", f"carried BETWEEN 0 AND {LARGEST_TOTAL}"),
     check("used", f"used BETWEEN 0 AND {LARGEST_TOTAL}"),
     check("overage", "overage BETWEEN 0 AND used"),
+    check("level", f"level BETWEEN 0 AND {LARGEST_TOTAL}"),
     check("charged", f"charged_nanos BETWEEN 0 AND {LARGEST_TOTAL}"),
 )
 

@@ -15,6 +15,7 @@ from tollhoused.domain.commands import (
     UpsertOrganization,
     UpsertUser,
 )
+from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry_commands import RegistryCommand
@@ -63,7 +64,7 @@ def wanted_by(commands: Iterable[Command]) -> Wanted:
                 wanted.accounts.setdefault(account, NEVER_US)
             continue
         account = command.account_id
-        if isinstance(command, RecordUsage):
+        if isinstance(command, RecordUsage | SetUsage):
             event_us = NEVER_US if command.event_us is None else command.event_us
             wanted.accounts[account] = min(event_us, wanted.accounts.get(account, NEVER_US))
             wanted.meters.add((account, command.meter))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tollhoused.domain.account import MAX_QUANTITY
 from tollhoused.domain.books import Operation, Settled
+from tollhoused.domain.catalogue import MeterKind
 from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.identity import Match, Subject
 from tollhoused.domain.opening import OpenUsage
@@ -152,7 +153,7 @@ def usage_command(
     if keyed:
         forms.idempotency_key(report.idempotency_key)
     product = call.product(catalogue, report.product)
-    meter = forms.counter_meter(catalogue, report.meter)
+    meter = forms.meter(catalogue, report.meter)
     forms.quantity(meter, report.quantity)
     metadata = forms.metadata(report.metadata)
     match = match or core.match(subject)
@@ -168,6 +169,7 @@ def usage_command(
         event_us=report.event_us,
         enforcement=report.enforcement,
         metadata=metadata,
+        gauge=meter.kind is MeterKind.GAUGE,
     )
 
 
