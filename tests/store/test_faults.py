@@ -20,7 +20,7 @@ from tollhoused.store.session import Engine
 from tollhoused.store.statements import Statements
 from tollhoused.store.store import Store, open_store
 
-ACCOUNT = ("acct_1", "personal", "usd", "UTC", 0, 1, 0, 0, 0, 0, 0)
+ACCOUNT = ("acct_1", "personal", "usd", "UTC", 0, 1, 0, 0, 0, 0, 0, 0, 0)
 ENTRY = (1, "acct_1", 1, 0, 0, None, 5, 5, "adjustment", "key", "local")
 
 
@@ -63,7 +63,7 @@ def test_a_row_that_breaks_a_check_is_refused(store: Store) -> None:
 
 
 def test_a_row_that_refers_to_nothing_is_refused(store: Store) -> None:
-    grant = ("nobody", "grant_1", "paid", 100, 0, None, "", 1, 1, 0)
+    grant = ("nobody", "grant_1", "paid", 100, 0, None, "", 1, 1, 0, 0, None)
     write = Statements(store.engine.dialect).upsert_grants
 
     assert _fault(lambda: _commit(store.engine, (write, [grant]))) is Fault.REFUSED
@@ -85,7 +85,7 @@ def test_an_account_that_moved_meanwhile_is_a_collision_and_nothing_is_stored(
 ) -> None:
     statements = Statements(store.engine.dialect)
     before = dump(database_url)
-    moved = (loaded_version + 1, 0, 0, 0, 0, 0, "acct_1", loaded_version)
+    moved = (loaded_version + 1, 0, 0, 0, 0, 0, 0, 0, "acct_1", loaded_version)
 
     def commit() -> None:
         _commit(

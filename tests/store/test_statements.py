@@ -269,7 +269,7 @@ def test_counters_are_looked_up_as_pairs_within_their_segments(database_url: str
             for meter in ("calls", "minutes"):
                 execute(
                     database_url,
-                    f"INSERT INTO counters VALUES ('{account}', {start}, '{meter}', 0, {start}, 0, 0)",
+                    f"INSERT INTO counters VALUES ('{account}', {start}, '{meter}', 0, {start}, 0, 0, 0, 0)",
                 )
     store = open_store(database_url)
     statements = Statements(store.engine.dialect)

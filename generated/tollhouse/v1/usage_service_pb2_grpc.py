@@ -50,6 +50,11 @@ class UsageServiceStub:
                 request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageRequest.SerializeToString,
                 response_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageResponse.FromString,
                 _registered_method=True)
+        self.SetUsage = channel.unary_unary(
+                '/tollhouse.v1.UsageService/SetUsage',
+                request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.SetUsageRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.SetUsageResponse.FromString,
+                _registered_method=True)
         self.VoidUsage = channel.unary_unary(
                 '/tollhouse.v1.UsageService/VoidUsage',
                 request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.VoidUsageRequest.SerializeToString,
@@ -115,6 +120,27 @@ class UsageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetUsage(self, request, context):
+        """Sets the level of a gauge, or changes it, exactly once per idempotency key.
+
+        A usage period is charged by its peak, the highest level that held in it: each rise of the peak charges what it
+        costs more. A period begins with the level that was left; the next rise of the peak charges for that too, or else
+        the period's end does, as ENFORCEMENT_RECORD would. Under POLICY_HARD_LIMIT nothing is charged, and a rise to more
+        than is included is QUOTA_EXCEEDED; lowering is always allowed. Changes are checked and applied one by one: "may I
+        add one more?" is safe to ask at once from many places. Of levels the one with the latest `event_time` holds, an
+        older one counts for the peak of its own time only; a change always moves the level that holds.
+        Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+        Scope: usage.write.
+        Errors: INVALID_FIELD (among them a counter), PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+        NOT_A_MEMBER, SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, LEVEL_BELOW_ZERO,
+        EVENT_TOO_OLD, EVENT_IN_FUTURE, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
+        UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def VoidUsage(self, request, context):
         """Takes back usage that was recorded, exactly once per idempotency key: the action did not happen after all.
 
@@ -172,6 +198,11 @@ def add_UsageServiceServicer_to_server(servicer, server):
                     servicer.BatchRecordUsage,
                     request_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageRequest.FromString,
                     response_serializer=tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageResponse.SerializeToString,
+            ),
+            'SetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetUsage,
+                    request_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.SetUsageRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_usage__service__pb2.SetUsageResponse.SerializeToString,
             ),
             'VoidUsage': grpc.unary_unary_rpc_method_handler(
                     servicer.VoidUsage,
@@ -249,6 +280,33 @@ class UsageService:
             '/tollhouse.v1.UsageService/BatchRecordUsage',
             tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageRequest.SerializeToString,
             tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.UsageService/SetUsage',
+            tollhouse_dot_v1_dot_usage__service__pb2.SetUsageRequest.SerializeToString,
+            tollhouse_dot_v1_dot_usage__service__pb2.SetUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

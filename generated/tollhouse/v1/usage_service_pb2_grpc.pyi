@@ -70,6 +70,23 @@ class UsageServiceStub:
     On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the call or of one item, the outcome of
     the call or of that item is unknown: repeat with the same keys.
     """
+    SetUsage: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.SetUsageRequest, _usage_service_pb2.SetUsageResponse]
+    """Sets the level of a gauge, or changes it, exactly once per idempotency key.
+
+    A usage period is charged by its peak, the highest level that held in it: each rise of the peak charges what it
+    costs more. A period begins with the level that was left; the next rise of the peak charges for that too, or else
+    the period's end does, as ENFORCEMENT_RECORD would. Under POLICY_HARD_LIMIT nothing is charged, and a rise to more
+    than is included is QUOTA_EXCEEDED; lowering is always allowed. Changes are checked and applied one by one: "may I
+    add one more?" is safe to ask at once from many places. Of levels the one with the latest `event_time` holds, an
+    older one counts for the peak of its own time only; a change always moves the level that holds.
+    Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+    Scope: usage.write.
+    Errors: INVALID_FIELD (among them a counter), PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+    NOT_A_MEMBER, SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, LEVEL_BELOW_ZERO,
+    EVENT_TOO_OLD, EVENT_IN_FUTURE, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
+    UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
     VoidUsage: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.VoidUsageRequest, _usage_service_pb2.VoidUsageResponse]
     """Takes back usage that was recorded, exactly once per idempotency key: the action did not happen after all.
 
@@ -145,6 +162,23 @@ class UsageServiceAsyncStub(UsageServiceStub):
     RecordUsage, IDEMPOTENCY_KEY_REUSED when some keys are known and others are not. On these nothing was recorded.
     On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the call or of one item, the outcome of
     the call or of that item is unknown: repeat with the same keys.
+    """
+    SetUsage: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.SetUsageRequest, _usage_service_pb2.SetUsageResponse]  # type: ignore[assignment]
+    """Sets the level of a gauge, or changes it, exactly once per idempotency key.
+
+    A usage period is charged by its peak, the highest level that held in it: each rise of the peak charges what it
+    costs more. A period begins with the level that was left; the next rise of the peak charges for that too, or else
+    the period's end does, as ENFORCEMENT_RECORD would. Under POLICY_HARD_LIMIT nothing is charged, and a rise to more
+    than is included is QUOTA_EXCEEDED; lowering is always allowed. Changes are checked and applied one by one: "may I
+    add one more?" is safe to ask at once from many places. Of levels the one with the latest `event_time` holds, an
+    older one counts for the peak of its own time only; a change always moves the level that holds.
+    Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+    Scope: usage.write.
+    Errors: INVALID_FIELD (among them a counter), PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+    NOT_A_MEMBER, SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, LEVEL_BELOW_ZERO,
+    EVENT_TOO_OLD, EVENT_IN_FUTURE, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
+    UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
     VoidUsage: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.VoidUsageRequest, _usage_service_pb2.VoidUsageResponse]  # type: ignore[assignment]
     """Takes back usage that was recorded, exactly once per idempotency key: the action did not happen after all.
@@ -230,6 +264,29 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         RecordUsage, IDEMPOTENCY_KEY_REUSED when some keys are known and others are not. On these nothing was recorded.
         On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the call or of one item, the outcome of
         the call or of that item is unknown: repeat with the same keys.
+        """
+
+    @_abc_1.abstractmethod
+    def SetUsage(
+        self,
+        request: _usage_service_pb2.SetUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_service_pb2.SetUsageResponse, _abc.Awaitable[_usage_service_pb2.SetUsageResponse]]:
+        """Sets the level of a gauge, or changes it, exactly once per idempotency key.
+
+        A usage period is charged by its peak, the highest level that held in it: each rise of the peak charges what it
+        costs more. A period begins with the level that was left; the next rise of the peak charges for that too, or else
+        the period's end does, as ENFORCEMENT_RECORD would. Under POLICY_HARD_LIMIT nothing is charged, and a rise to more
+        than is included is QUOTA_EXCEEDED; lowering is always allowed. Changes are checked and applied one by one: "may I
+        add one more?" is safe to ask at once from many places. Of levels the one with the latest `event_time` holds, an
+        older one counts for the peak of its own time only; a change always moves the level that holds.
+        Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+        Scope: usage.write.
+        Errors: INVALID_FIELD (among them a counter), PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+        NOT_A_MEMBER, SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, LEVEL_BELOW_ZERO,
+        EVENT_TOO_OLD, EVENT_IN_FUTURE, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
+        UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
 
     @_abc_1.abstractmethod

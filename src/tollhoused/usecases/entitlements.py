@@ -76,6 +76,7 @@ class UsageCheck:
     overage: int
     missing_nanos: int
     plans_that_allow: list[str]
+    is_gauge: bool = False
 
 
 def get_entitlement(core: Core, call: Call, subject: Subject, product: str) -> Entitlement:
@@ -127,7 +128,18 @@ def check_usage(core: Core, call: Call, subject: Subject, report: UsageReport) -
         missing = outcome.metadata.get("missing_nanos", "0") if isinstance(outcome, InsufficientCredits) else "0"
         plans = _plans_that_allow(core, account, command)
         return UsageCheck(
-            False, outcome, account, match, command.meter, segment, None, cost_nanos, overage, int(missing), plans
+            False,
+            outcome,
+            account,
+            match,
+            command.meter,
+            segment,
+            None,
+            cost_nanos,
+            overage,
+            int(missing),
+            plans,
+            command.gauge,
         )
     if not isinstance(outcome.answer, UsageAnswer):
         raise InternalError("internal error")
