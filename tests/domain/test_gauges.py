@@ -172,7 +172,7 @@ def test_an_account_that_nobody_looked_at_comes_to_what_a_daily_sweep_does() -> 
     assert lazy.account.counters == busy.account.counters
     assert lazy.account.balance_nanos == busy.account.balance_nanos
     lazily, busily = ([entry._replace(booked_us=0) for entry in desk.ledger[3:]] for desk in (lazy, busy))
-    assert len(lazily) > 10
+    assert len(lazily) >= 10
     assert lazily == busily
 
 
@@ -277,13 +277,13 @@ def test_every_period_costs_its_peak_however_the_level_moved(moves: list[tuple[i
     level, peaks = 0, {anchor_us: 0}
     for target, days, absolute in moves:
         desk.wait_until(desk.now_us + days * DAY_US)
-        start_us = period_of(anchor_us, "UTC", desk.now_us).start_us
+        start_us = period_of(anchor_us, "UTC", max(desk.now_us, anchor_us)).start_us
         while max(peaks) < start_us:
             peaks[period_of(anchor_us, "UTC", max(peaks)).end_us] = level
         desk.use(put(target, enforcement=RECORD) if absolute else put(delta=target - level, enforcement=RECORD))
         level = target
         peaks[start_us] = max(peaks[start_us], level)
-    desk.let_time_pass(period_of(anchor_us, "UTC", desk.now_us).end_us)
+    desk.let_time_pass(period_of(anchor_us, "UTC", max(desk.now_us, anchor_us)).end_us)
 
     included, price = (4, 3) if plan == "free" else (9, 1)
     owed = sum(max(0, peak - included) * price for peak in peaks.values())

@@ -235,6 +235,7 @@ def _store(core: Core, clock: Clock) -> None:
     _assign(core, person(HALS), "team", key="hal/team", changes=pro.subscription_id)
     _put(core, 60_000, key="hal/team/0")
     _override(core, HALS, key="hal/limit", meter="storage_mb", included=70_000, policy=Policy.HARD_LIMIT)
+    _put(core, 80_000, key="hal/limit/beyond", enforcement=Enforcement.RECORD)
     _put(core, 65_000, key="hal/limit/0")
     clock.now_us += 5 * DAY_US
     _override(core, HALS, key="hal/credits", meter="storage_mb", included=60_000, policy=Policy.CREDITS)

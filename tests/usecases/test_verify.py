@@ -278,9 +278,13 @@ CORRUPTIONS = [
     ("V4", HAL, f"counters SET level_us = 0 WHERE {OF_HAL}"),
     ("V6", HAL, f"counters SET charged_nanos = charged_nanos + 1 WHERE {OF_HAL}"),
     ("V6", HAL, f"counters SET overage = overage - 1 WHERE {OF_HAL} AND overage > 0"),
-    ("V4", HAL, "operations SET quantity = 70000 WHERE idempotency_key = 'hal/limit/0'"),
+    ("V4", HAL, "operations SET quantity = 90000 WHERE idempotency_key = 'hal/limit/0'"),
     ("V4", HAL, "operations SET charged_nanos = charged_nanos + 1 WHERE idempotency_key = 'hal/0'"),
-    ("V7", HAL, """operations SET sent = replace(sent, '"record"', '"enforce"') WHERE idempotency_key = 'hal/pro/0'"""),
+    (
+        "V7",
+        HAL,
+        """operations SET sent = replace(sent, '"record"', '"enforce"') WHERE idempotency_key = 'hal/limit/beyond'""",
+    ),
     ("V2", HAL, f"DELETE FROM ledger_entries WHERE {OF_HAL} AND cause_kind = 'period_close'"),
     ("V2", HAL, f"ledger_entries SET cause = 'x/y' WHERE {OF_HAL} AND cause_kind = 'period_close'"),
     ("V6", HAL, f"ledger_entries SET effective_us = booked_us WHERE {OF_HAL} AND cause_kind = 'period_close'"),
@@ -338,7 +342,7 @@ def test_books_that_were_kept_are_right(books: Books) -> None:
     summary, found = books.prove()
 
     assert found == []
-    assert summary == Summary(accounts=9, operations=111, entries=77, findings=0, invariants=INVARIANTS)
+    assert summary == Summary(accounts=9, operations=112, entries=77, findings=0, invariants=INVARIANTS)
 
 
 def test_empty_books_are_right(core: Core, database_url: str) -> None:
