@@ -6,7 +6,7 @@ from itertools import count
 from typing import TypeVar
 
 from tests.domain.shop import HISTORY
-from tollhoused.domain.account import Account, AccountKind, GrantCategory, LedgerEntry
+from tollhoused.domain.account import Account, AccountKind, LedgerEntry
 from tollhoused.domain.answers import (
     AccountAnswer,
     Answer,
@@ -19,7 +19,7 @@ from tollhoused.domain.answers import (
     VoidAnswer,
 )
 from tollhoused.domain.books import Books, Settled, new_account
-from tollhoused.domain.catalogue import CatalogueHistory, Policy
+from tollhoused.domain.catalogue import CatalogueHistory, GrantCategory, Policy
 from tollhoused.domain.commands import (
     AdjustCredits,
     AssignPlan,

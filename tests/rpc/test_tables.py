@@ -15,9 +15,9 @@ from tollhouse.v1 import credits_service_pb2 as credits_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
-from tollhoused.domain.account import AccountKind, CauseKind, GrantCategory
+from tollhoused.domain.account import AccountKind, CauseKind
 from tollhoused.domain.answers import ANSWER_TYPES
-from tollhoused.domain.catalogue import Interval, MeterKind, OnUnavailable, Policy
+from tollhoused.domain.catalogue import GrantCategory, Interval, MeterKind, OnUnavailable, Policy
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.identity import MatchedBy
 from tollhoused.domain.keys import Environment, Scope

@@ -15,13 +15,12 @@ from tollhoused.domain.account import (
     CauseKind,
     Counter,
     Grant,
-    GrantCategory,
     LedgerEntry,
     Posting,
     Segment,
 )
 from tollhoused.domain.books import Books, Operation
-from tollhoused.domain.catalogue import MeterTerms, Policy
+from tollhoused.domain.catalogue import GrantCategory, MeterTerms, Policy
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Organization, Subject, User
 from tollhoused.domain.rates import Rate, RateModel, Tier

@@ -17,9 +17,8 @@ from tests.support.house import (
     usage_report,
     use,
 )
-from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.answers import OverrideAnswer, ReservationAnswer, SubscriptionAnswer
-from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.money import NANOS_PER_UNIT

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from tollhoused.domain.catalogue import MeterTerms, Policy
+from tollhoused.domain.catalogue import GrantCategory, MeterTerms, Policy
 from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.subscription import Subscription
@@ -30,13 +30,6 @@ class AccountKind(StrEnum):
     ORGANIZATION = "organization"
 
 
-class GrantCategory(StrEnum):
-    """Where credits come from; promotional ones burn first among equals."""
-
-    PAID = "paid"
-    PROMOTIONAL = "promotional"
-
-
 class CauseKind(StrEnum):
     """What made a ledger entry: an operation, a grant, a reservation or time."""
 
@@ -50,6 +43,8 @@ class CauseKind(StrEnum):
     """A reservation that was committed by its own end, without a call."""
     VOID = "void"
     """An operation that voids usage: what it gives back to grants, and takes off the debt."""
+    PLAN_GRANT = "plan_grant"
+    """The beginning of a usage period, whose plan includes credits; named by the grant."""
     PERIOD_CLOSE = "period_close"
     """The end of a segment, which charges a gauge's peak; named by the segment's start and the meter."""
     VOIDED_DEBT = "voided_debt"

@@ -20,6 +20,8 @@ from tollhoused.domain.account import (
 )
 from tollhoused.domain.catalogue import Catalogue, CatalogueHistory, Plan
 from tollhoused.domain.holds import expired
+from tollhoused.domain.included import included_grant
+from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.periods import period_of
 from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import NO_TERMS, resolve_terms
@@ -42,7 +44,7 @@ def advance(account: Account, now_us: int, history: CatalogueHistory) -> None:
         expire_grants(account, at_us, now_us)
         settle_debt(account, at_us, now_us)
         turn(account, at_us, now_us, history)
-        account.due_us = min(_instants(account, at_us))
+        account.due_us = min(coming_instants(account, at_us))
         account.dirty = True
     account.as_of_us = max(account.as_of_us, now_us)
 
@@ -50,7 +52,7 @@ def advance(account: Account, now_us: int, history: CatalogueHistory) -> None:
 def reconsider(account: Account, now_us: int, history: CatalogueHistory) -> None:
     """Takes a change of subscriptions or overrides into account at once, and finds the next due instant."""
     turn(account, now_us, now_us, history)
-    account.due_us = min(_instants(account, now_us))
+    account.due_us = min(coming_instants(account, now_us))
 
 
 def turn(account: Account, at_us: int, now_us: int, history: CatalogueHistory) -> None:
@@ -83,6 +85,7 @@ def turn(account: Account, at_us: int, now_us: int, history: CatalogueHistory) -
         _close_gauges(account, at_us, now_us)
         _keep_levels(account, current, opened)
     account.open_segment(opened)
+    _include(account, plan, opened, now_us)
 
 
 def carry_on(account: Account, segment: Segment, now_us: int) -> None:
@@ -154,6 +157,19 @@ def _end_reservations(account: Account, at_us: int, now_us: int) -> None:
             account.put_reservation(changed)
 
 
+def _include(account: Account, plan: Plan, period: Segment, now_us: int) -> None:
+    """Issues the credits that the plan includes in the usage period that begins; what cannot be stored is left out."""
+    for credits in plan.credits:
+        grant = included_grant(credits, period)
+        if account.balance_nanos + account.debt_nanos + grant.amount_nanos > MAX_NANOS:
+            continue
+        account.put_grant(grant)
+        posting = Posting(grant.id, grant.amount_nanos)
+        account.post(posting, Cause(CauseKind.PLAN_GRANT, grant.id), now_us, period.start_us)
+    if plan.credits:
+        settle_debt(account, period.start_us, now_us)
+
+
 def close_reference(segment_start_us: int, meter: str) -> str:
     """How ledger entries name the close of a gauge's segment."""
     return f"{segment_start_us}/{meter}"
@@ -203,7 +219,7 @@ def _counters_of(account: Account, segment: Segment) -> list[Counter]:
     return [counter for (start_us, _), counter in account.counters.items() if start_us == segment.start_us]
 
 
-def _instants(account: Account, after_us: int) -> Iterator[int]:
+def coming_instants(account: Account, after_us: int) -> Iterator[int]:
     """The coming instants at which time alone changes this account."""
     candidates: list[int | None] = [account.segment.period_end_us]
     for grant in account.grants.values():

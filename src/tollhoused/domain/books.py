@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from tollhoused.domain.account import HOUR_US, Account, AccountKind, Cause, CauseKind
-from tollhoused.domain.advance import advance, turn
+from tollhoused.domain.advance import advance, coming_instants, turn
 from tollhoused.domain.answers import (
     AccountAnswer,
     Answer,
@@ -382,5 +382,5 @@ def new_account(
         whole=True,
     )
     turn(account, now_us, now_us, history)
-    account.due_us = account.segment.period_end_us
+    account.due_us = min(coming_instants(account, now_us))
     return account

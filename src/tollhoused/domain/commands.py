@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from tollhoused.domain.account import GrantCategory
-from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.identity import MatchedBy, Subject
 from tollhoused.domain.json_text import compact_json
 from tollhoused.domain.rates import Rate, rate_to_json

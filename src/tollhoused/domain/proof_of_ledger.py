@@ -4,10 +4,11 @@ is what its cause makes it.
 
 import json
 from collections import Counter as Bag
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from tollhoused.domain.account import HOUR_US, CauseKind, Grant, GrantCategory, Posting, burn
+from tollhoused.domain.account import HOUR_US, CauseKind, Grant, Posting, burn
+from tollhoused.domain.catalogue import DEFAULT_PRIORITY, GrantCategory
 from tollhoused.domain.commands import (
     AdjustCredits,
     CommitReservation,
@@ -16,7 +17,6 @@ from tollhoused.domain.commands import (
     RecordUsage,
     VoidGrant,
 )
-from tollhoused.domain.credits import DEFAULT_PRIORITY
 from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.proof import EntryRow, Evidence, Finding
@@ -33,23 +33,25 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 }
 """The kinds of operation that entries are booked for; the other causes are grants and reservations."""
 
-FUNDING = (CauseKind.GRANT, CauseKind.ADJUSTMENT, CauseKind.VOIDED_DEBT)
+FUNDING = (CauseKind.GRANT, CauseKind.ADJUSTMENT, CauseKind.VOIDED_DEBT, CauseKind.PLAN_GRANT)
 """What a grant begins with."""
 
 
-def prove_ledger(evidence: Evidence, used: Used, reserved: Reserved) -> Iterator[Finding]:
+def prove_ledger(
+    evidence: Evidence, used: Used, reserved: Reserved, included: Mapping[str, Grant]
+) -> Iterator[Finding]:
     """V2, V5, V6 and V7 of the ledger.
 
-    What is held are the account's grants, as they stood before the entry that is being read, and who has paid on the
-    counters from which usage was taken back.
+    `included` are the grants that plans must have brought, by id. What is held are the account's grants, as they stood
+    before the entry that is being read, and who has paid on the counters from which usage was taken back.
     """
-    return _Ledger(evidence, used, reserved).prove(used.causes)
+    return _Ledger(evidence, used, reserved, included).prove(used.causes)
 
 
 class _Ledger:
     """The account as the entries so far have left it."""
 
-    def __init__(self, evidence: Evidence, used: Used, reserved: Reserved) -> None:
+    def __init__(self, evidence: Evidence, used: Used, reserved: Reserved, included: Mapping[str, Grant]) -> None:
         self._evidence = evidence
         self._reserved = reserved
         self._unfunded = {
@@ -57,6 +59,7 @@ class _Ledger:
             for id_, grant in evidence.account.grants.items()
         }
         self._open: dict[str, Grant] = {}
+        self._included = dict(included)
         self._closes = dict(used.closes)
         self._payments = {key: Payments() for key in used.voided}
         self._sequence = 0
@@ -75,6 +78,8 @@ class _Ledger:
                 yield from self._of_reservation(cause, entries)
             elif cause_kind == CauseKind.PERIOD_CLOSE:
                 yield from self._of_close(cause, entries)
+            elif cause_kind == CauseKind.PLAN_GRANT:
+                yield from self._of_plan_grant(cause, entries)
             else:
                 yield from self._of_grant(cause_kind, cause, entries)
             for entry in entries:
@@ -89,6 +94,8 @@ class _Ledger:
             yield self._evidence.finding(
                 "V2", f"reservation {reservation_id} has a charge that the ledger does not name"
             )
+        for grant_id in self._included:
+            yield self._evidence.finding("V6", f"grant {grant_id}, which the plan includes, was never booked")
         for reference in self._closes:
             yield self._evidence.finding("V2", f"the close {reference} has a charge that the ledger does not name")
         yield from self._totals()
@@ -248,6 +255,17 @@ class _Ledger:
         if not self._reserved.any:
             usable = self._usable(meter, first.effective_us)
             yield from self._expect(name, _burnt(usable, debited_nanos), entries)
+
+    def _of_plan_grant(self, grant_id: str, entries: list[EntryRow]) -> Iterator[Finding]:
+        """V2: credits that a plan includes come once. V6: as the plan says, when the usage period begins."""
+        first, expected = entries[0], self._included.pop(grant_id, None)
+        if expected is None or len(entries) != 1:
+            yield self._evidence.finding("V2", f"entry {first.sequence} books credits that no plan includes any more")
+            return
+        yield from self._expect(f"plan grant {grant_id}", [Posting(grant_id, expected.amount_nanos)], entries)
+        in_time = first.effective_us == expected.effective_us <= first.booked_us
+        if self._unfunded.get(grant_id) != expected or not in_time:
+            yield self._evidence.finding("V6", f"grant {grant_id} is not what the plan includes")
 
     def _of_void(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
         """V2: what is given back is what the charge fell by. V6: to who had paid it, the last first."""

@@ -17,8 +17,7 @@ from tollhouse.v1 import entitlement_service_pb2 as entitlement_pb
 from tollhouse.v1 import reservation_service_pb2 as reservation_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
-from tollhoused.domain.account import GrantCategory
-from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.rates import Rate, RateError, RateModel, Tier

@@ -3,19 +3,9 @@
 import json
 from typing import Any
 
-from tollhoused.domain.account import (
-    Account,
-    AccountKind,
-    Cause,
-    CauseKind,
-    Counter,
-    Grant,
-    GrantCategory,
-    LedgerEntry,
-    Segment,
-)
+from tollhoused.domain.account import Account, AccountKind, Cause, CauseKind, Counter, Grant, LedgerEntry, Segment
 from tollhoused.domain.books import Operation
-from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.identity import Membership, Organization, User
 from tollhoused.domain.keys import Client, Environment, Key, Scope
 from tollhoused.domain.rates import rate_from_json, rate_to_json
