@@ -275,6 +275,18 @@ class NoTestClock(FailedPrecondition):
     reason = "TEST_CLOCK_DISABLED"
 
 
+class AlreadyVoided(FailedPrecondition):
+    """The usage was taken back before, by another operation."""
+
+    reason = "ALREADY_VOIDED"
+
+
+class LevelBelowZero(FailedPrecondition):
+    """The change would bring a gauge's level below zero."""
+
+    reason = "LEVEL_BELOW_ZERO"
+
+
 class TooManyKeys(FailedPrecondition):
     """The client has as many live keys as it may have at once."""
 

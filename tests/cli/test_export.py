@@ -16,15 +16,22 @@ from beancount.core.data import Balance, Open, Transaction
 
 from tests.cli.commands import done, failed
 from tests.support.busy import ADA, BOB, CYD, keep_busy_books
-from tests.support.house import DAY_US, START_US, Clock, CoreMaker, person
+from tests.support.house import DAY_US, HUB, START_US, Clock, CoreMaker, make_user, person
 from tollhoused.cli.books_formats import account_name, decimal
 from tollhoused.domain.account import Cause, CauseKind
+from tollhoused.domain.advance import close_reference
 from tollhoused.domain.bookkeeping import LedgerLine, halves
+from tollhoused.domain.catalogue import GrantCategory
 from tollhoused.domain.instants import rfc3339
 from tollhoused.usecases import credits
 from tollhoused.usecases.core import Core
 
-NAMES = ("ada", "bob", "cyd", "dan", "eve")
+NAMES = ("ada", "bob", "cyd", "dan", "eve", "newcomer")
+GIFT = """
+[plans.hobby.credits.gift]
+amount = "1.00"
+lasts = "period"
+"""
 MIDDLE = rfc3339(START_US + 4 * DAY_US)
 
 
@@ -32,6 +39,8 @@ MIDDLE = rfc3339(START_US + 4 * DAY_US)
 def url(core: Core, clock: Clock, database_url: str) -> str:
     """Books in which everything has happened, on each engine in turn."""
     keep_busy_books(core, clock)
+    core.shelf.apply(HUB + GIFT, clock.now_us)
+    make_user(core, "newcomer")
     return database_url
 
 
@@ -211,6 +220,20 @@ def test_what_cannot_be_exported_is_said(sqlite_url: str, tmp_path: Path) -> Non
     assert "earlier" in failed("export", "--from", "2027-02-01", "--to", "2027-01-01", *url)
     assert "No such file" in failed("export", "--output", str(tmp_path / "no" / "where"), *url)
     assert "--format" in failed("export", "--format", "pdf", *url, code=2)
+
+
+def test_the_other_side_says_what_was_paid_for() -> None:
+    def against(kind: CauseKind, cause: str, *, category: str | None = None, of: tuple[str, str] | None = None) -> str:
+        product, meter = of or (None, None)
+        line = LedgerLine("acct_1", 1, 0, 0, None, category, 5, kind.value, cause, "", product, meter)
+        return ":".join(halves(line)[1].path)
+
+    talk = ("talk", "voice_minutes")
+    assert against(CauseKind.VOID, "key", of=talk) == "Income:Usage:talk:voice_minutes"
+    assert against(CauseKind.VOIDED_DEBT, "key", of=talk) == "Income:Usage:talk:voice_minutes"
+    assert against(CauseKind.PERIOD_CLOSE, close_reference(7, "storage_mb")) == "Income:Usage:unknown:storage_mb"
+    assert against(CauseKind.PLAN_GRANT, "grant_1", category=GrantCategory.PROMOTIONAL) == "Expenses:Promotions"
+    assert against(CauseKind.PLAN_GRANT, "grant_1", category=GrantCategory.PAID) == "Assets:Deposits"
 
 
 def test_every_cause_has_its_other_side() -> None:

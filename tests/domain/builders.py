@@ -6,7 +6,7 @@ from itertools import count
 from typing import TypeVar
 
 from tests.domain.shop import HISTORY
-from tollhoused.domain.account import Account, AccountKind, GrantCategory, LedgerEntry
+from tollhoused.domain.account import Account, AccountKind, LedgerEntry
 from tollhoused.domain.answers import (
     AccountAnswer,
     Answer,
@@ -16,9 +16,10 @@ from tollhoused.domain.answers import (
     ReservationAnswer,
     SubscriptionAnswer,
     UsageAnswer,
+    VoidAnswer,
 )
 from tollhoused.domain.books import Books, Settled, new_account
-from tollhoused.domain.catalogue import CatalogueHistory, Policy
+from tollhoused.domain.catalogue import CatalogueHistory, GrantCategory, Policy
 from tollhoused.domain.commands import (
     AdjustCredits,
     AssignPlan,
@@ -40,10 +41,12 @@ from tollhoused.domain.commands import (
 )
 from tollhoused.domain.decision import Rules
 from tollhoused.domain.directory import Directory
+from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.identity import MatchedBy, Subject, User
 from tollhoused.domain.instants import DAY_US, MINUTE_US
 from tollhoused.domain.rates import Rate
 from tollhoused.domain.reservation import OnExpiry, OverCommit
+from tollhoused.domain.voids import VoidUsage
 
 NANOS = 10**9
 """One unit of the currency."""
@@ -95,6 +98,34 @@ def use(
         event_us=at,
         enforcement=enforcement,
         metadata=metadata,
+        gauge=meter == "space",
+    )
+
+
+def put(
+    level: int | None = None,
+    *,
+    delta: int | None = None,
+    meter: str = "space",
+    product: str = "talk",
+    at: int | None = None,
+    enforcement: Enforcement = Enforcement.ENFORCE,
+    key: str | None = None,
+) -> SetUsage:
+    """A gauge's level, or its change."""
+    return SetUsage(
+        client="local",
+        idempotency_key=fresh("key") if key is None else key,
+        subject=ANNA,
+        account_id=ANNAS,
+        matched_by=MatchedBy.USER_ID,
+        product=product,
+        meter=meter,
+        level=level,
+        delta=delta,
+        event_us=at,
+        enforcement=enforcement,
+        metadata=None,
     )
 
 
@@ -206,6 +237,20 @@ def void(grant_id: str, *, key: str | None = None) -> VoidGrant:
         matched_by=MatchedBy.USER_ID,
         grant_id=grant_id,
         reason="",
+    )
+
+
+def void_usage(voided_key: str, *, id: str | None = None, key: str | None = None) -> VoidUsage:
+    """Takes usage back; the desk finds out what must be loaded for it."""
+    return VoidUsage(
+        client="local",
+        idempotency_key=fresh("key") if key is None else key,
+        account_id=ANNAS,
+        meter="",
+        segment_start_us=0,
+        voided_key=voided_key,
+        grant_id=id or fresh("grant"),
+        reason="a mistake",
     )
 
 
@@ -379,7 +424,7 @@ class Desk:
         """What the caller of an atomic batch is told, or its refusal."""
         return self.books.settle_atomic(commands, self.history, self.rules)
 
-    def use(self, command: RecordUsage) -> UsageAnswer:
+    def use(self, command: RecordUsage | SetUsage) -> UsageAnswer:
         return _expect(UsageAnswer, self.settle(command))
 
     def reserve(self, command: ReserveUsage | ExtendReservation | ReleaseReservation) -> ReservationAnswer:
@@ -387,6 +432,9 @@ class Desk:
 
     def commit(self, command: CommitReservation) -> CommitAnswer:
         return _expect(CommitAnswer, self.settle(command))
+
+    def void(self, command: VoidUsage) -> VoidAnswer:
+        return _expect(VoidAnswer, self.settle(command))
 
     def credit(self, command: GrantCredits | AdjustCredits | VoidGrant) -> CreditsAnswer:
         return _expect(CreditsAnswer, self.settle(command))

@@ -43,12 +43,19 @@ kind = "counter"
 unit = "beacon"
 max_quantity = 1_000_000
 
+[meters.space]
+kind = "gauge"
+unit = "shelf"
+max_quantity = 1_000_000
+
 [rates.list]
+space = { price = "3.00" }
 calls = { price = "2.00" }
 tokens = { price = "0.00000001", per_units = 4 }
 pages = { price = "5.00", per_units = 10, model = "package" }
 
 [rates.half]
+space = { price = "1.00" }
 calls = { price = "1.00" }
 tokens = { price = "0.00000001", per_units = 8 }
 
@@ -66,6 +73,7 @@ calls = { included = 10, policy = "credits" }
 tokens = { included = 0, policy = "credits" }
 pages = { included = 5, policy = "credits" }
 minutes = { included = 30, policy = "hard_limit" }
+space = { included = 4, policy = "credits" }
 
 [plans.plus]
 name = "Plus"
@@ -81,6 +89,7 @@ calls = { included = 100, policy = "credits" }
 tokens = { included = 1_000, policy = "credits" }
 minutes = { included = 300, policy = "hard_limit" }
 beacons = { policy = "unmetered" }
+space = { included = 9, policy = "credits" }
 
 [plans.plus.meters.pages]
 included = 50
@@ -99,6 +108,7 @@ rates = "half"
 [plans.most.meters]
 calls = { policy = "unmetered" }
 tokens = { included = 10_000, policy = "hard_limit" }
+space = { included = 12, policy = "hard_limit" }
 """
 
 HISTORY = CatalogueHistory({1: parse_catalogue(SHOP)})

@@ -25,10 +25,9 @@ from tests.domain.builders import (
     use,
 )
 from tests.domain.model import FOREVER, LIMIT, Model, Refused
-from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.answers import UsageAnswer
 from tollhoused.domain.books import Settled
-from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.commands import Command, Enforcement, RecordUsage
 from tollhoused.domain.instants import MINUTE_US
 from tollhoused.domain.rates import Rate, RateModel, Tier

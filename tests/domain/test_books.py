@@ -21,10 +21,10 @@ from tests.domain.builders import (
     upsert_user,
     use,
 )
-from tollhoused.domain.account import AccountKind, GrantCategory
+from tollhoused.domain.account import AccountKind
 from tollhoused.domain.answers import answer_to_json
 from tollhoused.domain.books import Moved, new_account
-from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.commands import Command, RecordUsage
 from tollhoused.domain.identity import MatchedBy, Subject
 from tollhoused.domain.instants import DAY_US

@@ -179,3 +179,24 @@ def test_credits_need_a_rate_from_somewhere() -> None:
     text = post_with('stamps = { price = "0.80" }', "")
 
     assert_mistake(text, "plans.walk_in.meters.stamps.rate", "needs a rate")
+
+
+@pytest.mark.parametrize(
+    ("key_path", "message", "credits"),
+    [
+        ("", "must be a table, not text", '"5.00"'),
+        (".amount", "is missing", '{ lasts = "period" }'),
+        (".amount", "more than 0", '{ amount = "0", lasts = "period" }'),
+        (".lasts", "is missing", '{ amount = "5.00" }'),
+        (".lasts", '"period" or a number of days', '{ amount = "5.00", lasts = "month" }'),
+        (".lasts", "between 1 and 3660", '{ amount = "5.00", lasts = 0 }'),
+        (".category", 'one of "paid", "promotional"', '{ amount = "5.00", lasts = 1, category = "free" }'),
+        (".priority", "between 0 and 1000", '{ amount = "5.00", lasts = 1, priority = -1 }'),
+        (".meters[0]", "there is no [meters.faxes]", '{ amount = "5.00", lasts = 1, meters = ["faxes"] }'),
+        (".expires", "the keys here are amount", '{ amount = "5.00", lasts = 1, expires = 1 }'),
+    ],
+)
+def test_a_mistake_in_the_credits_of_a_plan(key_path: str, message: str, credits: str) -> None:
+    text = post_with("[plans.company.prices]", f"[plans.company.credits]\ngift = {credits}\n\n[plans.company.prices]")
+
+    assert_mistake(text, f"plans.company.credits.gift{key_path}", message)

@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.domain.builders import NANOS, RECORD, START_US, Desk, adjust, grant, use
-from tollhoused.domain.account import CauseKind, GrantCategory
+from tollhoused.domain.account import CauseKind
 from tollhoused.domain.answers import BalanceFacts, Debit
+from tollhoused.domain.catalogue import GrantCategory
 from tollhoused.domain.commands import AdjustCredits, GrantCredits
 from tollhoused.domain.credits import balance_facts
 from tollhoused.domain.instants import DAY_US

@@ -14,11 +14,11 @@ from tests.domain.builders import (
     use,
 )
 from tests.domain.shop import shop_with
-from tollhoused.domain.account import Subscription
 from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.commands import Command
 from tollhoused.domain.instants import DAY_US
 from tollhoused.domain.rates import Rate, rate_to_json
+from tollhoused.domain.subscription import Subscription
 from tollhoused.errors import (
     InsufficientCredits,
     InvalidField,

@@ -19,9 +19,9 @@ from tests.domain.builders import (
     override,
     use,
 )
-from tollhoused.domain.account import MAX_QUANTITY, CauseKind, GrantCategory
+from tollhoused.domain.account import MAX_QUANTITY, CauseKind
 from tollhoused.domain.answers import Debit
-from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.instants import DAY_US, MINUTE_US
 from tollhoused.domain.money import MAX_NANOS

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.books import broken_rules, execute, keys, query
 from tests.support.house import HUB, CoreMaker, make_user, person, record, usage_answer, usage_command, usage_report
-from tollhoused.domain import books
+from tollhoused.domain import books, deciding
 from tollhoused.domain.advance import UnknownCatalogueVersion
 from tollhoused.domain.books import Settled
 from tollhoused.domain.commands import UpsertUser
@@ -118,7 +118,7 @@ def test_an_atomic_call_fails_as_a_whole(core: Core, database_url: str) -> None:
 
 def _fail_for(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Plants a defect: deciding on the poisoned quantity raises what nothing declares."""
-    decide = books.decide
+    decide = deciding.decide
 
     def defective(account: object, command: object, *others: object) -> object:
         if getattr(command, "quantity", 0) == POISON:

@@ -18,9 +18,9 @@ from tests.support.house import (
     usage_report,
     use,
 )
-from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.answers import SubscriptionAnswer
 from tollhoused.domain.books import Settled
+from tollhoused.domain.catalogue import GrantCategory
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.identity import Subject
 from tollhoused.errors import IdempotencyKeyReused, InsufficientCredits, TollhouseError

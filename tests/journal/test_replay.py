@@ -24,9 +24,9 @@ from tests.support.house import (
     usage_report,
     use,
 )
-from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.answers import OverrideAnswer, SubscriptionAnswer
 from tollhoused.domain.books import Settled
+from tollhoused.domain.catalogue import GrantCategory
 from tollhoused.domain.commands import Enforcement
 from tollhoused.errors import IdempotencyKeyReused, InsufficientCredits
 from tollhoused.usecases import accounts, credits, subscriptions, usage

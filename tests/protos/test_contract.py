@@ -30,7 +30,7 @@ NUMBER_TYPES = {
 def test_the_services_have_their_methods(contract: Contract) -> None:
     assert Counter(rpc.service for rpc in contract.rpcs) == {
         "EntitlementService": 5,
-        "UsageService": 6,
+        "UsageService": 8,
         "ReservationService": 6,
         "CreditsService": 6,
         "AccountService": 7,

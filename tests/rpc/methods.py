@@ -52,6 +52,13 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "RecordUsage": EVENT,
     "BatchRecordUsage": {"items": [EVENT], "atomic": True},
     "StreamUsage": {"items": [EVENT]},
+    "SetUsage": {
+        **{key: EVENT[key] for key in ("subject", "product", "event_time", "metadata")},
+        "meter": "storage_mb",
+        "level": 1,
+        "idempotency_key": "level",
+    },
+    "VoidUsage": {"voided_key": "known", "reason": "a test", "idempotency_key": "void usage"},
     "ListUsageEvents": {"subject": ANNA, "meter": "voice_minutes", "product": "talk", **RANGE},
     "QueryUsage": {
         "subject": ANNA,

@@ -140,7 +140,6 @@ def test_an_event_of_bad_form_is_refused_by_the_field(door: Door) -> None:
         ("metadata['room']", {"metadata": {"room": "a\0b"}}),
         ("quantity", {"quantity": -(2**63)}),
         ("quantity", {"quantity": 100_001}),
-        ("meter", {"meter": "storage_mb"}),
         ("product", {"product": ""}),
         ("subject.email", {"subject": common.Subject(email="nobody")}),
     ]

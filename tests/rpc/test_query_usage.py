@@ -68,6 +68,56 @@ def test_usage_belongs_to_the_bucket_in_which_it_counts_and_not_in_which_it_came
     assert (micros(ahead.start_time), ahead.quantity) == (START_US, 5), "what lay ahead counted as now"
 
 
+def void(door: Door, key: str) -> pb.VoidUsageResponse:
+    request = pb.VoidUsageRequest(voided_key=key, idempotency_key=f"void {key}")
+    return door.usage.VoidUsage(request, timeout=TIMEOUT_SECONDS)
+
+
+def test_what_was_voided_counts_no_more_whenever_that_was(anna: Door, clock: Clock) -> None:
+    """Ten minutes are included: a day's use that is within them gives back, voided, what the next day's cost."""
+    anna.record(usage("anna", "within", 10))
+    clock.now_us += DAY_US
+    paid = anna.record(usage("anna", "beyond", 4))
+    around = {"start_time": at(MIDNIGHT_US), "end_time": at(MIDNIGHT_US + 2 * DAY_US)}
+    clock.now_us += 50 * DAY_US
+
+    void(anna, "within")
+
+    first, second = ask(anna, **around)
+    assert (first.quantity, first.overage_quantity, first.charged_nanos, first.events) == (
+        *(0, -4),
+        *(-paid.charged_nanos, 0),
+    )
+    assert (second.quantity, second.overage_quantity, second.charged_nanos, second.events) == (
+        *(4, 4),
+        *(paid.charged_nanos, 1),
+    )
+    void(anna, "beyond")
+    assert sum(total.charged_nanos for total in ask(anna, **around)) == 0
+    assert {total.events for total in ask(anna, **around)} == {0}
+
+
+def test_a_bucket_of_which_everything_was_voided_is_left_out(anna: Door) -> None:
+    anna.record(usage("anna", "a mistake", 14))
+
+    void(anna, "a mistake")
+
+    assert ask(anna) == []
+
+
+def test_levels_of_gauges_are_no_part_of_any_total(anna: Door) -> None:
+    level = pb.SetUsageRequest(
+        subject=Subject(user_id="anna"), product="talk", meter="storage_mb", level=5_000, idempotency_key="level"
+    )
+    anna.usage.SetUsage(level, timeout=TIMEOUT_SECONDS)
+    anna.record(usage("anna", "rise", 70, meter="storage_mb"))
+    assert ask(anna) == ask(anna, by_meter=True) == []
+
+    anna.record(usage("anna", "a minute", 1))
+
+    assert [total.quantity for total in ask(anna)] == [1]
+
+
 def test_a_range_takes_its_start_and_leaves_its_end(anna: Door, clock: Clock) -> None:
     for number in range(5):
         anna.record(usage("anna", f"use-{number}", 10**number))
@@ -165,6 +215,7 @@ def test_nothing_used_is_no_total_and_the_range_is_answered(anna: Door, clock: C
         ("granularity", {"granularity": 9}),
         ("zone", {"zone": "Europe/Nowhere"}),
         ("meter", {"meter": "nothing"}),
+        ("meter", {"meter": "storage_mb"}),
         ("product", {"product": "nothing"}),
         ("page_size", {"page_size": 10_001}),
         ("page_token", {"page_token": "mine"}),

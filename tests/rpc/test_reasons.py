@@ -27,7 +27,12 @@ from tollhouse.v1.reservation_service_pb2 import (
     ReserveUsageRequest,
 )
 from tollhouse.v1.subscription_service_pb2 import RemoveOverrideRequest, SetOverrideRequest, UnassignPlanRequest
-from tollhouse.v1.usage_service_pb2 import GetOperationRequest, ListUsageEventsRequest
+from tollhouse.v1.usage_service_pb2 import (
+    GetOperationRequest,
+    ListUsageEventsRequest,
+    SetUsageRequest,
+    VoidUsageRequest,
+)
 
 from tests.support.callers import make_client, make_key, revoke
 from tests.support.door import TIMEOUT_SECONDS, Door, Refusal, ServerMaker, at, refusal, until, usage
@@ -140,6 +145,17 @@ def _no_membership(door: Door) -> Refusal:
 def _reused_key(door: Door) -> Refusal:
     door.record(usage("anna", "reused", 1))
     return refusal(door.usage.RecordUsage, usage("anna", "reused", 2))
+
+
+def _below_zero(door: Door) -> Refusal:
+    request = SetUsageRequest(subject=ANNA, product="talk", meter="storage_mb", delta=-1, idempotency_key="k")
+    return refusal(door.usage.SetUsage, request)
+
+
+def _voided_twice(door: Door) -> Refusal:
+    door.record(usage("anna", "undone"))
+    door.usage.VoidUsage(VoidUsageRequest(voided_key="undone", idempotency_key="undo"), timeout=TIMEOUT_SECONDS)
+    return refusal(door.usage.VoidUsage, VoidUsageRequest(voided_key="undone", idempotency_key="undo again"))
 
 
 def _conflicting_subject(door: Door) -> Refusal:
@@ -282,6 +298,8 @@ BY_STATE: dict[str, Callable[[Door], Refusal]] = {
     "GRANT_NOT_FOUND": _no_grant,
     "RESERVATION_FINAL": _ended,
     "RESERVATION_EXCEEDED": _exceeded,
+    "ALREADY_VOIDED": _voided_twice,
+    "LEVEL_BELOW_ZERO": _below_zero,
     "TOO_MANY_KEYS": _third_key,
 }
 

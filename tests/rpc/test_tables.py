@@ -15,15 +15,15 @@ from tollhouse.v1 import credits_service_pb2 as credits_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
-from tollhoused.domain.account import AccountKind, CauseKind, GrantCategory
+from tollhoused.domain.account import AccountKind, CauseKind
 from tollhoused.domain.answers import ANSWER_TYPES
-from tollhoused.domain.catalogue import Interval, MeterKind, OnUnavailable, Policy
+from tollhoused.domain.catalogue import GrantCategory, Interval, MeterKind, OnUnavailable, Policy
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.identity import MatchedBy
 from tollhoused.domain.keys import Environment, Scope
 from tollhoused.domain.opening import OpenUsage
 from tollhoused.domain.rates import Rate, RateModel, Tier
-from tollhoused.rpc import admin, answers, client, credits, decode, encode, subscriptions
+from tollhoused.rpc import admin, admin_answers, answers, client, credits, decode, encode, subscriptions
 
 OUTGOING: list[tuple[type[StrEnum], Mapping[Any, Any], Any]] = [
     (MatchedBy, encode.MATCHED_BY, common.MatchedBy),
@@ -36,8 +36,8 @@ OUTGOING: list[tuple[type[StrEnum], Mapping[Any, Any], Any]] = [
     (CauseKind, credits.CAUSE_KINDS, credits_pb.CauseKind),
     (OnUnavailable, subscriptions.ON_UNAVAILABLE, subscription_pb.OnUnavailable),
     (Enforcement, client.ENFORCEMENTS, common.Enforcement),
-    (Scope, answers.SCOPES, admin_pb.Scope),
-    (Environment, answers.ENVIRONMENTS, admin_pb.Environment),
+    (Scope, admin_answers.SCOPES, admin_pb.Scope),
+    (Environment, admin_answers.ENVIRONMENTS, admin_pb.Environment),
 ]
 INCOMING: list[tuple[Mapping[int, Any], Any]] = [
     (decode.ENFORCEMENTS, common.Enforcement),

@@ -25,7 +25,7 @@ ENTRY = (1, "acct_1", 1, 0, 0, None, 5, 5, "adjustment", "key", "local")
 
 
 def _operation(key: str = "key", quantity: int = 1, sent: str = "{}") -> tuple[object, ...]:
-    return (key, "local", "acct_1", "record_usage", 0, 0, 0, "talk", "calls", 0, quantity, 0, 0, None, sent, "{}")
+    return (key, "local", "acct_1", "record_usage", 0, 0, 0, "talk", "calls", 0, quantity, 0, 0, None, sent, "{}", None)
 
 
 @pytest.fixture

@@ -15,17 +15,16 @@ from tollhoused.domain.account import (
     CauseKind,
     Counter,
     Grant,
-    GrantCategory,
     LedgerEntry,
     Posting,
     Segment,
-    Subscription,
 )
 from tollhoused.domain.books import Books, Operation
-from tollhoused.domain.catalogue import MeterTerms, Policy
+from tollhoused.domain.catalogue import GrantCategory, MeterTerms, Policy
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Organization, Subject, User
 from tollhoused.domain.rates import Rate, RateModel, Tier
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override, Terms
 from tollhoused.store.dialect import Rows, Write
 from tollhoused.store.loading import load

@@ -221,6 +221,7 @@ def test_every_statement_on_sqlite_finds_its_rows_by_a_key(
                 f"EXPLAIN QUERY PLAN {query.sql}", engine.dialect.bind(query, sets, values)
             ).fetchall()
             scans = [step[3].split()[1] for step in plan if step[3].startswith("SCAN") and "_each" not in step[3]]
+            scans = [scan for scan in scans if all(step[3] != f"CO-ROUTINE {scan}" for step in plan)]
             assert set(scans) <= SMALL_TABLES, (name, plan)
     engine.close()
 
@@ -274,7 +275,7 @@ def test_counters_are_looked_up_as_pairs_within_their_segments(database_url: str
             for meter in ("calls", "minutes"):
                 execute(
                     database_url,
-                    f"INSERT INTO counters VALUES ('{account}', {start}, '{meter}', 0, {start}, 0, 0)",
+                    f"INSERT INTO counters VALUES ('{account}', {start}, '{meter}', 0, {start}, 0, 0, 0, 0)",
                 )
     store = open_store(database_url)
     statements = Statements(store.engine.dialect)

@@ -9,12 +9,15 @@ Rows = list[tuple[Any, ...]]
 # What must hold whatever was done: each query finds the rows that break the rule of its name.
 RULES = {
     "a counter is the sum of its operations": """
-        SELECT c.account, c.segment_start_us, c.meter, c.used, coalesce(sum(o.quantity), 0)
-        FROM counters c LEFT JOIN operations o ON o.account = c.account AND o.kind = 'record_usage'
-            AND o.segment_start_us = c.segment_start_us AND o.meter = c.meter
+        SELECT c.account, c.segment_start_us, c.meter, c.used, coalesce(sum(o.sign * o.quantity), 0)
+        FROM counters c LEFT JOIN (
+            SELECT account, segment_start_us, meter, quantity, overage, charged_nanos,
+                CASE WHEN kind = 'void_usage' THEN -1 ELSE 1 END AS sign
+            FROM operations WHERE kind IN ('record_usage', 'commit_reservation', 'void_usage')
+        ) AS o ON o.account = c.account AND o.segment_start_us = c.segment_start_us AND o.meter = c.meter
         GROUP BY c.account, c.segment_start_us, c.meter, c.used, c.overage, c.charged_nanos
-        HAVING c.used <> coalesce(sum(o.quantity), 0) OR c.overage <> coalesce(sum(o.overage), 0)
-            OR c.charged_nanos <> coalesce(sum(o.charged_nanos), 0)""",
+        HAVING c.used <> coalesce(sum(o.sign * o.quantity), 0) OR c.overage <> coalesce(sum(o.sign * o.overage), 0)
+            OR c.charged_nanos <> coalesce(sum(o.sign * o.charged_nanos), 0)""",
     "usage that was recorded is counted": """
         SELECT o.idempotency_key FROM operations o LEFT JOIN counters c ON c.account = o.account
             AND c.segment_start_us = o.segment_start_us AND c.meter = o.meter

@@ -17,16 +17,15 @@ from tests.support.house import (
     usage_report,
     use,
 )
-from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.answers import OverrideAnswer, ReservationAnswer, SubscriptionAnswer
-from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.money import NANOS_PER_UNIT
 from tollhoused.domain.rates import Rate, RateModel
 from tollhoused.domain.reservation import OnExpiry, OverCommit, ReservationState
 from tollhoused.errors import TollhouseError
-from tollhoused.usecases import accounts, credits, reservations, subscriptions, usage
+from tollhoused.usecases import accounts, credits, gauges, reservations, subscriptions, usage, voids
 from tollhoused.usecases.core import Core
 
 CENT_NANOS = NANOS_PER_UNIT // 100
@@ -34,6 +33,9 @@ CENT_NANOS = NANOS_PER_UNIT // 100
 ADA, BOB, CYD, DAN, EVE, ORG = (f"acct_{number:08}" for number in range(1, 12, 2))
 FAY, FAYS = "acct_00000031", "fay"
 """The accounts: ada spends grants, bob is in debt, cyd changes plans, dan is limited, eve does nothing, fay holds."""
+GUS, GUSS = "acct_00000041", "gus"
+HAL, HALS = "acct_00000050", "hal"
+"""Gus takes back, hal stores."""
 
 
 def keep_busy_books(core: Core, clock: Clock) -> None:
@@ -44,10 +46,14 @@ def keep_busy_books(core: Core, clock: Clock) -> None:
     _change_terms(core, clock)
     _limit(core, clock)
     _hold(core, clock)
+    _take_back(core, clock)
+    _store(core, clock)
     clock.now_us = START_US + 70 * DAY_US
     for user_id in ("ada", "bob", "cyd", "dan"):
         use(core, user_id, f"{user_id}/last", 3)
     use(core, "ada", "ada/last overage", 20)
+    clock.now_us += 40 * DAY_US
+    _put(core, 64_000, key="hal/last")
 
 
 def _open_accounts(core: Core) -> None:
@@ -188,6 +194,67 @@ def _hold(core: Core, clock: Clock) -> None:
         validate_only=False,
     )
     use(core, FAYS, "fay/after", 3)
+
+
+def _take_back(core: Core, clock: Clock) -> None:
+    """Usage that is voided: paid by grants, one of which has ended, and by debt, settled and not; before and after its
+    segment's end.
+    """
+    made = make_user(core, GUSS)
+    assert made.account_id == GUS, made.account_id
+    give_credits(core, GUSS, 1, key="gus/short", expires_us=clock.now_us + DAY_US)
+    give_credits(core, GUSS, 2, key="gus/funds")
+    for number, quantity in enumerate((10, 20, 20)):
+        use(core, GUSS, f"gus/{number}", quantity)
+    _void(core, "gus/1", key="gus/void 1")
+    record(core, usage_report(GUSS, "gus/debt", 60, enforcement=Enforcement.RECORD))
+    _adjust(core, GUSS, 50 * CENT_NANOS, key="gus/settles")
+    clock.now_us += 2 * DAY_US
+    _void(core, "gus/debt", key="gus/void debt")
+    _assign(core, person(GUSS), "pro", key="gus/pro")
+    _void(core, "gus/2", key="gus/void 2")
+    use(core, GUSS, "gus/paid again", 2_010)
+
+
+def _store(core: Core, clock: Clock) -> None:
+    """Levels: raised, lowered, late, under other terms, kept from one period to the next, paid by debt at its close."""
+    made = make_user(core, HALS)
+    assert made.account_id == HAL, made.account_id
+    give_credits(core, HALS, 1, key="hal/funds")
+    _put(core, 2_000, key="hal/0")
+    _put(core, 500, key="hal/1")
+    _put(core, delta=700, key="hal/2")
+    clock.now_us += 10 * DAY_US
+    _put(core, 5_000, key="hal/late", at_us=clock.now_us - 5 * DAY_US)
+    _put(core, 100, key="hal/older", at_us=clock.now_us - 9 * DAY_US)
+    record(core, usage.UsageReport(HALS, "", "", TALK, "storage_mb", 50, None, Enforcement.ENFORCE, {}, "hal/rise"))
+    pro = _assign(core, person(HALS), "pro", key="hal/pro")
+    _put(core, 12_000, key="hal/pro/0", enforcement=Enforcement.RECORD)
+    _put(core, 11_000, key="hal/pro/1")
+    _assign(core, person(HALS), "team", key="hal/team", changes=pro.subscription_id)
+    _put(core, 60_000, key="hal/team/0")
+    _override(core, HALS, key="hal/limit", meter="storage_mb", included=70_000, policy=Policy.HARD_LIMIT)
+    _put(core, 80_000, key="hal/limit/beyond", enforcement=Enforcement.RECORD)
+    _put(core, 65_000, key="hal/limit/0")
+    clock.now_us += 5 * DAY_US
+    _override(core, HALS, key="hal/credits", meter="storage_mb", included=60_000, policy=Policy.CREDITS)
+
+
+def _put(
+    core: Core,
+    level: int | None = None,
+    *,
+    key: str,
+    delta: int | None = None,
+    at_us: int | None = None,
+    enforcement: Enforcement = Enforcement.ENFORCE,
+) -> None:
+    report = gauges.LevelReport(person(HALS), TALK, "storage_mb", level, delta, at_us, enforcement, {})
+    gauges.set_usage(core, call(), report, key, False)
+
+
+def _void(core: Core, voided_key: str, *, key: str) -> None:
+    voids.void_usage(core, call(), voided_key=voided_key, reason="", idempotency_key=key, validate_only=False)
 
 
 def _reserve(core: Core, key: str, quantity: int, on_expiry: OnExpiry = OnExpiry.RELEASE) -> str:

@@ -12,9 +12,9 @@ from itertools import count
 import pytest
 
 from tollhoused.__main__ import new_secret
-from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.answers import AccountAnswer, CreditsAnswer, UsageAnswer
 from tollhoused.domain.books import Settled
+from tollhoused.domain.catalogue import GrantCategory
 from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.decision import Rules
 from tollhoused.domain.identity import Subject

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from tests.support.house import DAY_US, START_US, Clock, call, person, record, usage_report
-from tollhoused.domain.account import Account, GrantCategory
+from tollhoused.domain.account import Account
+from tollhoused.domain.catalogue import GrantCategory
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.money import NANOS_PER_UNIT
 from tollhoused.domain.proof import Evidence

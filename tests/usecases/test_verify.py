@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-from tests.support.busy import ADA, BOB, CYD, DAN, EVE, FAY, ORG, keep_busy_books
+from tests.support.busy import ADA, BOB, CYD, DAN, EVE, FAY, GUS, HAL, ORG, keep_busy_books
 from tests.support.engines import ENGINES, NUMBERS
 from tests.support.house import Clock, Ids, build_core, call, close_core, give_credits, make_user, use
 from tests.support.postgres import Cluster
@@ -46,8 +46,8 @@ BOOKED = "cause = 'ada/3'"
 CALLS = "idempotency_key = 'dan/calls'"  # costs nothing
 BEYOND = "idempotency_key = 'bob/beyond debt'"  # took more than was available, but no debt
 MAIL = "idempotency_key = 'org/1'"
-OF_ADA, OF_BOB, OF_CYD, OF_DAN, OF_EVE, OF_ORG, OF_FAY = (
-    f"account = '{id_}'" for id_ in (ADA, BOB, CYD, DAN, EVE, ORG, FAY)
+OF_ADA, OF_BOB, OF_CYD, OF_DAN, OF_EVE, OF_ORG, OF_FAY, OF_HAL = (
+    f"account = '{id_}'" for id_ in (ADA, BOB, CYD, DAN, EVE, ORG, FAY, HAL)
 )
 BY_CALL = "state = 'committed' AND ended_us < expires_us"
 BY_ITSELF = "state = 'committed' AND ended_us = expires_us"
@@ -59,7 +59,7 @@ ENTRY = (
 )
 OPERATION = (
     "operations SELECT 'copy', client, account, kind, slice, stored_at_us, event_at_us, product, meter,"
-    " segment_start_us, quantity, overage, charged_nanos, metadata, sent, answer FROM operations"
+    " segment_start_us, quantity, overage, charged_nanos, metadata, sent, answer, voided_by FROM operations"
 )
 PLAN = "INSERT INTO subscriptions VALUES"
 
@@ -142,7 +142,7 @@ CORRUPTIONS = [
     ("V6", CYD, f"counters SET charged_nanos = charged_nanos + 1 WHERE {CARRYING}"),
     ("V4", ORG, f"counters SET meter = 'api_calls' WHERE {OF_ORG}"),
     ("V4", ORG, f"counters SET segment_start_us = 5 WHERE {OF_ORG}"),
-    ("V4", EVE, f"INSERT INTO counters VALUES ('{EVE}', 5, 'api_calls', 0, 0, 0, 0)"),
+    ("V4", EVE, f"INSERT INTO counters VALUES ('{EVE}', 5, 'api_calls', 0, 0, 0, 0, 0, 0)"),
     ("V4", EVE, f"counters SET account = '{EVE}' WHERE {OF_ORG}"),
     ("V4", DAN, f"DELETE FROM counters WHERE {OF_DAN} AND meter = 'api_calls'"),
     ("V4", CYD, f"DELETE FROM counters WHERE {OF_CYD} AND used = 0"),
@@ -262,6 +262,34 @@ CORRUPTIONS = [
     ("V12", FAY, f"accounts SET open_reservations = 9 WHERE id = '{FAY}'"),
     ("V6", FAY, f"grants SET voided_us = NULL WHERE {OF_FAY} AND voided_us IS NOT NULL"),
     ("V2", FAY, f"DELETE FROM ledger_entries WHERE {OF_FAY} AND cause_kind = 'reservation'"),
+    ("V6", GUS, "operations SET voided_by = NULL WHERE idempotency_key = 'gus/1'"),
+    ("V6", GUS, "operations SET voided_by = 'x' WHERE idempotency_key = 'gus/1'"),
+    ("V6", GUS, "operations SET voided_by = 'gus/void 1' WHERE idempotency_key = 'gus/0'"),
+    ("V6", GUS, "operations SET sent = replace(sent, 'gus/1', 'gus/0') WHERE idempotency_key = 'gus/void 1'"),
+    ("V4", GUS, "operations SET quantity = 19 WHERE idempotency_key = 'gus/void 1'"),
+    ("V4", GUS, "operations SET stored_at_us = 1 WHERE idempotency_key = 'gus/void 1'"),
+    ("V2", GUS, "operations SET charged_nanos = charged_nanos - 1 WHERE idempotency_key = 'gus/void debt'"),
+    ("V4", GUS, "DELETE FROM operations WHERE idempotency_key = 'gus/void 1'"),
+    ("V2", GUS, "DELETE FROM ledger_entries WHERE cause = 'gus/void 1'"),
+    ("V6", GUS, "ledger_entries SET grant_id = 'grant_00000044' WHERE cause = 'gus/void 2'"),
+    ("V4", HAL, f"counters SET level = level - 1 WHERE {OF_HAL}"),
+    ("V4", HAL, f"counters SET used = used + 1 WHERE {OF_HAL} AND used > 0"),
+    ("V4", HAL, f"counters SET carried = carried + 1 WHERE {OF_HAL} AND carried > 0"),
+    ("V4", HAL, f"counters SET level_us = 0 WHERE {OF_HAL}"),
+    ("V6", HAL, f"counters SET charged_nanos = charged_nanos + 1 WHERE {OF_HAL}"),
+    ("V6", HAL, f"counters SET overage = overage - 1 WHERE {OF_HAL} AND overage > 0"),
+    ("V4", HAL, "operations SET quantity = 90000 WHERE idempotency_key = 'hal/limit/0'"),
+    ("V4", HAL, "operations SET charged_nanos = charged_nanos + 1 WHERE idempotency_key = 'hal/0'"),
+    (
+        "V7",
+        HAL,
+        """operations SET sent = replace(sent, '"record"', '"enforce"') WHERE idempotency_key = 'hal/limit/beyond'""",
+    ),
+    ("V2", HAL, f"DELETE FROM ledger_entries WHERE {OF_HAL} AND cause_kind = 'period_close'"),
+    ("V2", HAL, f"ledger_entries SET cause = 'x/y' WHERE {OF_HAL} AND cause_kind = 'period_close'"),
+    ("V6", HAL, f"ledger_entries SET effective_us = booked_us WHERE {OF_HAL} AND cause_kind = 'period_close'"),
+    ("V6", GUS, "grants SET priority = 5 WHERE id = 'grant_00000047'"),
+    ("V6", GUS, "ledger_entries SET cause_kind = 'void' WHERE cause_kind = 'voided_debt'"),
 ]
 
 
@@ -314,7 +342,7 @@ def test_books_that_were_kept_are_right(books: Books) -> None:
     summary, found = books.prove()
 
     assert found == []
-    assert summary == Summary(accounts=7, operations=81, entries=50, findings=0, invariants=INVARIANTS)
+    assert summary == Summary(accounts=9, operations=112, entries=77, findings=0, invariants=INVARIANTS)
 
 
 def test_empty_books_are_right(core: Core, database_url: str) -> None:
@@ -376,7 +404,7 @@ def test_a_corruption_is_named(books: Books, invariant: str, account_id: str, wh
 
     assert (invariant, account_id) in {(finding.invariant, finding.account_id) for finding in found}, found
     if "catalog_versions" not in what:
-        innocent = {ADA, BOB, CYD, DAN, EVE, ORG} - {account_id} - set(re.findall(r"acct_\d+", what))
+        innocent = {ADA, BOB, CYD, DAN, EVE, FAY, GUS, HAL, ORG} - {account_id} - set(re.findall(r"acct_\d+", what))
         assert [finding for finding in found if finding.account_id in innocent] == []
 
 

@@ -56,7 +56,7 @@ class Entitlement(_message.Message):
     def __init__(self, account_id: _Optional[str] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., has_access: _Optional[bool] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., features: _Optional[_Iterable[str]] = ..., meters: _Optional[_Iterable[_Union[MeterEntitlement, _Mapping]]] = ..., overage_allowed: _Optional[bool] = ..., credits: _Optional[_Union[_common_pb2.CreditBalance, _Mapping]] = ..., usage_period: _Optional[_Union[_common_pb2.UsagePeriod, _Mapping]] = ..., billing_interval: _Optional[_Union[_common_pb2.BillingInterval, str]] = ..., valid_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., active_subscriptions: _Optional[int] = ...) -> None: ...
 
 class MeterEntitlement(_message.Message):
-    __slots__ = ("meter", "kind", "unit", "included", "used", "held", "remaining", "overage_quantity", "policy", "rate", "charged_nanos")
+    __slots__ = ("meter", "kind", "unit", "included", "used", "held", "remaining", "overage_quantity", "policy", "rate", "charged_nanos", "level")
     METER_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +68,7 @@ class MeterEntitlement(_message.Message):
     POLICY_FIELD_NUMBER: _ClassVar[int]
     RATE_FIELD_NUMBER: _ClassVar[int]
     CHARGED_NANOS_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
     meter: str
     kind: _common_pb2.MeterKind
     unit: str
@@ -79,7 +80,8 @@ class MeterEntitlement(_message.Message):
     policy: _common_pb2.Policy
     rate: _common_pb2.Rate
     charged_nanos: int
-    def __init__(self, meter: _Optional[str] = ..., kind: _Optional[_Union[_common_pb2.MeterKind, str]] = ..., unit: _Optional[str] = ..., included: _Optional[int] = ..., used: _Optional[int] = ..., held: _Optional[int] = ..., remaining: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., policy: _Optional[_Union[_common_pb2.Policy, str]] = ..., rate: _Optional[_Union[_common_pb2.Rate, _Mapping]] = ..., charged_nanos: _Optional[int] = ...) -> None: ...
+    level: int
+    def __init__(self, meter: _Optional[str] = ..., kind: _Optional[_Union[_common_pb2.MeterKind, str]] = ..., unit: _Optional[str] = ..., included: _Optional[int] = ..., used: _Optional[int] = ..., held: _Optional[int] = ..., remaining: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., policy: _Optional[_Union[_common_pb2.Policy, str]] = ..., rate: _Optional[_Union[_common_pb2.Rate, _Mapping]] = ..., charged_nanos: _Optional[int] = ..., level: _Optional[int] = ...) -> None: ...
 
 class BatchGetEntitlementsRequest(_message.Message):
     __slots__ = ("subjects", "product")
@@ -136,7 +138,7 @@ class CheckUsageRequest(_message.Message):
     def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CheckUsageResponse(_message.Message):
-    __slots__ = ("allowed", "reason", "account_id", "matched_by", "meter", "plan", "plan_version", "new_usage", "limit", "remaining", "overage_quantity", "cost_nanos", "missing_nanos", "currency", "balance_after_nanos", "plans_that_allow", "reset_time")
+    __slots__ = ("allowed", "reason", "account_id", "matched_by", "meter", "plan", "plan_version", "new_usage", "limit", "remaining", "overage_quantity", "cost_nanos", "missing_nanos", "currency", "balance_after_nanos", "plans_that_allow", "reset_time", "level")
     ALLOWED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +156,7 @@ class CheckUsageResponse(_message.Message):
     BALANCE_AFTER_NANOS_FIELD_NUMBER: _ClassVar[int]
     PLANS_THAT_ALLOW_FIELD_NUMBER: _ClassVar[int]
     RESET_TIME_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
     allowed: bool
     reason: _error_reason_pb2.ErrorReason
     account_id: str
@@ -171,7 +174,8 @@ class CheckUsageResponse(_message.Message):
     balance_after_nanos: int
     plans_that_allow: _containers.RepeatedScalarFieldContainer[str]
     reset_time: _timestamp_pb2.Timestamp
-    def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[_error_reason_pb2.ErrorReason, str]] = ..., account_id: _Optional[str] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., meter: _Optional[str] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., new_usage: _Optional[int] = ..., limit: _Optional[int] = ..., remaining: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., cost_nanos: _Optional[int] = ..., missing_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., balance_after_nanos: _Optional[int] = ..., plans_that_allow: _Optional[_Iterable[str]] = ..., reset_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    level: int
+    def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[_error_reason_pb2.ErrorReason, str]] = ..., account_id: _Optional[str] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., meter: _Optional[str] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., new_usage: _Optional[int] = ..., limit: _Optional[int] = ..., remaining: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., cost_nanos: _Optional[int] = ..., missing_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., balance_after_nanos: _Optional[int] = ..., plans_that_allow: _Optional[_Iterable[str]] = ..., reset_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., level: _Optional[int] = ...) -> None: ...
 
 class WatchEntitlementsRequest(_message.Message):
     __slots__ = ("subjects", "product", "known")

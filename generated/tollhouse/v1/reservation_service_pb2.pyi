@@ -173,16 +173,18 @@ class CommitReservationRequest(_message.Message):
     def __init__(self, reservation_id: _Optional[str] = ..., quantity: _Optional[int] = ..., metadata: _Optional[_Mapping[str, str]] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class CommitReservationResponse(_message.Message):
-    __slots__ = ("account_id", "reservation", "usage", "replayed")
+    __slots__ = ("account_id", "reservation", "usage", "replayed", "voided")
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     RESERVATION_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    VOIDED_FIELD_NUMBER: _ClassVar[int]
     account_id: str
     reservation: Reservation
     usage: CommittedUsage
     replayed: bool
-    def __init__(self, account_id: _Optional[str] = ..., reservation: _Optional[_Union[Reservation, _Mapping]] = ..., usage: _Optional[_Union[CommittedUsage, _Mapping]] = ..., replayed: _Optional[bool] = ...) -> None: ...
+    voided: bool
+    def __init__(self, account_id: _Optional[str] = ..., reservation: _Optional[_Union[Reservation, _Mapping]] = ..., usage: _Optional[_Union[CommittedUsage, _Mapping]] = ..., replayed: _Optional[bool] = ..., voided: _Optional[bool] = ...) -> None: ...
 
 class CommittedUsage(_message.Message):
     __slots__ = ("quantity", "new_usage", "limit", "remaining", "overage_quantity", "charged_nanos", "currency", "balance_after_nanos", "debits", "debt_nanos", "lifted", "event_time", "record_time", "usage_period")

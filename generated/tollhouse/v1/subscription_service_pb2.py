@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tollhouse.v1 import common_pb2 as tollhouse_dot_v1_dot_common__pb2
+from tollhouse.v1 import credits_service_pb2 as tollhouse_dot_v1_dot_credits__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'tollhouse/v1/subscription_service.proto\x12\x0ctollhouse.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tollhouse/v1/common.proto\"\xfc\x01\n\x0cSubscription\x12\x17\n\x0fsubscription_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0c\n\x04plan\x18\x03 \x01(\t\x12\x14\n\x0cplan_version\x18\x04 \x01(\x05\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nchor_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63ounts\x18\x08 \x01(\x08\"\xfd\x01\n\rMeterOverride\x12\x13\n\x0boverride_id\x18\x01 \x01(\t\x12\r\n\x05meter\x18\x02 \x01(\t\x12\x15\n\x08included\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12$\n\x06policy\x18\x04 \x01(\x0e\x32\x14.tollhouse.v1.Policy\x12 \n\x04rate\x18\x05 \x01(\x0b\x32\x12.tollhouse.v1.Rate\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_included\"\x86\x02\n\x11\x41ssignPlanRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0c\n\x04plan\x18\x02 \x01(\t\x12\x14\n\x0cplan_version\x18\x03 \x01(\x05\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fsubscription_id\x18\x06 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x99\x01\n\x12\x41ssignPlanResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x30\n\x0csubscription\x18\x02 \x01(\x0b\x32\x1a.tollhouse.v1.Subscription\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"\x86\x01\n\x13UnassignPlanRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x9b\x01\n\x14UnassignPlanResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x30\n\x0csubscription\x18\x02 \x01(\x0b\x32\x1a.tollhouse.v1.Subscription\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"\xc5\x02\n\x12SetOverrideRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\r\n\x05meter\x18\x02 \x01(\t\x12\x15\n\x08included\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12$\n\x06policy\x18\x04 \x01(\x0e\x32\x14.tollhouse.v1.Policy\x12 \n\x04rate\x18\x05 \x01(\x0b\x32\x12.tollhouse.v1.Rate\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\x42\x0b\n\t_included\"\x97\x01\n\x13SetOverrideResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12-\n\x08override\x18\x02 \x01(\x0b\x32\x1b.tollhouse.v1.MeterOverride\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"\x84\x01\n\x15RemoveOverrideRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x13\n\x0boverride_id\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x9a\x01\n\x16RemoveOverrideResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12-\n\x08override\x18\x02 \x01(\x0b\x32\x1b.tollhouse.v1.MeterOverride\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"(\n\x10ListPlansRequest\x12\x14\n\x0cplan_version\x18\x01 \x01(\x05\"\x99\x01\n\x11ListPlansResponse\x12\x14\n\x0cplan_version\x18\x01 \x01(\x05\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65\x66\x61ult_plan\x18\x03 \x01(\t\x12!\n\x05plans\x18\x04 \x03(\x0b\x32\x12.tollhouse.v1.Plan\x12#\n\x06meters\x18\x05 \x03(\x0b\x32\x13.tollhouse.v1.Meter\"\x94\x01\n\x04Plan\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04rank\x18\x03 \x01(\x05\x12\'\n\x06prices\x18\x04 \x03(\x0b\x32\x17.tollhouse.v1.PlanPrice\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\x12\'\n\x06meters\x18\x06 \x03(\x0b\x32\x17.tollhouse.v1.PlanMeter\"R\n\tPlanPrice\x12/\n\x08interval\x18\x01 \x01(\x0e\x32\x1d.tollhouse.v1.BillingInterval\x12\x14\n\x0c\x61mount_nanos\x18\x02 \x01(\x03\"t\n\tPlanMeter\x12\r\n\x05meter\x18\x01 \x01(\t\x12\x10\n\x08included\x18\x02 \x01(\x03\x12$\n\x06policy\x18\x03 \x01(\x0e\x32\x14.tollhouse.v1.Policy\x12 \n\x04rate\x18\x04 \x01(\x0b\x32\x12.tollhouse.v1.Rate\"\xa6\x01\n\x05Meter\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.tollhouse.v1.MeterKind\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0f\n\x07\x61liases\x18\x04 \x03(\t\x12\x14\n\x0cmax_quantity\x18\x05 \x01(\x03\x12\x33\n\x0eon_unavailable\x18\x06 \x01(\x0e\x32\x1b.tollhouse.v1.OnUnavailable*b\n\rOnUnavailable\x12\x1e\n\x1aON_UNAVAILABLE_UNSPECIFIED\x10\x00\x12\x18\n\x14ON_UNAVAILABLE_ALLOW\x10\x01\x12\x17\n\x13ON_UNAVAILABLE_DENY\x10\x02\x32\xbc\x03\n\x13SubscriptionService\x12O\n\nAssignPlan\x12\x1f.tollhouse.v1.AssignPlanRequest\x1a .tollhouse.v1.AssignPlanResponse\x12U\n\x0cUnassignPlan\x12!.tollhouse.v1.UnassignPlanRequest\x1a\".tollhouse.v1.UnassignPlanResponse\x12R\n\x0bSetOverride\x12 .tollhouse.v1.SetOverrideRequest\x1a!.tollhouse.v1.SetOverrideResponse\x12[\n\x0eRemoveOverride\x12#.tollhouse.v1.RemoveOverrideRequest\x1a$.tollhouse.v1.RemoveOverrideResponse\x12L\n\tListPlans\x12\x1e.tollhouse.v1.ListPlansRequest\x1a\x1f.tollhouse.v1.ListPlansResponseB\x90\x01\n\x0ctollhouse.v1B\x18SubscriptionServiceProtoP\x01Z\x18tollhouse/v1;tollhousev1\xa2\x02\x03TLH\xaa\x02\x0cTollhouse.V1\xca\x02\x0cTollhouse\\V1\xe2\x02\x15Tollhouse\\V1\\Metadata\xea\x02\rTollhouse::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'tollhouse/v1/subscription_service.proto\x12\x0ctollhouse.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tollhouse/v1/common.proto\x1a\"tollhouse/v1/credits_service.proto\"\xfc\x01\n\x0cSubscription\x12\x17\n\x0fsubscription_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0c\n\x04plan\x18\x03 \x01(\t\x12\x14\n\x0cplan_version\x18\x04 \x01(\x05\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nchor_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63ounts\x18\x08 \x01(\x08\"\xfd\x01\n\rMeterOverride\x12\x13\n\x0boverride_id\x18\x01 \x01(\t\x12\r\n\x05meter\x18\x02 \x01(\t\x12\x15\n\x08included\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12$\n\x06policy\x18\x04 \x01(\x0e\x32\x14.tollhouse.v1.Policy\x12 \n\x04rate\x18\x05 \x01(\x0b\x32\x12.tollhouse.v1.Rate\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_included\"\x86\x02\n\x11\x41ssignPlanRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0c\n\x04plan\x18\x02 \x01(\t\x12\x14\n\x0cplan_version\x18\x03 \x01(\x05\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fsubscription_id\x18\x06 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x99\x01\n\x12\x41ssignPlanResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x30\n\x0csubscription\x18\x02 \x01(\x0b\x32\x1a.tollhouse.v1.Subscription\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"\x86\x01\n\x13UnassignPlanRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x9b\x01\n\x14UnassignPlanResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x30\n\x0csubscription\x18\x02 \x01(\x0b\x32\x1a.tollhouse.v1.Subscription\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"\xc5\x02\n\x12SetOverrideRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\r\n\x05meter\x18\x02 \x01(\t\x12\x15\n\x08included\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12$\n\x06policy\x18\x04 \x01(\x0e\x32\x14.tollhouse.v1.Policy\x12 \n\x04rate\x18\x05 \x01(\x0b\x32\x12.tollhouse.v1.Rate\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\x42\x0b\n\t_included\"\x97\x01\n\x13SetOverrideResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12-\n\x08override\x18\x02 \x01(\x0b\x32\x1b.tollhouse.v1.MeterOverride\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"\x84\x01\n\x15RemoveOverrideRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x13\n\x0boverride_id\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x9a\x01\n\x16RemoveOverrideResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12-\n\x08override\x18\x02 \x01(\x0b\x32\x1b.tollhouse.v1.MeterOverride\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"(\n\x10ListPlansRequest\x12\x14\n\x0cplan_version\x18\x01 \x01(\x05\"\x99\x01\n\x11ListPlansResponse\x12\x14\n\x0cplan_version\x18\x01 \x01(\x05\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65\x66\x61ult_plan\x18\x03 \x01(\t\x12!\n\x05plans\x18\x04 \x03(\x0b\x32\x12.tollhouse.v1.Plan\x12#\n\x06meters\x18\x05 \x03(\x0b\x32\x13.tollhouse.v1.Meter\"\xc0\x01\n\x04Plan\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04rank\x18\x03 \x01(\x05\x12\'\n\x06prices\x18\x04 \x03(\x0b\x32\x17.tollhouse.v1.PlanPrice\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\x12\'\n\x06meters\x18\x06 \x03(\x0b\x32\x17.tollhouse.v1.PlanMeter\x12*\n\x07\x63redits\x18\x07 \x03(\x0b\x32\x19.tollhouse.v1.PlanCredits\"\x96\x01\n\x0bPlanCredits\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_nanos\x18\x02 \x01(\x03\x12-\n\x08\x63\x61tegory\x18\x03 \x01(\x0e\x32\x1b.tollhouse.v1.GrantCategory\x12\x10\n\x08priority\x18\x04 \x01(\x05\x12\x0e\n\x06meters\x18\x05 \x03(\t\x12\x12\n\nlasts_days\x18\x06 \x01(\x05\"R\n\tPlanPrice\x12/\n\x08interval\x18\x01 \x01(\x0e\x32\x1d.tollhouse.v1.BillingInterval\x12\x14\n\x0c\x61mount_nanos\x18\x02 \x01(\x03\"t\n\tPlanMeter\x12\r\n\x05meter\x18\x01 \x01(\t\x12\x10\n\x08included\x18\x02 \x01(\x03\x12$\n\x06policy\x18\x03 \x01(\x0e\x32\x14.tollhouse.v1.Policy\x12 \n\x04rate\x18\x04 \x01(\x0b\x32\x12.tollhouse.v1.Rate\"\xa6\x01\n\x05Meter\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.tollhouse.v1.MeterKind\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0f\n\x07\x61liases\x18\x04 \x03(\t\x12\x14\n\x0cmax_quantity\x18\x05 \x01(\x03\x12\x33\n\x0eon_unavailable\x18\x06 \x01(\x0e\x32\x1b.tollhouse.v1.OnUnavailable*b\n\rOnUnavailable\x12\x1e\n\x1aON_UNAVAILABLE_UNSPECIFIED\x10\x00\x12\x18\n\x14ON_UNAVAILABLE_ALLOW\x10\x01\x12\x17\n\x13ON_UNAVAILABLE_DENY\x10\x02\x32\xbc\x03\n\x13SubscriptionService\x12O\n\nAssignPlan\x12\x1f.tollhouse.v1.AssignPlanRequest\x1a .tollhouse.v1.AssignPlanResponse\x12U\n\x0cUnassignPlan\x12!.tollhouse.v1.UnassignPlanRequest\x1a\".tollhouse.v1.UnassignPlanResponse\x12R\n\x0bSetOverride\x12 .tollhouse.v1.SetOverrideRequest\x1a!.tollhouse.v1.SetOverrideResponse\x12[\n\x0eRemoveOverride\x12#.tollhouse.v1.RemoveOverrideRequest\x1a$.tollhouse.v1.RemoveOverrideResponse\x12L\n\tListPlans\x12\x1e.tollhouse.v1.ListPlansRequest\x1a\x1f.tollhouse.v1.ListPlansResponseB\x90\x01\n\x0ctollhouse.v1B\x18SubscriptionServiceProtoP\x01Z\x18tollhouse/v1;tollhousev1\xa2\x02\x03TLH\xaa\x02\x0cTollhouse.V1\xca\x02\x0cTollhouse\\V1\xe2\x02\x15Tollhouse\\V1\\Metadata\xea\x02\rTollhouse::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,40 +35,42 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollhouse.v1.subscription_s
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014tollhouse.v1B\030SubscriptionServiceProtoP\001Z\030tollhouse/v1;tollhousev1\242\002\003TLH\252\002\014Tollhouse.V1\312\002\014Tollhouse\\V1\342\002\025Tollhouse\\V1\\Metadata\352\002\rTollhouse::V1'
-  _globals['_ONUNAVAILABLE']._serialized_start=2838
-  _globals['_ONUNAVAILABLE']._serialized_end=2936
-  _globals['_SUBSCRIPTION']._serialized_start=118
-  _globals['_SUBSCRIPTION']._serialized_end=370
-  _globals['_METEROVERRIDE']._serialized_start=373
-  _globals['_METEROVERRIDE']._serialized_end=626
-  _globals['_ASSIGNPLANREQUEST']._serialized_start=629
-  _globals['_ASSIGNPLANREQUEST']._serialized_end=891
-  _globals['_ASSIGNPLANRESPONSE']._serialized_start=894
-  _globals['_ASSIGNPLANRESPONSE']._serialized_end=1047
-  _globals['_UNASSIGNPLANREQUEST']._serialized_start=1050
-  _globals['_UNASSIGNPLANREQUEST']._serialized_end=1184
-  _globals['_UNASSIGNPLANRESPONSE']._serialized_start=1187
-  _globals['_UNASSIGNPLANRESPONSE']._serialized_end=1342
-  _globals['_SETOVERRIDEREQUEST']._serialized_start=1345
-  _globals['_SETOVERRIDEREQUEST']._serialized_end=1670
-  _globals['_SETOVERRIDERESPONSE']._serialized_start=1673
-  _globals['_SETOVERRIDERESPONSE']._serialized_end=1824
-  _globals['_REMOVEOVERRIDEREQUEST']._serialized_start=1827
-  _globals['_REMOVEOVERRIDEREQUEST']._serialized_end=1959
-  _globals['_REMOVEOVERRIDERESPONSE']._serialized_start=1962
-  _globals['_REMOVEOVERRIDERESPONSE']._serialized_end=2116
-  _globals['_LISTPLANSREQUEST']._serialized_start=2118
-  _globals['_LISTPLANSREQUEST']._serialized_end=2158
-  _globals['_LISTPLANSRESPONSE']._serialized_start=2161
-  _globals['_LISTPLANSRESPONSE']._serialized_end=2314
-  _globals['_PLAN']._serialized_start=2317
-  _globals['_PLAN']._serialized_end=2465
-  _globals['_PLANPRICE']._serialized_start=2467
-  _globals['_PLANPRICE']._serialized_end=2549
-  _globals['_PLANMETER']._serialized_start=2551
-  _globals['_PLANMETER']._serialized_end=2667
-  _globals['_METER']._serialized_start=2670
-  _globals['_METER']._serialized_end=2836
-  _globals['_SUBSCRIPTIONSERVICE']._serialized_start=2939
-  _globals['_SUBSCRIPTIONSERVICE']._serialized_end=3383
+  _globals['_ONUNAVAILABLE']._serialized_start=3071
+  _globals['_ONUNAVAILABLE']._serialized_end=3169
+  _globals['_SUBSCRIPTION']._serialized_start=154
+  _globals['_SUBSCRIPTION']._serialized_end=406
+  _globals['_METEROVERRIDE']._serialized_start=409
+  _globals['_METEROVERRIDE']._serialized_end=662
+  _globals['_ASSIGNPLANREQUEST']._serialized_start=665
+  _globals['_ASSIGNPLANREQUEST']._serialized_end=927
+  _globals['_ASSIGNPLANRESPONSE']._serialized_start=930
+  _globals['_ASSIGNPLANRESPONSE']._serialized_end=1083
+  _globals['_UNASSIGNPLANREQUEST']._serialized_start=1086
+  _globals['_UNASSIGNPLANREQUEST']._serialized_end=1220
+  _globals['_UNASSIGNPLANRESPONSE']._serialized_start=1223
+  _globals['_UNASSIGNPLANRESPONSE']._serialized_end=1378
+  _globals['_SETOVERRIDEREQUEST']._serialized_start=1381
+  _globals['_SETOVERRIDEREQUEST']._serialized_end=1706
+  _globals['_SETOVERRIDERESPONSE']._serialized_start=1709
+  _globals['_SETOVERRIDERESPONSE']._serialized_end=1860
+  _globals['_REMOVEOVERRIDEREQUEST']._serialized_start=1863
+  _globals['_REMOVEOVERRIDEREQUEST']._serialized_end=1995
+  _globals['_REMOVEOVERRIDERESPONSE']._serialized_start=1998
+  _globals['_REMOVEOVERRIDERESPONSE']._serialized_end=2152
+  _globals['_LISTPLANSREQUEST']._serialized_start=2154
+  _globals['_LISTPLANSREQUEST']._serialized_end=2194
+  _globals['_LISTPLANSRESPONSE']._serialized_start=2197
+  _globals['_LISTPLANSRESPONSE']._serialized_end=2350
+  _globals['_PLAN']._serialized_start=2353
+  _globals['_PLAN']._serialized_end=2545
+  _globals['_PLANCREDITS']._serialized_start=2548
+  _globals['_PLANCREDITS']._serialized_end=2698
+  _globals['_PLANPRICE']._serialized_start=2700
+  _globals['_PLANPRICE']._serialized_end=2782
+  _globals['_PLANMETER']._serialized_start=2784
+  _globals['_PLANMETER']._serialized_end=2900
+  _globals['_METER']._serialized_start=2903
+  _globals['_METER']._serialized_end=3069
+  _globals['_SUBSCRIPTIONSERVICE']._serialized_start=3172
+  _globals['_SUBSCRIPTIONSERVICE']._serialized_end=3616
 # @@protoc_insertion_point(module_scope)

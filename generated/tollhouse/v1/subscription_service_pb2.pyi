@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from tollhouse.v1 import common_pb2 as _common_pb2
+from tollhouse.v1 import credits_service_pb2 as _credits_service_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -193,20 +194,38 @@ class ListPlansResponse(_message.Message):
     def __init__(self, plan_version: _Optional[int] = ..., currency: _Optional[str] = ..., default_plan: _Optional[str] = ..., plans: _Optional[_Iterable[_Union[Plan, _Mapping]]] = ..., meters: _Optional[_Iterable[_Union[Meter, _Mapping]]] = ...) -> None: ...
 
 class Plan(_message.Message):
-    __slots__ = ("code", "name", "rank", "prices", "features", "meters")
+    __slots__ = ("code", "name", "rank", "prices", "features", "meters", "credits")
     CODE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     RANK_FIELD_NUMBER: _ClassVar[int]
     PRICES_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     METERS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_FIELD_NUMBER: _ClassVar[int]
     code: str
     name: str
     rank: int
     prices: _containers.RepeatedCompositeFieldContainer[PlanPrice]
     features: _containers.RepeatedScalarFieldContainer[str]
     meters: _containers.RepeatedCompositeFieldContainer[PlanMeter]
-    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., rank: _Optional[int] = ..., prices: _Optional[_Iterable[_Union[PlanPrice, _Mapping]]] = ..., features: _Optional[_Iterable[str]] = ..., meters: _Optional[_Iterable[_Union[PlanMeter, _Mapping]]] = ...) -> None: ...
+    credits: _containers.RepeatedCompositeFieldContainer[PlanCredits]
+    def __init__(self, code: _Optional[str] = ..., name: _Optional[str] = ..., rank: _Optional[int] = ..., prices: _Optional[_Iterable[_Union[PlanPrice, _Mapping]]] = ..., features: _Optional[_Iterable[str]] = ..., meters: _Optional[_Iterable[_Union[PlanMeter, _Mapping]]] = ..., credits: _Optional[_Iterable[_Union[PlanCredits, _Mapping]]] = ...) -> None: ...
+
+class PlanCredits(_message.Message):
+    __slots__ = ("code", "amount_nanos", "category", "priority", "meters", "lasts_days")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    METERS_FIELD_NUMBER: _ClassVar[int]
+    LASTS_DAYS_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    amount_nanos: int
+    category: _credits_service_pb2.GrantCategory
+    priority: int
+    meters: _containers.RepeatedScalarFieldContainer[str]
+    lasts_days: int
+    def __init__(self, code: _Optional[str] = ..., amount_nanos: _Optional[int] = ..., category: _Optional[_Union[_credits_service_pb2.GrantCategory, str]] = ..., priority: _Optional[int] = ..., meters: _Optional[_Iterable[str]] = ..., lasts_days: _Optional[int] = ...) -> None: ...
 
 class PlanPrice(_message.Message):
     __slots__ = ("interval", "amount_nanos")

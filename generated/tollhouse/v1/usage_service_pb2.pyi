@@ -45,6 +45,8 @@ class OperationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OPERATION_KIND_COMMIT_RESERVATION: _ClassVar[OperationKind]
     OPERATION_KIND_RELEASE_RESERVATION: _ClassVar[OperationKind]
     OPERATION_KIND_VOID_GRANT: _ClassVar[OperationKind]
+    OPERATION_KIND_SET_USAGE: _ClassVar[OperationKind]
+    OPERATION_KIND_VOID_USAGE: _ClassVar[OperationKind]
     OPERATION_KIND_ADD_MEMBER: _ClassVar[OperationKind]
     OPERATION_KIND_REMOVE_MEMBER: _ClassVar[OperationKind]
     OPERATION_KIND_ERASE_USER: _ClassVar[OperationKind]
@@ -72,6 +74,8 @@ OPERATION_KIND_EXTEND_RESERVATION: OperationKind
 OPERATION_KIND_COMMIT_RESERVATION: OperationKind
 OPERATION_KIND_RELEASE_RESERVATION: OperationKind
 OPERATION_KIND_VOID_GRANT: OperationKind
+OPERATION_KIND_SET_USAGE: OperationKind
+OPERATION_KIND_VOID_USAGE: OperationKind
 OPERATION_KIND_ADD_MEMBER: OperationKind
 OPERATION_KIND_REMOVE_MEMBER: OperationKind
 OPERATION_KIND_ERASE_USER: OperationKind
@@ -109,7 +113,7 @@ class RecordUsageRequest(_message.Message):
     def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., enforcement: _Optional[_Union[_common_pb2.Enforcement, str]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., create_if_missing: _Optional[bool] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class RecordUsageResponse(_message.Message):
-    __slots__ = ("account_id", "meter", "quantity", "new_usage", "limit", "remaining", "is_overage", "overage_quantity", "charged_nanos", "currency", "balance_after_nanos", "debits", "debt_nanos", "replayed", "lifted", "plan", "plan_version", "matched_by", "event_time", "record_time", "usage_period")
+    __slots__ = ("account_id", "meter", "quantity", "new_usage", "limit", "remaining", "is_overage", "overage_quantity", "charged_nanos", "currency", "balance_after_nanos", "debits", "debt_nanos", "replayed", "lifted", "plan", "plan_version", "matched_by", "event_time", "record_time", "usage_period", "voided", "level")
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     METER_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
@@ -131,6 +135,8 @@ class RecordUsageResponse(_message.Message):
     EVENT_TIME_FIELD_NUMBER: _ClassVar[int]
     RECORD_TIME_FIELD_NUMBER: _ClassVar[int]
     USAGE_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    VOIDED_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
     account_id: str
     meter: str
     quantity: int
@@ -152,7 +158,9 @@ class RecordUsageResponse(_message.Message):
     event_time: _timestamp_pb2.Timestamp
     record_time: _timestamp_pb2.Timestamp
     usage_period: _common_pb2.UsagePeriod
-    def __init__(self, account_id: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., new_usage: _Optional[int] = ..., limit: _Optional[int] = ..., remaining: _Optional[int] = ..., is_overage: _Optional[bool] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., balance_after_nanos: _Optional[int] = ..., debits: _Optional[_Iterable[_Union[_common_pb2.Debit, _Mapping]]] = ..., debt_nanos: _Optional[int] = ..., replayed: _Optional[bool] = ..., lifted: _Optional[_Iterable[_Union[_error_reason_pb2.ErrorReason, str]]] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., usage_period: _Optional[_Union[_common_pb2.UsagePeriod, _Mapping]] = ...) -> None: ...
+    voided: bool
+    level: int
+    def __init__(self, account_id: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., new_usage: _Optional[int] = ..., limit: _Optional[int] = ..., remaining: _Optional[int] = ..., is_overage: _Optional[bool] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., balance_after_nanos: _Optional[int] = ..., debits: _Optional[_Iterable[_Union[_common_pb2.Debit, _Mapping]]] = ..., debt_nanos: _Optional[int] = ..., replayed: _Optional[bool] = ..., lifted: _Optional[_Iterable[_Union[_error_reason_pb2.ErrorReason, str]]] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., usage_period: _Optional[_Union[_common_pb2.UsagePeriod, _Mapping]] = ..., voided: _Optional[bool] = ..., level: _Optional[int] = ...) -> None: ...
 
 class UsageItem(_message.Message):
     __slots__ = ("subject", "product", "meter", "quantity", "event_time", "enforcement", "metadata", "create_if_missing", "idempotency_key")
@@ -231,6 +239,129 @@ class ItemAcknowledgement(_message.Message):
     error: _common_pb2.ItemError
     def __init__(self, sequence: _Optional[int] = ..., idempotency_key: _Optional[str] = ..., recorded: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ItemError, _Mapping]] = ...) -> None: ...
 
+class SetUsageRequest(_message.Message):
+    __slots__ = ("subject", "product", "meter", "level", "delta", "event_time", "enforcement", "metadata", "idempotency_key", "validate_only")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    METER_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    DELTA_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TIME_FIELD_NUMBER: _ClassVar[int]
+    ENFORCEMENT_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    product: str
+    meter: str
+    level: int
+    delta: int
+    event_time: _timestamp_pb2.Timestamp
+    enforcement: _common_pb2.Enforcement
+    metadata: _containers.ScalarMap[str, str]
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., level: _Optional[int] = ..., delta: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., enforcement: _Optional[_Union[_common_pb2.Enforcement, str]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class SetUsageResponse(_message.Message):
+    __slots__ = ("account_id", "meter", "level", "peak", "limit", "remaining", "overage_quantity", "charged_nanos", "currency", "balance_after_nanos", "debits", "debt_nanos", "replayed", "lifted", "plan", "plan_version", "matched_by", "event_time", "record_time", "usage_period")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    METER_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    PEAK_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    CHARGED_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_AFTER_NANOS_FIELD_NUMBER: _ClassVar[int]
+    DEBITS_FIELD_NUMBER: _ClassVar[int]
+    DEBT_NANOS_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    LIFTED_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    PLAN_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TIME_FIELD_NUMBER: _ClassVar[int]
+    RECORD_TIME_FIELD_NUMBER: _ClassVar[int]
+    USAGE_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    meter: str
+    level: int
+    peak: int
+    limit: int
+    remaining: int
+    overage_quantity: int
+    charged_nanos: int
+    currency: str
+    balance_after_nanos: int
+    debits: _containers.RepeatedCompositeFieldContainer[_common_pb2.Debit]
+    debt_nanos: int
+    replayed: bool
+    lifted: _containers.RepeatedScalarFieldContainer[_error_reason_pb2.ErrorReason]
+    plan: str
+    plan_version: int
+    matched_by: _common_pb2.MatchedBy
+    event_time: _timestamp_pb2.Timestamp
+    record_time: _timestamp_pb2.Timestamp
+    usage_period: _common_pb2.UsagePeriod
+    def __init__(self, account_id: _Optional[str] = ..., meter: _Optional[str] = ..., level: _Optional[int] = ..., peak: _Optional[int] = ..., limit: _Optional[int] = ..., remaining: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., balance_after_nanos: _Optional[int] = ..., debits: _Optional[_Iterable[_Union[_common_pb2.Debit, _Mapping]]] = ..., debt_nanos: _Optional[int] = ..., replayed: _Optional[bool] = ..., lifted: _Optional[_Iterable[_Union[_error_reason_pb2.ErrorReason, str]]] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., usage_period: _Optional[_Union[_common_pb2.UsagePeriod, _Mapping]] = ...) -> None: ...
+
+class VoidUsageRequest(_message.Message):
+    __slots__ = ("voided_key", "reason", "idempotency_key", "validate_only")
+    VOIDED_KEY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    voided_key: str
+    reason: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, voided_key: _Optional[str] = ..., reason: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class VoidUsageResponse(_message.Message):
+    __slots__ = ("account_id", "meter", "quantity", "new_usage", "limit", "remaining", "overage_quantity", "returned_nanos", "currency", "returns", "debt_nanos", "grant", "balance", "replayed", "record_time", "usage_period")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    METER_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    NEW_USAGE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_FIELD_NUMBER: _ClassVar[int]
+    OVERAGE_QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    RETURNED_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    RETURNS_FIELD_NUMBER: _ClassVar[int]
+    DEBT_NANOS_FIELD_NUMBER: _ClassVar[int]
+    GRANT_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    RECORD_TIME_FIELD_NUMBER: _ClassVar[int]
+    USAGE_PERIOD_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    meter: str
+    quantity: int
+    new_usage: int
+    limit: int
+    remaining: int
+    overage_quantity: int
+    returned_nanos: int
+    currency: str
+    returns: _containers.RepeatedCompositeFieldContainer[_common_pb2.Debit]
+    debt_nanos: int
+    grant: _credits_service_pb2.Grant
+    balance: _common_pb2.CreditBalance
+    replayed: bool
+    record_time: _timestamp_pb2.Timestamp
+    usage_period: _common_pb2.UsagePeriod
+    def __init__(self, account_id: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., new_usage: _Optional[int] = ..., limit: _Optional[int] = ..., remaining: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., returned_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., returns: _Optional[_Iterable[_Union[_common_pb2.Debit, _Mapping]]] = ..., debt_nanos: _Optional[int] = ..., grant: _Optional[_Union[_credits_service_pb2.Grant, _Mapping]] = ..., balance: _Optional[_Union[_common_pb2.CreditBalance, _Mapping]] = ..., replayed: _Optional[bool] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., usage_period: _Optional[_Union[_common_pb2.UsagePeriod, _Mapping]] = ...) -> None: ...
+
 class ListUsageEventsRequest(_message.Message):
     __slots__ = ("subject", "start_time", "end_time", "meter", "product", "page_size", "page_token")
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
@@ -260,7 +391,7 @@ class ListUsageEventsResponse(_message.Message):
     def __init__(self, account_id: _Optional[str] = ..., usage_events: _Optional[_Iterable[_Union[UsageEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UsageEvent(_message.Message):
-    __slots__ = ("idempotency_key", "product", "meter", "quantity", "event_time", "record_time", "metadata", "overage_quantity", "charged_nanos", "currency")
+    __slots__ = ("idempotency_key", "product", "meter", "quantity", "event_time", "record_time", "metadata", "overage_quantity", "charged_nanos", "currency", "voided_by")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -278,6 +409,7 @@ class UsageEvent(_message.Message):
     OVERAGE_QUANTITY_FIELD_NUMBER: _ClassVar[int]
     CHARGED_NANOS_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    VOIDED_BY_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     product: str
     meter: str
@@ -288,7 +420,8 @@ class UsageEvent(_message.Message):
     overage_quantity: int
     charged_nanos: int
     currency: str
-    def __init__(self, idempotency_key: _Optional[str] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ...) -> None: ...
+    voided_by: str
+    def __init__(self, idempotency_key: _Optional[str] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., voided_by: _Optional[str] = ...) -> None: ...
 
 class QueryUsageRequest(_message.Message):
     __slots__ = ("subject", "start_time", "end_time", "granularity", "zone", "meter", "product", "by_meter", "by_product", "page_size", "page_token")
@@ -367,7 +500,7 @@ class GetOperationResponse(_message.Message):
     def __init__(self, operation: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
 
 class Operation(_message.Message):
-    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override", "create_client", "create_key", "rotate_key", "revoke_key", "reserve_usage", "extend_reservation", "commit_reservation", "release_reservation", "void_grant", "add_member", "remove_member", "erase_user", "advance_test_clock")
+    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "voided_by", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override", "create_client", "create_key", "rotate_key", "revoke_key", "reserve_usage", "extend_reservation", "commit_reservation", "release_reservation", "void_grant", "set_usage", "void_usage", "add_member", "remove_member", "erase_user", "advance_test_clock")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -379,6 +512,7 @@ class Operation(_message.Message):
     OVERAGE_QUANTITY_FIELD_NUMBER: _ClassVar[int]
     CHARGED_NANOS_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    VOIDED_BY_FIELD_NUMBER: _ClassVar[int]
     RECORD_USAGE_FIELD_NUMBER: _ClassVar[int]
     GRANT_CREDITS_FIELD_NUMBER: _ClassVar[int]
     ADJUST_CREDITS_FIELD_NUMBER: _ClassVar[int]
@@ -397,6 +531,8 @@ class Operation(_message.Message):
     COMMIT_RESERVATION_FIELD_NUMBER: _ClassVar[int]
     RELEASE_RESERVATION_FIELD_NUMBER: _ClassVar[int]
     VOID_GRANT_FIELD_NUMBER: _ClassVar[int]
+    SET_USAGE_FIELD_NUMBER: _ClassVar[int]
+    VOID_USAGE_FIELD_NUMBER: _ClassVar[int]
     ADD_MEMBER_FIELD_NUMBER: _ClassVar[int]
     REMOVE_MEMBER_FIELD_NUMBER: _ClassVar[int]
     ERASE_USER_FIELD_NUMBER: _ClassVar[int]
@@ -412,6 +548,7 @@ class Operation(_message.Message):
     overage_quantity: int
     charged_nanos: int
     currency: str
+    voided_by: str
     record_usage: RecordUsageResponse
     grant_credits: _credits_service_pb2.GrantCreditsResponse
     adjust_credits: _credits_service_pb2.AdjustCreditsResponse
@@ -430,8 +567,10 @@ class Operation(_message.Message):
     commit_reservation: _reservation_service_pb2.CommitReservationResponse
     release_reservation: _reservation_service_pb2.ReleaseReservationResponse
     void_grant: _credits_service_pb2.VoidGrantResponse
+    set_usage: SetUsageResponse
+    void_usage: VoidUsageResponse
     add_member: _account_service_pb2.AddMemberResponse
     remove_member: _account_service_pb2.RemoveMemberResponse
     erase_user: _account_service_pb2.EraseUserResponse
     advance_test_clock: _admin_service_pb2.AdvanceTestClockResponse
-    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ..., create_client: _Optional[_Union[_admin_service_pb2.CreateClientResponse, _Mapping]] = ..., create_key: _Optional[_Union[_admin_service_pb2.CreateKeyResponse, _Mapping]] = ..., rotate_key: _Optional[_Union[_admin_service_pb2.RotateKeyResponse, _Mapping]] = ..., revoke_key: _Optional[_Union[_admin_service_pb2.RevokeKeyResponse, _Mapping]] = ..., reserve_usage: _Optional[_Union[_reservation_service_pb2.ReserveUsageResponse, _Mapping]] = ..., extend_reservation: _Optional[_Union[_reservation_service_pb2.ExtendReservationResponse, _Mapping]] = ..., commit_reservation: _Optional[_Union[_reservation_service_pb2.CommitReservationResponse, _Mapping]] = ..., release_reservation: _Optional[_Union[_reservation_service_pb2.ReleaseReservationResponse, _Mapping]] = ..., void_grant: _Optional[_Union[_credits_service_pb2.VoidGrantResponse, _Mapping]] = ..., add_member: _Optional[_Union[_account_service_pb2.AddMemberResponse, _Mapping]] = ..., remove_member: _Optional[_Union[_account_service_pb2.RemoveMemberResponse, _Mapping]] = ..., erase_user: _Optional[_Union[_account_service_pb2.EraseUserResponse, _Mapping]] = ..., advance_test_clock: _Optional[_Union[_admin_service_pb2.AdvanceTestClockResponse, _Mapping]] = ...) -> None: ...
+    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., voided_by: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ..., create_client: _Optional[_Union[_admin_service_pb2.CreateClientResponse, _Mapping]] = ..., create_key: _Optional[_Union[_admin_service_pb2.CreateKeyResponse, _Mapping]] = ..., rotate_key: _Optional[_Union[_admin_service_pb2.RotateKeyResponse, _Mapping]] = ..., revoke_key: _Optional[_Union[_admin_service_pb2.RevokeKeyResponse, _Mapping]] = ..., reserve_usage: _Optional[_Union[_reservation_service_pb2.ReserveUsageResponse, _Mapping]] = ..., extend_reservation: _Optional[_Union[_reservation_service_pb2.ExtendReservationResponse, _Mapping]] = ..., commit_reservation: _Optional[_Union[_reservation_service_pb2.CommitReservationResponse, _Mapping]] = ..., release_reservation: _Optional[_Union[_reservation_service_pb2.ReleaseReservationResponse, _Mapping]] = ..., void_grant: _Optional[_Union[_credits_service_pb2.VoidGrantResponse, _Mapping]] = ..., set_usage: _Optional[_Union[SetUsageResponse, _Mapping]] = ..., void_usage: _Optional[_Union[VoidUsageResponse, _Mapping]] = ..., add_member: _Optional[_Union[_account_service_pb2.AddMemberResponse, _Mapping]] = ..., remove_member: _Optional[_Union[_account_service_pb2.RemoveMemberResponse, _Mapping]] = ..., erase_user: _Optional[_Union[_account_service_pb2.EraseUserResponse, _Mapping]] = ..., advance_test_clock: _Optional[_Union[_admin_service_pb2.AdvanceTestClockResponse, _Mapping]] = ...) -> None: ...

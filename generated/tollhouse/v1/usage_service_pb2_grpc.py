@@ -55,6 +55,16 @@ class UsageServiceStub:
                 request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.StreamUsageRequest.SerializeToString,
                 response_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.StreamUsageResponse.FromString,
                 _registered_method=True)
+        self.SetUsage = channel.unary_unary(
+                '/tollhouse.v1.UsageService/SetUsage',
+                request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.SetUsageRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.SetUsageResponse.FromString,
+                _registered_method=True)
+        self.VoidUsage = channel.unary_unary(
+                '/tollhouse.v1.UsageService/VoidUsage',
+                request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.VoidUsageRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.VoidUsageResponse.FromString,
+                _registered_method=True)
         self.ListUsageEvents = channel.unary_unary(
                 '/tollhouse.v1.UsageService/ListUsageEvents',
                 request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.ListUsageEventsRequest.SerializeToString,
@@ -147,6 +157,46 @@ class UsageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetUsage(self, request, context):
+        """Sets the level of a gauge, or changes it, exactly once per idempotency key.
+
+        A usage period is charged by its peak, the highest level that held in it: each rise of the peak charges what it
+        costs more. A period begins with the level that was left; the next rise of the peak charges for that too, or else
+        the period's end does, as ENFORCEMENT_RECORD would. Under POLICY_HARD_LIMIT nothing is charged, and a rise to more
+        than is included is QUOTA_EXCEEDED; lowering is always allowed. Changes are checked and applied one by one: "may I
+        add one more?" is safe to ask at once from many places. Of levels the one with the latest `event_time` holds, an
+        older one counts for the peak of its own time only; a change always moves the level that holds.
+        Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+        Scope: usage.write.
+        Errors: INVALID_FIELD (among them a counter), PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+        NOT_A_MEMBER, SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, LEVEL_BELOW_ZERO,
+        EVENT_TOO_OLD, EVENT_IN_FUTURE, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
+        UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VoidUsage(self, request, context):
+        """Takes back usage that was recorded, exactly once per idempotency key: the action did not happen after all.
+
+        Counter and charge fall by what the usage counts for, in the segment in which it counted. What was charged for it
+        returns to the grants that paid last in that segment, none getting more than it paid; what was debt lowers the
+        debt, and where that was settled since, it becomes a new paid grant. What returns to a grant that has ended is
+        gone with it. Nothing is deleted: the usage keeps its key, and repeating it records nothing. Takes usage of
+        RecordUsage, of an item of BatchRecordUsage and of CommitReservation, of the calling client alone, and only of the
+        products that its API key speaks for. Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+        Scope: usage.write.
+        Errors: INVALID_FIELD (among them an operation that is no usage, or is of a gauge), OPERATION_NOT_FOUND,
+        ALREADY_VOIDED, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListUsageEvents(self, request, context):
         """Lists an account's usage events, those recorded last first.
 
@@ -162,12 +212,14 @@ class UsageServiceServicer:
     def QueryUsage(self, request, context):
         """Sums up an account's usage by hour, day or month, for charts: quantity, overage, charge, and number of events.
 
-        Usage belongs to the instant at which it counts (`UsageEvent.event_time`), so late usage changes the past. Buckets
-        in which nothing counts are left out. Idempotent: it is a read.
+        Counters only: levels of gauges do not add up. Usage belongs to the instant at which it counts
+        (`UsageEvent.event_time`), so late usage changes the past, and so does VoidUsage: what was voided counts no more,
+        and what it gave back is taken off where the usage counted. Buckets in which nothing counts are left out.
+        Idempotent: it is a read.
 
         Scope: entitlements.read.
-        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
-        AMOUNT_OUT_OF_RANGE.
+        Errors: INVALID_FIELD (among them a gauge), PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+        NOT_A_MEMBER, AMOUNT_OUT_OF_RANGE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -204,6 +256,16 @@ def add_UsageServiceServicer_to_server(servicer, server):
                     servicer.StreamUsage,
                     request_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.StreamUsageRequest.FromString,
                     response_serializer=tollhouse_dot_v1_dot_usage__service__pb2.StreamUsageResponse.SerializeToString,
+            ),
+            'SetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetUsage,
+                    request_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.SetUsageRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_usage__service__pb2.SetUsageResponse.SerializeToString,
+            ),
+            'VoidUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.VoidUsage,
+                    request_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.VoidUsageRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_usage__service__pb2.VoidUsageResponse.SerializeToString,
             ),
             'ListUsageEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListUsageEvents,
@@ -308,6 +370,60 @@ class UsageService:
             '/tollhouse.v1.UsageService/StreamUsage',
             tollhouse_dot_v1_dot_usage__service__pb2.StreamUsageRequest.SerializeToString,
             tollhouse_dot_v1_dot_usage__service__pb2.StreamUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.UsageService/SetUsage',
+            tollhouse_dot_v1_dot_usage__service__pb2.SetUsageRequest.SerializeToString,
+            tollhouse_dot_v1_dot_usage__service__pb2.SetUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VoidUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.UsageService/VoidUsage',
+            tollhouse_dot_v1_dot_usage__service__pb2.VoidUsageRequest.SerializeToString,
+            tollhouse_dot_v1_dot_usage__service__pb2.VoidUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

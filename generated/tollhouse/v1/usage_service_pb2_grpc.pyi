@@ -93,6 +93,38 @@ class UsageServiceStub:
     these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the stream or
     of one item, the outcome of what was not acknowledged or of that item is unknown: repeat with the same keys.
     """
+    SetUsage: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.SetUsageRequest, _usage_service_pb2.SetUsageResponse]
+    """Sets the level of a gauge, or changes it, exactly once per idempotency key.
+
+    A usage period is charged by its peak, the highest level that held in it: each rise of the peak charges what it
+    costs more. A period begins with the level that was left; the next rise of the peak charges for that too, or else
+    the period's end does, as ENFORCEMENT_RECORD would. Under POLICY_HARD_LIMIT nothing is charged, and a rise to more
+    than is included is QUOTA_EXCEEDED; lowering is always allowed. Changes are checked and applied one by one: "may I
+    add one more?" is safe to ask at once from many places. Of levels the one with the latest `event_time` holds, an
+    older one counts for the peak of its own time only; a change always moves the level that holds.
+    Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+    Scope: usage.write.
+    Errors: INVALID_FIELD (among them a counter), PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+    NOT_A_MEMBER, SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, LEVEL_BELOW_ZERO,
+    EVENT_TOO_OLD, EVENT_IN_FUTURE, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
+    UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    VoidUsage: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.VoidUsageRequest, _usage_service_pb2.VoidUsageResponse]
+    """Takes back usage that was recorded, exactly once per idempotency key: the action did not happen after all.
+
+    Counter and charge fall by what the usage counts for, in the segment in which it counted. What was charged for it
+    returns to the grants that paid last in that segment, none getting more than it paid; what was debt lowers the
+    debt, and where that was settled since, it becomes a new paid grant. What returns to a grant that has ended is
+    gone with it. Nothing is deleted: the usage keeps its key, and repeating it records nothing. Takes usage of
+    RecordUsage, of an item of BatchRecordUsage and of CommitReservation, of the calling client alone, and only of the
+    products that its API key speaks for. Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+    Scope: usage.write.
+    Errors: INVALID_FIELD (among them an operation that is no usage, or is of a gauge), OPERATION_NOT_FOUND,
+    ALREADY_VOIDED, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
     ListUsageEvents: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.ListUsageEventsRequest, _usage_service_pb2.ListUsageEventsResponse]
     """Lists an account's usage events, those recorded last first.
 
@@ -104,12 +136,14 @@ class UsageServiceStub:
     QueryUsage: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.QueryUsageRequest, _usage_service_pb2.QueryUsageResponse]
     """Sums up an account's usage by hour, day or month, for charts: quantity, overage, charge, and number of events.
 
-    Usage belongs to the instant at which it counts (`UsageEvent.event_time`), so late usage changes the past. Buckets
-    in which nothing counts are left out. Idempotent: it is a read.
+    Counters only: levels of gauges do not add up. Usage belongs to the instant at which it counts
+    (`UsageEvent.event_time`), so late usage changes the past, and so does VoidUsage: what was voided counts no more,
+    and what it gave back is taken off where the usage counted. Buckets in which nothing counts are left out.
+    Idempotent: it is a read.
 
     Scope: entitlements.read.
-    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
-    AMOUNT_OUT_OF_RANGE.
+    Errors: INVALID_FIELD (among them a gauge), PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+    NOT_A_MEMBER, AMOUNT_OUT_OF_RANGE.
     """
     GetOperation: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.GetOperationRequest, _usage_service_pb2.GetOperationResponse]
     """Tells what became of a mutation, by its idempotency key: "did my call that timed out happen?"
@@ -187,6 +221,38 @@ class UsageServiceAsyncStub(UsageServiceStub):
     these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the stream or
     of one item, the outcome of what was not acknowledged or of that item is unknown: repeat with the same keys.
     """
+    SetUsage: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.SetUsageRequest, _usage_service_pb2.SetUsageResponse]  # type: ignore[assignment]
+    """Sets the level of a gauge, or changes it, exactly once per idempotency key.
+
+    A usage period is charged by its peak, the highest level that held in it: each rise of the peak charges what it
+    costs more. A period begins with the level that was left; the next rise of the peak charges for that too, or else
+    the period's end does, as ENFORCEMENT_RECORD would. Under POLICY_HARD_LIMIT nothing is charged, and a rise to more
+    than is included is QUOTA_EXCEEDED; lowering is always allowed. Changes are checked and applied one by one: "may I
+    add one more?" is safe to ask at once from many places. Of levels the one with the latest `event_time` holds, an
+    older one counts for the peak of its own time only; a change always moves the level that holds.
+    Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+    Scope: usage.write.
+    Errors: INVALID_FIELD (among them a counter), PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+    NOT_A_MEMBER, SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, LEVEL_BELOW_ZERO,
+    EVENT_TOO_OLD, EVENT_IN_FUTURE, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
+    UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    VoidUsage: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.VoidUsageRequest, _usage_service_pb2.VoidUsageResponse]  # type: ignore[assignment]
+    """Takes back usage that was recorded, exactly once per idempotency key: the action did not happen after all.
+
+    Counter and charge fall by what the usage counts for, in the segment in which it counted. What was charged for it
+    returns to the grants that paid last in that segment, none getting more than it paid; what was debt lowers the
+    debt, and where that was settled since, it becomes a new paid grant. What returns to a grant that has ended is
+    gone with it. Nothing is deleted: the usage keeps its key, and repeating it records nothing. Takes usage of
+    RecordUsage, of an item of BatchRecordUsage and of CommitReservation, of the calling client alone, and only of the
+    products that its API key speaks for. Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+    Scope: usage.write.
+    Errors: INVALID_FIELD (among them an operation that is no usage, or is of a gauge), OPERATION_NOT_FOUND,
+    ALREADY_VOIDED, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
     ListUsageEvents: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.ListUsageEventsRequest, _usage_service_pb2.ListUsageEventsResponse]  # type: ignore[assignment]
     """Lists an account's usage events, those recorded last first.
 
@@ -198,12 +264,14 @@ class UsageServiceAsyncStub(UsageServiceStub):
     QueryUsage: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.QueryUsageRequest, _usage_service_pb2.QueryUsageResponse]  # type: ignore[assignment]
     """Sums up an account's usage by hour, day or month, for charts: quantity, overage, charge, and number of events.
 
-    Usage belongs to the instant at which it counts (`UsageEvent.event_time`), so late usage changes the past. Buckets
-    in which nothing counts are left out. Idempotent: it is a read.
+    Counters only: levels of gauges do not add up. Usage belongs to the instant at which it counts
+    (`UsageEvent.event_time`), so late usage changes the past, and so does VoidUsage: what was voided counts no more,
+    and what it gave back is taken off where the usage counted. Buckets in which nothing counts are left out.
+    Idempotent: it is a read.
 
     Scope: entitlements.read.
-    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
-    AMOUNT_OUT_OF_RANGE.
+    Errors: INVALID_FIELD (among them a gauge), PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+    NOT_A_MEMBER, AMOUNT_OUT_OF_RANGE.
     """
     GetOperation: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.GetOperationRequest, _usage_service_pb2.GetOperationResponse]  # type: ignore[assignment]
     """Tells what became of a mutation, by its idempotency key: "did my call that timed out happen?"
@@ -298,6 +366,50 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def SetUsage(
+        self,
+        request: _usage_service_pb2.SetUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_service_pb2.SetUsageResponse, _abc.Awaitable[_usage_service_pb2.SetUsageResponse]]:
+        """Sets the level of a gauge, or changes it, exactly once per idempotency key.
+
+        A usage period is charged by its peak, the highest level that held in it: each rise of the peak charges what it
+        costs more. A period begins with the level that was left; the next rise of the peak charges for that too, or else
+        the period's end does, as ENFORCEMENT_RECORD would. Under POLICY_HARD_LIMIT nothing is charged, and a rise to more
+        than is included is QUOTA_EXCEEDED; lowering is always allowed. Changes are checked and applied one by one: "may I
+        add one more?" is safe to ask at once from many places. Of levels the one with the latest `event_time` holds, an
+        older one counts for the peak of its own time only; a change always moves the level that holds.
+        Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+        Scope: usage.write.
+        Errors: INVALID_FIELD (among them a counter), PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+        NOT_A_MEMBER, SUBSCRIPTION_REQUIRED, METER_NOT_IN_PLAN, QUOTA_EXCEEDED, INSUFFICIENT_CREDITS, LEVEL_BELOW_ZERO,
+        EVENT_TOO_OLD, EVENT_IN_FUTURE, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
+        UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def VoidUsage(
+        self,
+        request: _usage_service_pb2.VoidUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_service_pb2.VoidUsageResponse, _abc.Awaitable[_usage_service_pb2.VoidUsageResponse]]:
+        """Takes back usage that was recorded, exactly once per idempotency key: the action did not happen after all.
+
+        Counter and charge fall by what the usage counts for, in the segment in which it counted. What was charged for it
+        returns to the grants that paid last in that segment, none getting more than it paid; what was debt lowers the
+        debt, and where that was settled since, it becomes a new paid grant. What returns to a grant that has ended is
+        gone with it. Nothing is deleted: the usage keeps its key, and repeating it records nothing. Takes usage of
+        RecordUsage, of an item of BatchRecordUsage and of CommitReservation, of the calling client alone, and only of the
+        products that its API key speaks for. Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+        Scope: usage.write.
+        Errors: INVALID_FIELD (among them an operation that is no usage, or is of a gauge), OPERATION_NOT_FOUND,
+        ALREADY_VOIDED, AMOUNT_OUT_OF_RANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
     def ListUsageEvents(
         self,
         request: _usage_service_pb2.ListUsageEventsRequest,
@@ -319,12 +431,14 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_usage_service_pb2.QueryUsageResponse, _abc.Awaitable[_usage_service_pb2.QueryUsageResponse]]:
         """Sums up an account's usage by hour, day or month, for charts: quantity, overage, charge, and number of events.
 
-        Usage belongs to the instant at which it counts (`UsageEvent.event_time`), so late usage changes the past. Buckets
-        in which nothing counts are left out. Idempotent: it is a read.
+        Counters only: levels of gauges do not add up. Usage belongs to the instant at which it counts
+        (`UsageEvent.event_time`), so late usage changes the past, and so does VoidUsage: what was voided counts no more,
+        and what it gave back is taken off where the usage counted. Buckets in which nothing counts are left out.
+        Idempotent: it is a read.
 
         Scope: entitlements.read.
-        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER,
-        AMOUNT_OUT_OF_RANGE.
+        Errors: INVALID_FIELD (among them a gauge), PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+        NOT_A_MEMBER, AMOUNT_OUT_OF_RANGE.
         """
 
     @_abc_1.abstractmethod

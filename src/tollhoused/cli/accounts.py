@@ -9,8 +9,9 @@ from tollhoused.cli.opening import cli_call, opened_core
 from tollhoused.cli.options import AsJson, DatabaseUrl, Email, OrgId, UserId, settings_from
 from tollhoused.cli.output import instant, instant_json, money, print_facts, print_json, print_table
 from tollhoused.cli.program import Program
-from tollhoused.domain.account import Grant, Subscription
+from tollhoused.domain.account import Grant
 from tollhoused.domain.credits import balance_facts
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override
 from tollhoused.usecases import accounts, entitlements, forms, listing
 from tollhoused.usecases.accounts import AccountView

@@ -9,8 +9,8 @@ from tollhoused.cli.options import AsJson, DatabaseUrl, Email, OrgId, UserId, se
 from tollhoused.cli.output import instant_json, money, parsed_amount, print_facts, print_json
 from tollhoused.cli.program import CommandFailed, Program
 from tollhoused.cli.times import read_iso
-from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.answers import CreditsAnswer
+from tollhoused.domain.catalogue import GrantCategory
 from tollhoused.usecases import credits, forms
 
 

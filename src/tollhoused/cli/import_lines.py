@@ -10,7 +10,7 @@ from typing import Any
 
 from tollhoused.cli.program import CommandFailed
 from tollhoused.cli.times import read_iso
-from tollhoused.domain.account import GrantCategory
+from tollhoused.domain.catalogue import GrantCategory
 from tollhoused.domain.json_text import compact_json
 from tollhoused.domain.money import parse_amount
 

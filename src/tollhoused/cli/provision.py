@@ -11,8 +11,8 @@ from tollhoused.cli.opening import cli_call, opened_core
 from tollhoused.cli.options import DatabaseUrl, settings_from
 from tollhoused.cli.output import parsed_amount
 from tollhoused.cli.program import CommandFailed, Program
-from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.answers import AccountAnswer
+from tollhoused.domain.catalogue import GrantCategory
 from tollhoused.domain.identity import Subject
 from tollhoused.usecases import accounts, credits, subscriptions
 from tollhoused.usecases.core import Core

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from tollhoused.domain.catalogue import MeterTerms, Policy
+from tollhoused.domain.catalogue import GrantCategory, MeterTerms, Policy
 from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.reservation import Reservation
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override, Terms, charge_for, overage_of
 from tollhoused.errors import AmountOutOfRange
 
@@ -29,15 +30,8 @@ class AccountKind(StrEnum):
     ORGANIZATION = "organization"
 
 
-class GrantCategory(StrEnum):
-    """Where credits come from; promotional ones burn first among equals."""
-
-    PAID = "paid"
-    PROMOTIONAL = "promotional"
-
-
 class CauseKind(StrEnum):
-    """What made a ledger entry. The first four name an operation, the others a grant or a reservation."""
+    """What made a ledger entry: an operation, a grant, a reservation or time."""
 
     USAGE = "usage"
     GRANT = "grant"
@@ -47,6 +41,14 @@ class CauseKind(StrEnum):
     SETTLEMENT = "settlement"
     RESERVATION = "reservation"
     """A reservation that was committed by its own end, without a call."""
+    VOID = "void"
+    """An operation that voids usage: what it gives back to grants, and takes off the debt."""
+    PLAN_GRANT = "plan_grant"
+    """The beginning of a usage period, whose plan includes credits; named by the grant."""
+    PERIOD_CLOSE = "period_close"
+    """The end of a segment, which charges a gauge's peak; named by the segment's start and the meter."""
+    VOIDED_DEBT = "voided_debt"
+    """The same operation: the grant that it makes where the debt of the usage was settled since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,11 @@ class Segment:
 
 
 class Counter(NamedTuple):
-    """One meter's use in one segment; `carried` is the period's use when the segment opened, frozen then."""
+    """One meter's use in one segment; `carried` is the period's use when the segment opened, frozen then.
+
+    A gauge's use is its peak. `level` is the one that holds, from the instant `level_us` on, which is 0 for counters
+    that are no gauge's; both stay as they are when the segment closes.
+    """
 
     segment_start_us: int
     meter: str
@@ -70,6 +76,13 @@ class Counter(NamedTuple):
     used: int = 0
     overage: int = 0
     charged_nanos: int = 0
+    level: int = 0
+    level_us: int = 0
+
+    @property
+    def peak(self) -> int:
+        """The use of the whole period, up to this segment's end."""
+        return self.carried + self.used
 
 
 class Grant(NamedTuple):
@@ -117,23 +130,6 @@ class Grant(NamedTuple):
         """Requirement C4: priority, then soonest expiry, then promotional before paid, then oldest."""
         expires_us = NEVER_US if self.expires_us is None else self.expires_us
         return (self.priority, expires_us, self.category is GrantCategory.PAID, self.created_us, self.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """A plan bought or assigned for [start_us, end_us); pinned to the catalogue version it was made under."""
-
-    id: str
-    provider: str
-    plan: str
-    plan_version: int
-    start_us: int
-    end_us: int | None
-    anchor_us: int
-
-    def runs(self, at_us: int) -> bool:
-        """Whether the subscription is active at this instant."""
-        return self.start_us <= at_us and (self.end_us is None or at_us < self.end_us)
 
 
 class Cause(NamedTuple):
@@ -379,7 +375,8 @@ def counted(counter: Counter, terms: MeterTerms, quantity: int) -> Counter:
     overage = overage_of(terms, counter.carried, used)
     charged_nanos = charge_for(terms, overage)
     check_total("charge", charged_nanos)
-    return Counter(counter.segment_start_us, counter.meter, counter.carried, used, overage, charged_nanos)
+    start_us, meter, carried, _, _, _, level, level_us = counter
+    return Counter(start_us, meter, carried, used, overage, charged_nanos, level, level_us)
 
 
 def limit_of(segment: Segment, meter: str) -> int | None:

@@ -7,11 +7,25 @@ timer having fired.
 
 from collections.abc import Iterator
 
-from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Posting, Segment, Subscription
+from tollhoused.domain.account import (
+    Account,
+    Cause,
+    CauseKind,
+    Counter,
+    Posting,
+    Segment,
+    burn,
+    check_total,
+    counted,
+)
 from tollhoused.domain.catalogue import Catalogue, CatalogueHistory, Plan
 from tollhoused.domain.holds import expired
+from tollhoused.domain.included import included_grant
+from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.periods import period_of
-from tollhoused.domain.terms import resolve_terms
+from tollhoused.domain.subscription import Subscription
+from tollhoused.domain.terms import NO_TERMS, resolve_terms
+from tollhoused.errors import AmountOutOfRange
 
 
 class UnknownCatalogueVersion(LookupError):
@@ -28,20 +42,20 @@ def advance(account: Account, now_us: int, history: CatalogueHistory) -> None:
         at_us = account.due_us
         _end_reservations(account, at_us, now_us)
         expire_grants(account, at_us, now_us)
-        _settle_debt(account, at_us, now_us)
-        turn(account, at_us, history)
-        account.due_us = min(_instants(account, at_us))
+        settle_debt(account, at_us, now_us)
+        turn(account, at_us, now_us, history)
+        account.due_us = min(coming_instants(account, at_us))
         account.dirty = True
     account.as_of_us = max(account.as_of_us, now_us)
 
 
 def reconsider(account: Account, now_us: int, history: CatalogueHistory) -> None:
     """Takes a change of subscriptions or overrides into account at once, and finds the next due instant."""
-    turn(account, now_us, history)
-    account.due_us = min(_instants(account, now_us))
+    turn(account, now_us, now_us, history)
+    account.due_us = min(coming_instants(account, now_us))
 
 
-def turn(account: Account, at_us: int, history: CatalogueHistory) -> None:
+def turn(account: Account, at_us: int, now_us: int, history: CatalogueHistory) -> None:
     """Opens a new period or segment where the instant calls for one.
 
     A period ends at its boundary, or when another subscription starts to count. Within a period, a change of terms
@@ -62,15 +76,21 @@ def turn(account: Account, at_us: int, history: CatalogueHistory) -> None:
     if current and same_period:
         if terms != current.terms:
             segment = Segment(at_us, None, current.period_start_us, current.period_end_us, subscription_id, terms)
-            carry_on(account, segment)
+            carry_on(account, segment, now_us)
         return
     anchor_us = subscription.anchor_us if subscription else account.anchor_us
     period = period_of(anchor_us, account.zone, at_us)
-    account.open_segment(Segment(at_us, None, at_us, period.end_us, subscription_id, terms))
+    opened = Segment(at_us, None, at_us, period.end_us, subscription_id, terms)
+    if current:
+        _close_gauges(account, at_us, now_us)
+        _keep_levels(account, current, opened)
+    account.open_segment(opened)
+    _include(account, plan, opened, now_us)
 
 
-def carry_on(account: Account, segment: Segment) -> None:
+def carry_on(account: Account, segment: Segment, now_us: int) -> None:
     """Opens another segment of the same period, with the period's use so far."""
+    _close_gauges(account, segment.start_us, now_us)
     _carry(account, account.segment, segment)
     account.open_segment(segment)
 
@@ -114,6 +134,16 @@ def expire_grants(account: Account, at_us: int, now_us: int) -> None:
             account.post(Posting(grant.id, -grant.unheld_nanos), cause, now_us, ends_us)
 
 
+def settle_debt(account: Account, at_us: int, now_us: int) -> None:
+    """Unrestricted grants that have become effective pay the debt off, in burn order."""
+    for grant in account.usable_grants(None, at_us):
+        if not grant.meters:
+            cause = Cause(CauseKind.SETTLEMENT, grant.id)
+            settled_nanos = min(account.debt_nanos, grant.unheld_nanos)
+            for posting in debt_settlement(grant.id, settled_nanos):
+                account.post(posting, cause, now_us, at_us)
+
+
 def _end_reservations(account: Account, at_us: int, now_us: int) -> None:
     """Reservations whose time is over end as they were told to when they were made."""
     over = [item for item in account.reservations.values() if item.is_open and item.expires_us <= at_us]
@@ -127,24 +157,74 @@ def _end_reservations(account: Account, at_us: int, now_us: int) -> None:
             account.put_reservation(changed)
 
 
-def _settle_debt(account: Account, at_us: int, now_us: int) -> None:
-    """Unrestricted grants that have become effective pay the debt off, in burn order."""
-    for grant in account.usable_grants(None, at_us):
-        if not grant.meters:
-            cause = Cause(CauseKind.SETTLEMENT, grant.id)
-            settled_nanos = min(account.debt_nanos, grant.unheld_nanos)
-            for posting in debt_settlement(grant.id, settled_nanos):
-                account.post(posting, cause, now_us, at_us)
+def _include(account: Account, plan: Plan, period: Segment, now_us: int) -> None:
+    """Issues the credits that the plan includes in the usage period that begins; what cannot be stored is left out."""
+    for credits in plan.credits:
+        grant = included_grant(credits, period)
+        if account.balance_nanos + account.debt_nanos + grant.amount_nanos > MAX_NANOS:
+            continue
+        account.put_grant(grant)
+        posting = Posting(grant.id, grant.amount_nanos)
+        account.post(posting, Cause(CauseKind.PLAN_GRANT, grant.id), now_us, period.start_us)
+    if plan.credits:
+        settle_debt(account, period.start_us, now_us)
+
+
+def close_reference(segment_start_us: int, meter: str) -> str:
+    """How ledger entries name the close of a gauge's segment."""
+    return f"{segment_start_us}/{meter}"
+
+
+def meter_of_close(reference: str) -> str:
+    """The gauge that such a name speaks of; empty where it is none."""
+    return reference.partition("/")[2]
+
+
+def _close_gauges(account: Account, at_us: int, now_us: int) -> None:
+    """Charges what the open segment has not charged yet of its gauges' peaks, as RECORD would.
+
+    What could not be stored is charged nothing: time passes whatever a catalogue's rates come to.
+    """
+    for counter in _counters_of(account, account.segment):
+        if not counter.level_us:
+            continue
+        terms = account.segment.terms.meters.get(counter.meter, NO_TERMS)
+        try:
+            closed = counted(counter, terms, 0)
+            charge_nanos = closed.charged_nanos - counter.charged_nanos
+            debits, unpaid_nanos = burn(account.usable_grants(counter.meter, at_us), charge_nanos)
+            check_total("balance", account.balance_nanos - charge_nanos)
+            check_total("debt", account.debt_nanos + unpaid_nanos)
+        except AmountOutOfRange:
+            continue
+        if closed != counter:
+            account.put_counter(closed)
+        cause = Cause(CauseKind.PERIOD_CLOSE, close_reference(counter.segment_start_us, counter.meter))
+        for posting in (*debits, Posting(None, -unpaid_nanos)) if unpaid_nanos else debits:
+            account.post(posting, cause, now_us, at_us)
+
+
+def _keep_levels(account: Account, closed: Segment, opened: Segment) -> None:
+    """A new period begins with the level that was left as its peak; nothing of it is charged yet."""
+    for counter in _counters_of(account, closed):
+        if counter.level:
+            kept = Counter(opened.start_us, counter.meter, used=counter.level)
+            account.put_counter(kept._replace(level=counter.level, level_us=counter.level_us))
 
 
 def _carry(account: Account, closed: Segment, opened: Segment) -> None:
     """Starts the new segment's counters from the period's use so far."""
-    for (start_us, meter), counter in list(account.counters.items()):
-        if start_us == closed.start_us and counter.carried + counter.used:
-            account.put_counter(Counter(opened.start_us, meter, carried=counter.carried + counter.used))
+    for counter in _counters_of(account, closed):
+        if counter.peak:
+            carried = Counter(opened.start_us, counter.meter, carried=counter.peak)
+            account.put_counter(carried._replace(level=counter.level, level_us=counter.level_us))
 
 
-def _instants(account: Account, after_us: int) -> Iterator[int]:
+def _counters_of(account: Account, segment: Segment) -> list[Counter]:
+    return [counter for (start_us, _), counter in account.counters.items() if start_us == segment.start_us]
+
+
+def coming_instants(account: Account, after_us: int) -> Iterator[int]:
     """The coming instants at which time alone changes this account."""
     candidates: list[int | None] = [account.segment.period_end_us]
     for grant in account.grants.values():

@@ -21,7 +21,10 @@ class Debit(NamedTuple):
 
 
 class UsageAnswer(NamedTuple):
-    """The outcome of one usage event. `limit` and `remaining` are None where nothing limits the meter."""
+    """The outcome of one usage event. `limit` and `remaining` are None where nothing limits the meter.
+
+    Of a gauge `new_usage` is the period's peak, and `level` the one that holds after the event.
+    """
 
     account_id: str
     matched_by: str
@@ -43,6 +46,7 @@ class UsageAnswer(NamedTuple):
     recorded_us: int
     period_start_us: int
     period_end_us: int
+    level: int | None = None
 
 
 class GrantFacts(NamedTuple):
@@ -120,6 +124,33 @@ class CommitAnswer(NamedTuple):
     account_id: str
     reservation: ReservationFacts
     usage: UsageAnswer
+    matched_by: str = ""
+
+
+class VoidAnswer(NamedTuple):
+    """Usage that was taken back: what the counter and its charge fell by, and to whom the charge returned.
+
+    `debits` are what grants got back, `debt_nanos` is what the debt fell by, `grant` was made of debt settled since.
+    """
+
+    account_id: str
+    voided_key: str
+    product: str
+    meter: str
+    quantity: int
+    new_usage: int
+    limit: int | None
+    remaining: int | None
+    overage_quantity: int
+    charged_nanos: int
+    currency: str
+    debits: tuple[Debit, ...]
+    debt_nanos: int
+    grant: GrantFacts | None
+    balance: BalanceFacts
+    recorded_us: int
+    period_start_us: int
+    period_end_us: int
     matched_by: str = ""
 
 
@@ -247,6 +278,7 @@ Answer = (
     | CreditsAnswer
     | ReservationAnswer
     | CommitAnswer
+    | VoidAnswer
     | SubscriptionAnswer
     | OverrideAnswer
     | AccountAnswer
@@ -313,6 +345,7 @@ _NESTED: dict[str, Callable[[Any], object]] = {
 }
 ANSWER_TYPES: dict[str, type[Answer]] = {
     "record_usage": UsageAnswer,
+    "set_usage": UsageAnswer,
     "grant_credits": CreditsAnswer,
     "adjust_credits": CreditsAnswer,
     "void_grant": CreditsAnswer,
@@ -320,6 +353,7 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "extend_reservation": ReservationAnswer,
     "release_reservation": ReservationAnswer,
     "commit_reservation": CommitAnswer,
+    "void_usage": VoidAnswer,
     "assign_plan": SubscriptionAnswer,
     "unassign_plan": SubscriptionAnswer,
     "set_override": OverrideAnswer,

@@ -8,7 +8,9 @@ assets and expenses, negative in liabilities and income, and every transaction a
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from tollhoused.domain.account import CauseKind, GrantCategory
+from tollhoused.domain.account import CauseKind
+from tollhoused.domain.advance import meter_of_close
+from tollhoused.domain.catalogue import GrantCategory
 
 Path = tuple[str, ...]
 """An account of the books, from its kind downwards: ("Income", "Usage", "talk", "voice_minutes")."""
@@ -72,6 +74,11 @@ def _usage(line: LedgerLine) -> Path:
     return ("Income", "Usage", line.product or NOT_KNOWN, line.meter or NOT_KNOWN)
 
 
+def _close(line: LedgerLine) -> Path:
+    # A gauge's level is one for all products: which of them the close charges for cannot be told.
+    return ("Income", "Usage", NOT_KNOWN, meter_of_close(line.cause) or NOT_KNOWN)
+
+
 def _grant(line: LedgerLine) -> Path:
     return PROMOTIONS if line.category == GrantCategory.PROMOTIONAL else DEPOSITS
 
@@ -82,6 +89,10 @@ _AGAINST: Mapping[CauseKind, Callable[[LedgerLine], Path]] = {
     CauseKind.ADJUSTMENT: lambda _: ADJUSTMENTS,
     CauseKind.VOIDED_GRANT: _grant,
     CauseKind.RESERVATION: _usage,
+    CauseKind.VOID: _usage,
+    CauseKind.VOIDED_DEBT: _usage,
+    CauseKind.PERIOD_CLOSE: _close,
+    CauseKind.PLAN_GRANT: _grant,
     CauseKind.EXPIRY: lambda _: BREAKAGE,
     CauseKind.SETTLEMENT: lambda _: SETTLEMENT,
 }

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from tollhoused.domain import credits, plans, reservations
-from tollhoused.domain.account import HOUR_US, Account, AccountKind, Counter
-from tollhoused.domain.advance import advance, turn
+from tollhoused.domain.account import HOUR_US, Account, AccountKind, Cause, CauseKind
+from tollhoused.domain.advance import advance, coming_instants, turn
 from tollhoused.domain.answers import (
     AccountAnswer,
     Answer,
@@ -19,44 +18,45 @@ from tollhoused.domain.answers import (
     ReservationAnswer,
     TickAnswer,
     UsageAnswer,
+    VoidAnswer,
     answer_from_json,
     answer_to_json,
 )
 from tollhoused.domain.catalogue import CatalogueHistory
 from tollhoused.domain.commands import (
-    AdjustCredits,
-    AssignPlan,
     Command,
     CommitReservation,
-    ExtendReservation,
-    GrantCredits,
     RecordUsage,
-    ReleaseReservation,
-    RemoveOverride,
-    ReservationCommand,
     ReserveUsage,
-    SetOverride,
+    StoredCommand,
     Tick,
-    UnassignPlan,
     UpsertOrganization,
     UpsertUser,
-    VoidGrant,
     audit_detail,
     first_difference,
     sent_json,
 )
-from tollhoused.domain.decision import Decision, Rules, apply
+from tollhoused.domain.deciding import decide
+from tollhoused.domain.decision import Decision, Effect, Rules, apply
 from tollhoused.domain.directory import Directory
+from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.identity import MatchedBy
-from tollhoused.domain.opening import OpenUsage, decide_opening
 from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry import Registry
 from tollhoused.domain.registry_commands import RegistryCommand
-from tollhoused.domain.usage import decide_usage
-from tollhoused.errors import IdempotencyKeyReused, TollhouseError
+from tollhoused.domain.voids import Payment, Usage, VoidUsage, decide_void_usage, payments_of
+from tollhoused.errors import AlreadyVoided, IdempotencyKeyReused, InvalidField, OperationNotFound, TollhouseError
 
 LISTED_ITEMS = 100
 """How many positions an error lists at the most: metadata travels in trailers of limited size."""
+
+NO_EFFECT = Effect()
+
+VOIDABLE = (RecordUsage.kind, CommitReservation.kind)
+"""The kinds of operations that can be taken back."""
+
+CounterKey = tuple[str, int, str]
+"""A counter of any account: the account, the segment's start, the meter."""
 
 
 class Operation(NamedTuple):
@@ -77,6 +77,8 @@ class Operation(NamedTuple):
     metadata: str | None
     sent: str
     answer: str
+    voided_by: str | None = None
+    """The key of the operation, of the same client, that took this one back."""
 
     @property
     def slice(self) -> int:
@@ -99,10 +101,11 @@ class AuditEntry(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """A command's answer; `replayed` says that it was given before."""
+    """A command's answer; `replayed` says that it was given before, `voided` that it was taken back since."""
 
     answer: Answer
     replayed: bool = False
+    voided: bool = False
 
 
 class Moved(Exception):
@@ -128,7 +131,8 @@ class Moved(Exception):
 class Books:
     """The loaded set, at the instant `clock_us`.
 
-    `operations` holds what is stored under the batch's keys, and what it adds.
+    `operations` holds what is stored under the batch's keys, and what it adds; `paid` who has paid on the counters
+    from which usage is to be taken back, as it is stored.
     """
 
     clock_us: int
@@ -136,7 +140,9 @@ class Books:
     operations: dict[tuple[str, str], Operation]
     directory: Directory
     registry: Registry = field(default_factory=Registry)
+    paid: dict[CounterKey, list[Payment]] = field(default_factory=dict)
     added: list[Operation] = field(default_factory=list)
+    voided: list[Operation] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
 
     def settle(self, command: Command, history: CatalogueHistory, rules: Rules) -> Settled:
@@ -166,9 +172,16 @@ class Books:
             now_us += 1  # a segment of no length could not be stored
             advance(account, now_us, history)
         command = self._as_found(command)
-        decision = decide(account, command, now_us, history, rules)
+        if isinstance(command, VoidUsage):
+            decision = self._void(account, command, now_us, history)
+        else:
+            decision = decide(account, command, now_us, history, rules)
         apply(account, decision.effect, now_us, history)
-        self._add(command, decision.answer, now_us, decision.effect.counter)
+        self._add(command, decision.answer, now_us, decision.effect)
+        if isinstance(command, VoidUsage) and command.idempotency_key:
+            voided = self.operations[command.voided_key, command.client]._replace(voided_by=command.idempotency_key)
+            self.operations[command.voided_key, command.client] = voided
+            self.voided.append(voided)
         return Settled(decision.answer)
 
     def settle_atomic(self, commands: Sequence[Command], history: CatalogueHistory, rules: Rules) -> list[Settled]:
@@ -211,11 +224,38 @@ class Books:
         if field_name:
             message = f"the idempotency key was used before with another {field_name}"
             raise IdempotencyKeyReused(message, field=field_name)
-        return Settled(answer_from_json(stored.kind, stored.answer), replayed=True)
+        answer = answer_from_json(stored.kind, stored.answer)
+        return Settled(answer, replayed=True, voided=stored.voided_by is not None)
+
+    def _void(self, account: Account, command: VoidUsage, now_us: int, history: CatalogueHistory) -> Decision:
+        """The decision on taking usage back, once it is known that it can be."""
+        stored = self.operations.get((command.voided_key, command.client))
+        if stored is None or stored.account_id != account.id:
+            raise OperationNotFound("nothing was stored under this key")
+        if stored.kind not in VOIDABLE:
+            raise InvalidField("voided_key", f"names a {stored.kind}; only usage can be voided")
+        if stored.voided_by is not None:
+            raise AlreadyVoided("the usage was voided before", voided_by=stored.voided_by)
+        assert stored.meter is not None
+        assert stored.segment_start_us is not None
+        key = (account.id, stored.segment_start_us, stored.meter)
+        payments = payments_of(account, self.paid.get(key, ()), lambda cause: self._counter_of(account, cause) == key)
+        usage = Usage(stored.product or "", stored.meter, stored.segment_start_us, stored.quantity or 0)
+        return decide_void_usage(account, command, usage, payments, now_us, history)
+
+    def _counter_of(self, account: Account, cause: Cause) -> CounterKey | None:
+        """The counter whose use an entry of this batch paid for."""
+        if cause.kind is CauseKind.RESERVATION:
+            reservation = account.reservations[cause.reference]
+            return account.id, reservation.segment_start_us, reservation.meter
+        operation = self.operations.get((cause.reference, cause.client))
+        if operation is None or operation.segment_start_us is None or operation.meter is None:
+            return None
+        return account.id, operation.segment_start_us, operation.meter
 
     def _account(self, command: Command) -> Account:
-        """The locked account, if the subject still names it. A reservation stays with its account."""
-        if isinstance(command, ReservationCommand):
+        """The locked account, if the subject still names it. What is stored stays with its account."""
+        if isinstance(command, StoredCommand):
             return self.accounts[command.account_id]
         match = self.directory.resolve(command.subject)
         if match.account_id != command.account_id:
@@ -272,12 +312,13 @@ class Books:
         self._add(command, answer, max(self.clock_us, self.accounts[aim.account_id].as_of_us))
         return Settled(answer)
 
-    def _add(self, command: Command, answer: Answer, now_us: int, counter: Counter | None = None) -> None:
+    def _add(self, command: Command, answer: Answer, now_us: int, effect: Effect = NO_EFFECT) -> None:
         """Adds the operation, unless the command has no key because it is only previewed."""
         if not command.idempotency_key:
             return
         usage = _usage_of(answer)
-        counted = usage or (answer if isinstance(answer, OpeningAnswer) else None)
+        charged = usage or (answer if isinstance(answer, VoidAnswer) else None)
+        counted = charged or (answer if isinstance(answer, OpeningAnswer) else None)
         operation = Operation(
             idempotency_key=command.idempotency_key,
             client=command.client,
@@ -287,10 +328,10 @@ class Books:
             event_us=usage.event_us if usage else now_us,
             product=_product(command, answer),
             meter=counted.meter if counted else None,
-            segment_start_us=counter.segment_start_us if counter else None,
-            quantity=counted.quantity if counted else None,
-            overage=usage.overage_quantity if usage else None,
-            charged_nanos=usage.charged_nanos if usage else None,
+            segment_start_us=effect.counter.segment_start_us if effect.counter else None,
+            quantity=effect.level if effect.level is not None else counted.quantity if counted else None,
+            overage=charged.overage_quantity if charged else None,
+            charged_nanos=charged.charged_nanos if charged else None,
             metadata=command.note(),
             sent=sent_json(command),
             answer=answer_to_json(answer),
@@ -313,41 +354,11 @@ def _usage_of(answer: Answer) -> UsageAnswer | None:
 
 def _product(command: Command, answer: Answer) -> str | None:
     """The product whose operation it is, where it is one's."""
-    if isinstance(command, RecordUsage | ReserveUsage):
+    if isinstance(command, RecordUsage | ReserveUsage | SetUsage):
         return command.product
+    if isinstance(answer, VoidAnswer):
+        return answer.product or None
     return answer.reservation.product if isinstance(answer, CommitAnswer | ReservationAnswer) else None
-
-
-def decide(account: Account, command: Command, now_us: int, history: CatalogueHistory, rules: Rules) -> Decision:
-    """The decision on a command that acts on one account."""
-    match command:
-        case RecordUsage():
-            return decide_usage(account, command, now_us, rules)
-        case OpenUsage():
-            return decide_opening(account, command, now_us)
-        case GrantCredits():
-            return credits.decide_grant(account, command, now_us, history)
-        case ReserveUsage():
-            return reservations.decide_reserve(account, command, now_us, history)
-        case CommitReservation():
-            return reservations.decide_commit(account, command, now_us, history)
-        case ReleaseReservation():
-            return reservations.decide_release(account, command, now_us, history)
-        case ExtendReservation():
-            return reservations.decide_extend(account, command, now_us, history)
-        case AdjustCredits():
-            return credits.decide_adjustment(account, command, now_us, history)
-        case VoidGrant():
-            return credits.decide_void(account, command, now_us, history)
-        case AssignPlan():
-            return plans.decide_assignment(account, command, now_us, history)
-        case UnassignPlan():
-            return plans.decide_unassignment(account, command, now_us, history)
-        case SetOverride():
-            return plans.decide_override(account, command, now_us, history)
-        case RemoveOverride():
-            return plans.decide_removal(account, command, now_us)
-    raise AssertionError(command.kind)
 
 
 def new_account(
@@ -370,6 +381,6 @@ def new_account(
         ledger_seq=0,
         whole=True,
     )
-    turn(account, now_us, history)
-    account.due_us = account.segment.period_end_us
+    turn(account, now_us, now_us, history)
+    account.due_us = min(coming_instants(account, now_us))
     return account

@@ -10,6 +10,9 @@ from enum import StrEnum
 from tollhoused.domain.rates import Rate
 from tollhoused.errors import Reported
 
+DEFAULT_PRIORITY = 100
+MAX_PRIORITY = 1_000
+
 
 class Policy(StrEnum):
     """What happens beyond a meter's allowance (requirement U3)."""
@@ -38,6 +41,13 @@ class Interval(StrEnum):
 
     MONTHLY = "monthly"
     YEARLY = "yearly"
+
+
+class GrantCategory(StrEnum):
+    """Where credits come from; promotional ones burn first among equals."""
+
+    PAID = "paid"
+    PROMOTIONAL = "promotional"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,21 @@ class PlanPrice:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanCredits:
+    """Credits that come with each usage period of a plan; no meters: they pay for any.
+
+    They last for days, or with None until the period ends.
+    """
+
+    code: str
+    amount_nanos: int
+    category: GrantCategory
+    priority: int
+    meters: frozenset[str]
+    lasts_days: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a subscription gives: `features` hold the access to products too, `meters` is by meter code.
 
@@ -86,6 +111,7 @@ class Plan:
     prices: tuple[PlanPrice, ...]
     features: frozenset[str]
     meters: Mapping[str, MeterTerms]
+    credits: tuple[PlanCredits, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

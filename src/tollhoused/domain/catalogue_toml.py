@@ -7,8 +7,11 @@ import re
 import tomllib
 
 from tollhoused.domain.catalogue import (
+    DEFAULT_PRIORITY,
+    MAX_PRIORITY,
     Catalogue,
     CatalogueError,
+    GrantCategory,
     Interval,
     Meter,
     MeterKind,
@@ -16,6 +19,7 @@ from tollhoused.domain.catalogue import (
     OnUnavailable,
     Pack,
     Plan,
+    PlanCredits,
     PlanPrice,
     Policy,
     Thresholds,
@@ -28,6 +32,9 @@ from tollhoused.domain.toml_table import DecimalText, TomlTable
 MAX_EVENT_QUANTITY = 10**12
 _MAX_RANK = 10_000
 _MAX_PERCENT = 1_000
+_MAX_DAYS = 3_660
+PERIOD = "period"
+"""How long credits last that end with the usage period in which they came."""
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _FEATURE = re.compile(r"[a-z][a-z0-9_]{0,63}(\.[a-z][a-z0-9_]{0,63})+")
@@ -39,7 +46,8 @@ _TOP_KEYS = (
     "name", "currency", "default_plan", "products", "features", "thresholds", "packs", "meters", "rates", "plans",
 )  # fmt: skip
 _METER_KEYS = ("kind", "unit", "aliases", "max_quantity", "on_unavailable")
-_PLAN_KEYS = ("name", "rank", "prices", "features", "rates", "meters")
+_PLAN_KEYS = ("name", "rank", "prices", "features", "rates", "meters", "credits")
+_CREDITS_KEYS = ("amount", "category", "priority", "meters", "lasts")
 
 _RateCard = dict[str, Rate]
 
@@ -202,6 +210,35 @@ def _plan(plans: TomlTable, code: str, known: set[str], meters: dict[str, Meter]
         prices=_prices(table),
         features=frozenset(features),
         meters={meter: _terms(terms, meter, card) for meter in _declared(terms, meters)},
+        credits=_credits(table, meters),
+    )
+
+
+def _credits(plan: TomlTable, meters: dict[str, Meter]) -> tuple[PlanCredits, ...]:
+    credits = plan.table("credits", optional=True)
+    return tuple(_included(credits, code, meters) for code in credits)
+
+
+def _included(credits: TomlTable, code: str, meters: dict[str, Meter]) -> PlanCredits:
+    _check_code(code, credits.at(code))
+    table = credits.table(code, _CREDITS_KEYS)
+    amount_nanos = table.amount_nanos("amount")
+    if amount_nanos == 0:
+        raise CatalogueError(table.at("amount"), "must be more than 0")
+    restricted = table.texts("meters", optional=True)
+    for index, meter in enumerate(restricted):
+        if meter not in meters:
+            raise CatalogueError(f"{table.at('meters')}[{index}]", f"there is no [meters.{meter}] in this catalogue")
+    until_the_end = table.value("lasts") == PERIOD
+    if not until_the_end and isinstance(table.value("lasts"), str):
+        raise CatalogueError(table.at("lasts"), f'must be "{PERIOD}" or a number of days')
+    return PlanCredits(
+        code=code,
+        amount_nanos=amount_nanos,
+        category=table.choice("category", GrantCategory, default=GrantCategory.PROMOTIONAL),
+        priority=table.integer("priority", 0, MAX_PRIORITY, default=DEFAULT_PRIORITY),
+        meters=frozenset(restricted),
+        lasts_days=None if until_the_end else table.integer("lasts", 1, _MAX_DAYS),
     )
 
 

@@ -16,8 +16,8 @@ from tollhoused.domain.account import HOUR_US
 from tollhoused.domain.commands import CommitReservation, RecordUsage
 from tollhoused.domain.instants import DAY_US
 
-KINDS_OF_USAGE: Mapping[str, int] = {RecordUsage.kind: 1, CommitReservation.kind: 1}
-"""The kinds of operations that move a total, and the sign with which they do: a compensating one takes away."""
+KINDS_OF_USAGE = (RecordUsage.kind, CommitReservation.kind)
+"""The kinds of operations whose quantities add up to totals, less what was voided; a level adds up to nothing."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from tollhoused.domain.account import GrantCategory
-from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.identity import MatchedBy, Subject
 from tollhoused.domain.json_text import compact_json
 from tollhoused.domain.rates import Rate, rate_to_json
@@ -63,7 +62,8 @@ class Command(ABC):
 class RecordUsage(Command):
     """One usage event.
 
-    `meter` is canonical; `event_us` is None when the caller gave no time; `metadata` is JSON text.
+    `meter` is canonical; `event_us` is None when the caller gave no time; `metadata` is JSON text. On a `gauge` it is
+    a rise of the level.
     """
 
     kind = "record_usage"
@@ -74,6 +74,7 @@ class RecordUsage(Command):
     event_us: int | None
     enforcement: Enforcement
     metadata: str | None
+    gauge: bool = False
 
     def content(self) -> dict[str, object]:
         return {
@@ -120,8 +121,8 @@ class ReserveUsage(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReservationCommand(Command):
-    """What is done to a reservation, whose id says whose it is.
+class StoredCommand(Command):
+    """What is done to something that is stored, which says whose it is.
 
     `meter` and `segment_start_us` say what must be loaded for it, and nothing of what was sent.
     """
@@ -129,9 +130,15 @@ class ReservationCommand(Command):
     audited = False
     subject: Subject = NOBODY
     matched_by: MatchedBy = MatchedBy.USER_ID
-    reservation_id: str
     meter: str
     segment_start_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationCommand(StoredCommand):
+    """What is done to a reservation."""
+
+    reservation_id: str
 
     def named(self) -> dict[str, object]:
         return {"reservation_id": self.reservation_id}

@@ -1,14 +1,12 @@
 """How credits are given and corrected (requirements C1, C4; design: money)."""
 
-from tollhoused.domain.account import Account, Cause, CauseKind, Grant, GrantCategory, Posting, burn
+from tollhoused.domain.account import Account, Cause, CauseKind, Grant, Posting, burn
 from tollhoused.domain.advance import debt_settlement
 from tollhoused.domain.answers import BalanceFacts, CreditsAnswer, Debit, GrantFacts
-from tollhoused.domain.catalogue import CatalogueHistory
+from tollhoused.domain.catalogue import DEFAULT_PRIORITY, CatalogueHistory, GrantCategory
 from tollhoused.domain.commands import AdjustCredits, GrantCredits, VoidGrant
 from tollhoused.domain.decision import Decision, Effect, after, check_balance
 from tollhoused.errors import GrantNotFound, InvalidField
-
-DEFAULT_PRIORITY = 100
 
 
 def decide_grant(account: Account, command: GrantCredits, now_us: int, history: CatalogueHistory) -> Decision:

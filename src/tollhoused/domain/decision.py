@@ -11,13 +11,13 @@ from tollhoused.domain.account import (
     Grant,
     Posting,
     Segment,
-    Subscription,
     check_total,
 )
-from tollhoused.domain.advance import carry_on, expire_grants, reconsider
+from tollhoused.domain.advance import carry_on, expire_grants, reconsider, settle_debt
 from tollhoused.domain.answers import Answer
 from tollhoused.domain.catalogue import CatalogueHistory
 from tollhoused.domain.reservation import Reservation
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override
 
 
@@ -33,7 +33,8 @@ class Effect(NamedTuple):
     """What moves. A `segment` carries the open one on under the same terms, and is there before the counter.
 
     Postings are booked for `cause` and take effect at `effective_us`, None for now. Settlements are booked for the
-    grant that pays the debt off.
+    grant that pays the debt off; what is `returned` goes to the new grant for a cause of its own. A gauge's
+    event counts with a `level`, and one that comes late may have `shifted` the open segment's counter.
     """
 
     cause: Cause | None = None
@@ -46,6 +47,9 @@ class Effect(NamedTuple):
     subscription: Subscription | None = None
     override: Override | None = None
     reservations: tuple[Reservation, ...] = ()
+    returned: tuple[Cause, Posting] | None = None
+    shifted: Counter | None = None
+    level: int | None = None
 
 
 class Decision(NamedTuple):
@@ -58,9 +62,11 @@ class Decision(NamedTuple):
 def apply(account: Account, effect: Effect, now_us: int, history: CatalogueHistory) -> None:
     """Moves the account. Cannot fail: `decide` has refused everything that a CHECK or an int64 could."""
     if effect.segment:
-        carry_on(account, effect.segment)
+        carry_on(account, effect.segment, now_us)
     if effect.counter:
         account.put_counter(effect.counter)
+    if effect.shifted:
+        account.put_counter(effect.shifted)
     if effect.grant:
         account.put_grant(effect.grant)
         instants = (effect.grant.effective_us, effect.grant.expires_us)
@@ -69,6 +75,9 @@ def apply(account: Account, effect: Effect, now_us: int, history: CatalogueHisto
         effective_us = now_us if effect.effective_us is None else effect.effective_us
         for posting in effect.postings:
             account.post(posting, effect.cause, now_us, effective_us)
+    if effect.returned:
+        cause, posting = effect.returned
+        account.post(posting, cause, now_us, now_us)
     if effect.grant:
         for posting in effect.settlement:
             account.post(posting, Cause(CauseKind.SETTLEMENT, effect.grant.id), now_us, now_us)
@@ -77,7 +86,10 @@ def apply(account: Account, effect: Effect, now_us: int, history: CatalogueHisto
             account.put_reservation(reservation)
             if reservation.is_open:
                 account.due_us = min(account.due_us, reservation.expires_us)
+    if effect.reservations or (effect.cause and effect.cause.kind is CauseKind.VOID):
+        # Credits that have come back may belong to grants that have ended, or be what pays the debt.
         expire_grants(account, now_us, now_us)
+        settle_debt(account, now_us, now_us)
     if effect.subscription:
         account.put_subscription(effect.subscription)
     if effect.override:

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from tollhoused.domain.account import Account, Subscription
+from tollhoused.domain.account import Account
 from tollhoused.domain.answers import OverrideAnswer, SubscriptionAnswer
 from tollhoused.domain.catalogue import CatalogueHistory
 from tollhoused.domain.commands import AssignPlan, Command, RemoveOverride, SetOverride, UnassignPlan
 from tollhoused.domain.decision import Decision, Effect, after
 from tollhoused.domain.rates import rate_to_json
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override
 from tollhoused.errors import InvalidField, OverrideNotFound, SubscriptionNotFound
 

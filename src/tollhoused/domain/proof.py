@@ -34,7 +34,7 @@ class Finding:
 class OperationRow(NamedTuple):
     """An operation. The columns of usage, from the product to the charge, are None for other kinds.
 
-    `enforcement` is None where the stored request names none.
+    `enforcement` is None where the stored request names none; `sent` is the stored request of voids.
     """
 
     account_id: str
@@ -50,6 +50,9 @@ class OperationRow(NamedTuple):
     stored_us: int
     event_us: int
     enforcement: str | None
+    client: str
+    voided_by: str | None
+    sent: str | None
 
 
 class EntryRow(NamedTuple):
@@ -74,6 +77,7 @@ class EntryRow(NamedTuple):
     stored_us: int | None
     event_us: int | None
     meter: str | None
+    segment_start_us: int | None
     charged_nanos: int | None
     enforcement: str | None
     sent: str | None

@@ -30,15 +30,15 @@ Key = tuple[int | None, str | None]
 class Reserved:
     """What the account's reservations come to.
 
-    `by_call` and `by_expiry` are what commits recorded by segment and meter, `charged` the charges of those that their
-    own end committed, by id. `any` says that there is a reservation at all: then grants were held for it, and what
-    other operations found available cannot be told from the rows.
+    `by_call` and `by_expiry` are what commits recorded by segment and meter, `charged` the counters and charges of
+    those that their own end committed, by id. `any` says that there is a reservation at all: then grants were held for
+    it, and what other operations found available cannot be told from the rows.
     """
 
     any: bool = False
     by_call: dict[Key, Sums] = field(default_factory=dict)
     by_expiry: dict[Key, Sums] = field(default_factory=dict)
-    charged: dict[str, int] = field(default_factory=dict)
+    charged: dict[str, tuple[Key, int]] = field(default_factory=dict)
 
 
 def prove_holds(evidence: Evidence) -> Generator[Finding, None, Reserved]:
@@ -62,9 +62,10 @@ def prove_holds(evidence: Evidence) -> Generator[Finding, None, Reserved]:
         if item.state is ReservationState.COMMITTED:
             by_expiry = item.ended_us == item.expires_us
             sums = found.by_expiry if by_expiry else found.by_call
-            sums.setdefault((item.segment_start_us, item.meter), Sums()).add(item)
+            key = (item.segment_start_us, item.meter)
+            sums.setdefault(key, Sums()).add(item)
             if by_expiry and item.charged_nanos:
-                found.charged[item.id] = item.charged_nanos
+                found.charged[item.id] = (key, item.charged_nanos)
         elif item.used or item.charged_nanos:
             yield evidence.finding("V12", f"{name} is {item.state.value}, but recorded {item.used}")
     stored = (account.open_reservations, account.held_nanos)

@@ -4,10 +4,11 @@ is what its cause makes it.
 
 import json
 from collections import Counter as Bag
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from tollhoused.domain.account import HOUR_US, CauseKind, Grant, GrantCategory, Posting, burn
+from tollhoused.domain.account import HOUR_US, CauseKind, Grant, Posting, burn
+from tollhoused.domain.catalogue import DEFAULT_PRIORITY, GrantCategory
 from tollhoused.domain.commands import (
     AdjustCredits,
     CommitReservation,
@@ -16,32 +17,41 @@ from tollhoused.domain.commands import (
     RecordUsage,
     VoidGrant,
 )
-from tollhoused.domain.credits import DEFAULT_PRIORITY
+from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.proof import EntryRow, Evidence, Finding
-from tollhoused.domain.proof_of_holds import Reserved
+from tollhoused.domain.proof_of_holds import Key, Reserved
+from tollhoused.domain.proof_of_usage import Used
+from tollhoused.domain.voids import Payments, VoidUsage, given_back, returned_grant
 
 OPERATIONS: dict[str, tuple[str, ...]] = {
-    CauseKind.USAGE: (RecordUsage.kind, CommitReservation.kind),
+    CauseKind.USAGE: (RecordUsage.kind, SetUsage.kind, CommitReservation.kind),
     CauseKind.GRANT: (GrantCredits.kind,),
     CauseKind.ADJUSTMENT: (AdjustCredits.kind,),
     CauseKind.VOIDED_GRANT: (VoidGrant.kind,),
+    CauseKind.VOID: (VoidUsage.kind,),
 }
 """The kinds of operation that entries are booked for; the other causes are grants and reservations."""
 
+FUNDING = (CauseKind.GRANT, CauseKind.ADJUSTMENT, CauseKind.VOIDED_DEBT, CauseKind.PLAN_GRANT)
+"""What a grant begins with."""
 
-def prove_ledger(evidence: Evidence, causes: Bag[str], reserved: Reserved) -> Iterator[Finding]:
-    """V2, V5, V6 and V7 of the ledger. `causes` is how many operations of each kind it must name.
 
-    What is held are the account's grants, as they stood before the entry that is being read.
+def prove_ledger(
+    evidence: Evidence, used: Used, reserved: Reserved, included: Mapping[str, Grant]
+) -> Iterator[Finding]:
+    """V2, V5, V6 and V7 of the ledger.
+
+    `included` are the grants that plans must have brought, by id. What is held are the account's grants, as they stood
+    before the entry that is being read, and who has paid on the counters from which usage was taken back.
     """
-    return _Ledger(evidence, reserved).prove(causes)
+    return _Ledger(evidence, used, reserved, included).prove(used.causes)
 
 
 class _Ledger:
     """The account as the entries so far have left it."""
 
-    def __init__(self, evidence: Evidence, reserved: Reserved) -> None:
+    def __init__(self, evidence: Evidence, used: Used, reserved: Reserved, included: Mapping[str, Grant]) -> None:
         self._evidence = evidence
         self._reserved = reserved
         self._unfunded = {
@@ -49,6 +59,9 @@ class _Ledger:
             for id_, grant in evidence.account.grants.items()
         }
         self._open: dict[str, Grant] = {}
+        self._included = dict(included)
+        self._closes = dict(used.closes)
+        self._payments = {key: Payments() for key in used.voided}
         self._sequence = 0
         self._booked_us = 0
         self._balance_nanos = 0
@@ -63,6 +76,10 @@ class _Ledger:
                 yield from self._of_operation(f"{cause_kind} {cause} of client {client}", entries)
             elif cause_kind == CauseKind.RESERVATION:
                 yield from self._of_reservation(cause, entries)
+            elif cause_kind == CauseKind.PERIOD_CLOSE:
+                yield from self._of_close(cause, entries)
+            elif cause_kind == CauseKind.PLAN_GRANT:
+                yield from self._of_plan_grant(cause, entries)
             else:
                 yield from self._of_grant(cause_kind, cause, entries)
             for entry in entries:
@@ -77,6 +94,10 @@ class _Ledger:
             yield self._evidence.finding(
                 "V2", f"reservation {reservation_id} has a charge that the ledger does not name"
             )
+        for grant_id in self._included:
+            yield self._evidence.finding("V6", f"grant {grant_id}, which the plan includes, was never booked")
+        for reference in self._closes:
+            yield self._evidence.finding("V2", f"the close {reference} has a charge that the ledger does not name")
         yield from self._totals()
 
     def _book(self, entry: EntryRow) -> Iterator[Finding]:
@@ -103,7 +124,7 @@ class _Ledger:
             if self._debt_nanos < 0:
                 yield self._evidence.finding("V5", f"{name} leaves a debt of {self._debt_nanos}")
             return
-        grant = self._open.pop(entry.grant_id, None)
+        grant = self._open.pop(entry.grant_id, None) or self._reopened(entry)
         if grant is None:
             grant = self._unfunded.pop(entry.grant_id, None)
             if grant is None:
@@ -111,9 +132,7 @@ class _Ledger:
                 what = f"{name} moves grant {entry.grant_id}, which {'has nothing left' if closed else 'is not there'}"
                 yield self._evidence.finding("V5" if closed else "V6", what)
                 return
-            if entry.cause_kind not in (CauseKind.GRANT, CauseKind.ADJUSTMENT) or (
-                entry.amount_nanos != grant.amount_nanos
-            ):
+            if entry.cause_kind not in FUNDING or entry.amount_nanos != grant.amount_nanos:
                 what = f"grant {grant.id} of {grant.amount_nanos} begins with {name} of {entry.amount_nanos}"
                 yield self._evidence.finding("V5", what)
         remaining_nanos = grant.remaining_nanos + entry.amount_nanos
@@ -122,6 +141,13 @@ class _Ledger:
             yield self._evidence.finding("V5", what)
         if remaining_nanos:
             self._open[grant.id] = grant._replace(remaining_nanos=remaining_nanos)
+
+    def _reopened(self, entry: EntryRow) -> Grant | None:
+        """A grant that had nothing left, to which a void returns something."""
+        spent = self._evidence.account.grants.get(entry.grant_id or "")
+        if spent is None or spent.id in self._unfunded or entry.cause_kind != CauseKind.VOID:
+            return None
+        return spent._replace(remaining_nanos=0, held_nanos=0, voided_us=None)
 
     def _totals(self) -> Iterator[Finding]:
         """V5: what the account and its grants store is where the ledger ends."""
@@ -164,7 +190,7 @@ class _Ledger:
     def _of_operation(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
         """V6 of entries that an operation caused: it is there, and they are what it does to these grants."""
         first = entries[0]
-        if first.owner != first.account_id or first.kind not in OPERATIONS[first.cause_kind]:
+        if first.owner != first.account_id or first.kind not in OPERATIONS[_cause_of(first)[0]]:
             found = f"is {first.kind} of account {first.owner}" if first.owner else "is not stored"
             yield self._evidence.finding("V6", f"entry {first.sequence} is booked for {name}, which {found}")
             return
@@ -180,6 +206,8 @@ class _Ledger:
             yield from self._of_usage(name, entries)
         elif first.cause_kind == CauseKind.GRANT:
             yield from self._of_new_grant(name, entries)
+        elif first.cause_kind in (CauseKind.VOID, CauseKind.VOIDED_DEBT):
+            yield from self._of_void(name, entries)
         elif first.cause_kind == CauseKind.VOIDED_GRANT:
             yield from self._of_voided_grant(name, entries)
         else:
@@ -190,6 +218,7 @@ class _Ledger:
         first = entries[0]
         charged_nanos = first.charged_nanos or 0
         debited_nanos = -sum(entry.amount_nanos for entry in entries)
+        self._pay((first.segment_start_us, first.meter), entries)
         if debited_nanos != charged_nanos:
             yield self._evidence.finding("V2", f"{name} charged {charged_nanos}, the ledger debits {debited_nanos}")
         if self._reserved.any:
@@ -204,11 +233,62 @@ class _Ledger:
 
     def _of_reservation(self, reservation_id: str, entries: list[EntryRow]) -> Iterator[Finding]:
         """V2: a reservation that its own end committed is charged once, what it says."""
-        charged_nanos = self._reserved.charged.pop(reservation_id, 0)
+        key, charged_nanos = self._reserved.charged.pop(reservation_id, ((None, None), 0))
+        self._pay(key, entries)
         debited_nanos = -sum(entry.amount_nanos for entry in entries)
         if debited_nanos != charged_nanos:
             what = f"reservation {reservation_id} charged {charged_nanos} at its end, the ledger debits {debited_nanos}"
             yield self._evidence.finding("V2", what)
+
+    def _of_close(self, reference: str, entries: list[EntryRow]) -> Iterator[Finding]:
+        """V2: the end of a gauge's segment is charged once. V6: at that end, in burn order; what is left is debt."""
+        first = entries[0]
+        name = f"the close {reference}"
+        charged_nanos = self._closes.pop(reference, 0)
+        debited_nanos = -sum(entry.amount_nanos for entry in entries)
+        if debited_nanos != charged_nanos:
+            yield self._evidence.finding("V2", f"{name} charged {charged_nanos}, the ledger debits {debited_nanos}")
+        start_us, _, meter = reference.partition("/")
+        ends_us = [item.end_us for item in self._evidence.account.segments if str(item.start_us) == start_us]
+        if any([entry.effective_us] != ends_us or entry.booked_us < entry.effective_us for entry in entries):
+            yield self._evidence.finding("V6", f"{name} is effective at {first.effective_us}, not at its segment's end")
+        if not self._reserved.any:
+            usable = self._usable(meter, first.effective_us)
+            yield from self._expect(name, _burnt(usable, debited_nanos), entries)
+
+    def _of_plan_grant(self, grant_id: str, entries: list[EntryRow]) -> Iterator[Finding]:
+        """V2: credits that a plan includes come once. V6: as the plan says, when the usage period begins."""
+        first, expected = entries[0], self._included.pop(grant_id, None)
+        if expected is None or len(entries) != 1:
+            yield self._evidence.finding("V2", f"entry {first.sequence} books credits that no plan includes any more")
+            return
+        yield from self._expect(f"plan grant {grant_id}", [Posting(grant_id, expected.amount_nanos)], entries)
+        in_time = first.effective_us == expected.effective_us <= first.booked_us
+        if self._unfunded.get(grant_id) != expected or not in_time:
+            yield self._evidence.finding("V6", f"grant {grant_id} is not what the plan includes")
+
+    def _of_void(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
+        """V2: what is given back is what the charge fell by. V6: to who had paid it, the last first."""
+        first = entries[0]
+        key = (first.segment_start_us, first.meter)
+        charged_nanos = first.charged_nanos or 0
+        if sum(entry.amount_nanos for entry in entries) != charged_nanos:
+            yield self._evidence.finding("V2", f"{name} gives back {charged_nanos}, the ledger says otherwise")
+        expected, settled_nanos = given_back(self._payments.get(key, Payments()), charged_nanos, self._debt_nanos)
+        if settled_nanos:
+            last = entries[-1]
+            expected.append(Posting(last.grant_id, settled_nanos))
+            made = self._unfunded.get(last.grant_id or "")
+            if made is None or made != returned_grant(made.id, settled_nanos, first.booked_us):
+                yield self._evidence.finding("V6", f"grant {last.grant_id} is not what {name} returns of settled debt")
+        yield from self._expect(name, expected, entries)
+        self._pay(key, entries)
+
+    def _pay(self, key: Key, entries: list[EntryRow]) -> None:
+        """Notes who has paid on a counter, where that matters."""
+        if payments := self._payments.get(key):
+            for entry in entries:
+                payments.add(entry.cause_kind, entry.grant_id, entry.amount_nanos, entry.sequence)
 
     def _of_voided_grant(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
         """V6: what is left of the grant is taken, and it is a grant that was voided then."""
@@ -302,7 +382,9 @@ class _Ledger:
 
 
 def _cause_of(entry: EntryRow) -> tuple[str, str, str]:
-    return entry.cause_kind, entry.cause, entry.cause_client
+    """What entries that belong together have in common."""
+    kind = CauseKind.VOID.value if entry.cause_kind == CauseKind.VOIDED_DEBT else entry.cause_kind
+    return kind, entry.cause, entry.cause_client
 
 
 def _burnt(usable: list[Grant], amount_nanos: int) -> list[Posting]:

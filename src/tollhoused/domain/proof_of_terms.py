@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tollhoused.domain.account import Account, Segment, Subscription
+from tollhoused.domain.account import Account, Segment
 from tollhoused.domain.advance import counting_subscription
 from tollhoused.domain.catalogue import CatalogueHistory
 from tollhoused.domain.periods import period_of
 from tollhoused.domain.proof import Evidence, Finding
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import resolve_terms
 
 

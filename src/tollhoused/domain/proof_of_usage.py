@@ -1,19 +1,24 @@
 """Proof of an account's usage: its operations add up to its counters, and its counters to what the terms charge."""
 
+import json
 from collections import Counter as Bag
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from tollhoused.domain.account import HOUR_US, MAX_QUANTITY, Counter, Segment
+from tollhoused.domain.advance import close_reference
 from tollhoused.domain.answers import ANSWER_TYPES
 from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.commands import CommitReservation, Enforcement, RecordUsage
+from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.opening import OpenUsage
 from tollhoused.domain.proof import Evidence, Finding, OperationRow
-from tollhoused.domain.proof_of_holds import Reserved, Sums
+from tollhoused.domain.proof_of_holds import Key, Reserved, Sums
+from tollhoused.domain.proof_of_levels import Gauges
 from tollhoused.domain.proof_of_terms import same_period
 from tollhoused.domain.terms import NO_TERMS, charge_for, overage_of
+from tollhoused.domain.voids import VoidUsage
 
 
 @dataclass(slots=True)
@@ -22,7 +27,8 @@ class Tally:
 
     `early` was stored before the segment ended, and is what a following segment of the period carried on. What was
     stored in the very microsecond of that end may have come before or after it: `maybe_early`. `opening` is what the
-    account brought along, which the segment carries without a price.
+    account brought along, which the segment carries without a price. `voided` says that usage was taken back, and
+    `maybe_early_voided` how much of that in the microsecond of the segment's end.
     """
 
     quantity: int = 0
@@ -32,6 +38,8 @@ class Tally:
     maybe_early: int = 0
     enforced: int = 0
     opening: int = 0
+    maybe_early_voided: int = 0
+    voided: bool = False
     enforced_products: set[str | None] = field(default_factory=set)
 
 
@@ -39,17 +47,31 @@ RECORDING = (RecordUsage.kind, CommitReservation.kind)
 """The kinds of operations that record usage."""
 
 Segments = dict[int | None, Segment]
-Tallies = dict[tuple[int | None, str | None], Tally]
+Tallies = dict[Key, Tally]
 
 
-def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, None, Bag[str]]:
-    """V4, V6 and V7 of operations and counters. Returns how many operations of each kind the ledger must name.
+@dataclass(slots=True)
+class Used:
+    """What the account's operations come to: how many of each kind the ledger must name, the counters from which usage
+    was taken back, and by their names what ends of segments must have charged for gauges.
+    """
+
+    causes: Bag[str]
+    voided: set[Key]
+    closes: dict[str, int]
+
+
+def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, None, Used]:
+    """V4, V6 and V7 of operations and counters.
 
     One pass over the operations; what is held are sums for each counter.
     """
     causes: Bag[str] = Bag()
-    commits: dict[tuple[int | None, str | None], Sums] = {}
+    commits: dict[Key, Sums] = {}
+    pairs: set[tuple[object, ...]] = set()
+    """Voids without the usage that they name, and voided usage without its void, of what was read so far."""
     tallies: Tallies = {}
+    gauges = Gauges(evidence.account)
     segments: Segments = {segment.start_us: segment for segment in evidence.account.segments}
     for operation in evidence.operations:
         if operation.kind not in ANSWER_TYPES:
@@ -62,16 +84,29 @@ def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, No
             if not _opens(operation, segments.get(operation.segment_start_us)):
                 yield evidence.finding("V4", f"operation {operation.idempotency_key} opens nothing with its quantity")
             continue
-        if operation.kind not in RECORDING:
+        if operation.kind not in (*RECORDING, SetUsage.kind, VoidUsage.kind):
             causes[operation.kind] += 1
             continue
         causes[operation.kind] += operation.charged_nanos != 0
         segment = segments.get(operation.segment_start_us)
         key = (operation.segment_start_us, operation.meter)
+        if operation.kind == VoidUsage.kind:
+            pairs ^= {_pair(operation, json.loads(operation.sent or "")["voided_key"], operation.idempotency_key)}
+            _take_back(tallies.setdefault(key, Tally()), operation, segment)
+            if not _can_be_void(operation, segment):
+                yield evidence.finding("V4", f"operation {operation.idempotency_key} is no possible void")
+            continue
+        if operation.voided_by is not None:
+            pairs ^= {_pair(operation, operation.idempotency_key, operation.voided_by)}
         tally = tallies.get(key)
         if tally is None:
             tally = tallies[key] = Tally()
-        _add(tally, operation, segment)
+        if gauge := gauges.counter(operation):
+            tally.overage += operation.overage
+            tally.charged_nanos += operation.charged_nanos
+            gauges.add(operation, gauge)
+        else:
+            _add(tally, operation, segment)
         if operation.kind == CommitReservation.kind:
             sums = commits.setdefault(key, Sums())
             sums.quantity += operation.quantity
@@ -89,13 +124,32 @@ def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, No
             yield evidence.finding("V12", what)
     for key, sums in reserved.by_expiry.items():
         _add_expired(tallies.setdefault(key, Tally()), sums)
-    yield from _counters(evidence, segments, tallies)
+    for _, voided, void, *_ in sorted(pairs, key=repr):
+        yield evidence.finding("V6", f"usage {voided} and its void {void} do not name each other")
+    closes: dict[str, int] = {}
+    yield from _counters(evidence, segments, tallies, gauges, closes)
+    yield from gauges.prove(evidence)
     yield from _carried(evidence, tallies)
     for (start_us, meter), tally in tallies.items():
         if (start_us, meter) not in evidence.account.counters:
             what = f"operations on {meter} in segment {start_us} sum to {tally.quantity}, but have no counter"
             yield evidence.finding("V4", what)
-    return causes
+    return Used(causes, {key for key, tally in tallies.items() if tally.voided}, closes)
+
+
+def _pair(operation: OperationRow, voided_key: str, void_key: str) -> tuple[object, ...]:
+    """What a void and the usage that it takes back have in common."""
+    counter = (operation.segment_start_us, operation.meter, operation.product)
+    return (operation.client, voided_key, void_key, operation.quantity, *counter)
+
+
+def _can_be_void(operation: OperationRow, segment: Segment | None) -> bool:
+    return (
+        segment is not None
+        and segment.start_us <= operation.stored_us == operation.event_us
+        and 0 <= operation.overage <= operation.quantity <= MAX_QUANTITY
+        and 0 <= operation.charged_nanos <= MAX_NANOS
+    )
 
 
 def _opens(operation: OperationRow, segment: Segment | None) -> bool:
@@ -110,7 +164,7 @@ def _add(tally: Tally, operation: OperationRow, segment: Segment | None) -> None
     tally.quantity += quantity
     tally.overage += operation.overage
     tally.charged_nanos += operation.charged_nanos
-    if operation.enforcement == Enforcement.ENFORCE:
+    if operation.enforcement == Enforcement.ENFORCE and operation.voided_by is None:
         tally.enforced += quantity
         tally.enforced_products.add(operation.product)
     end_us = segment.end_us if segment else None
@@ -121,6 +175,19 @@ def _add(tally: Tally, operation: OperationRow, segment: Segment | None) -> None
             tally.early += quantity  # it counted as now, and the next segment was not there yet
         else:
             tally.maybe_early += quantity
+
+
+def _take_back(tally: Tally, operation: OperationRow, segment: Segment | None) -> None:
+    """A void counts against what its segment had used, from when it was stored on."""
+    tally.voided = True
+    tally.quantity -= operation.quantity
+    tally.overage -= operation.overage
+    tally.charged_nanos -= operation.charged_nanos
+    end_us = segment.end_us if segment else None
+    if end_us is None or operation.stored_us < end_us:
+        tally.early -= operation.quantity
+    elif operation.stored_us == end_us:
+        tally.maybe_early_voided += operation.quantity
 
 
 def _add_expired(tally: Tally, sums: Sums) -> None:
@@ -137,7 +204,7 @@ def _wrong(evidence: Evidence, operation: OperationRow, segment: Segment | None)
         return f"is in segment {operation.segment_start_us}, which is not there"
     if operation.stored_us > evidence.account.as_of_us:
         return f"was stored at {operation.stored_us}, after the account's as_of_us {evidence.account.as_of_us}"
-    least = 0 if operation.kind == CommitReservation.kind else 1
+    least = 1 if operation.kind == RecordUsage.kind else 0
     if not least <= operation.quantity <= MAX_QUANTITY or not 0 <= operation.overage <= operation.quantity:
         return f"has the quantity {operation.quantity} and the overage {operation.overage}"
     if not 0 <= operation.charged_nanos <= MAX_NANOS:
@@ -151,7 +218,10 @@ def _wrong(evidence: Evidence, operation: OperationRow, segment: Segment | None)
     return ""
 
 
-def _counters(evidence: Evidence, segments: Segments, tallies: Tallies) -> Iterator[Finding]:
+def _counters(
+    evidence: Evidence, segments: Segments, tallies: Tallies, gauges: Gauges, closes: dict[str, int]
+) -> Iterator[Finding]:
+    """Each counter is what its operations and terms make it. Fills `closes`."""
     for key, counter in evidence.account.counters.items():
         name = f"counter {counter.meter} of segment {counter.segment_start_us}"
         segment = segments.get(counter.segment_start_us)
@@ -159,6 +229,9 @@ def _counters(evidence: Evidence, segments: Segments, tallies: Tallies) -> Itera
             yield evidence.finding("V4", f"{name} has no segment")
             continue
         tally = tallies.get(key) or Tally()
+        if counter.level_us:
+            yield from _gauge(evidence, segment, counter, tally, gauges, closes)
+            continue
         stored = (counter.used, counter.overage, counter.charged_nanos)
         summed = (tally.quantity, tally.overage, tally.charged_nanos)
         if stored != summed:
@@ -168,6 +241,40 @@ def _counters(evidence: Evidence, segments: Segments, tallies: Tallies) -> Itera
             yield evidence.finding("V4", f"{name} is out of range: carried {counter.carried}, used {counter.used}")
         yield from _priced(evidence, segment, counter, name)
         yield from _enforced(evidence, segment, counter, tally, name)
+
+
+def _gauge(
+    evidence: Evidence, segment: Segment, counter: Counter, tally: Tally, gauges: Gauges, closes: dict[str, int]
+) -> Iterator[Finding]:
+    """What a gauge's counter has charged is the price of what it was charged for: all of it once its segment closed."""
+    name = f"counter {counter.meter} of segment {counter.segment_start_us}"
+    terms = segment.terms.meters.get(counter.meter, NO_TERMS)
+    overage = overage_of(terms, counter.carried, counter.used)
+    settled = counter.overage == overage or segment.end_us is None or charge_for(terms, overage) > MAX_NANOS
+    if not settled or counter.overage > overage:
+        yield evidence.finding("V6", f"{name} has overage {counter.overage}, by its peak and terms it is {overage}")
+    if counter.charged_nanos != charge_for(terms, counter.overage):
+        what = f"{name} has charged_nanos {counter.charged_nanos}, which is not the price of {counter.overage}"
+        yield evidence.finding("V6", what)
+    missing_nanos = counter.charged_nanos - tally.charged_nanos
+    if missing_nanos < 0 or counter.overage < tally.overage or (missing_nanos and segment.end_us is None):
+        what = f"{name} has charged {counter.charged_nanos}, its operations {tally.charged_nanos}"
+        yield evidence.finding("V4", what)
+    if missing_nanos:
+        closes[close_reference(counter.segment_start_us, counter.meter)] = missing_nanos
+    levels = gauges.of(counter)
+    yield from _open_products(evidence, segment, levels.enforced_products, name)
+    beyond = max(counter.carried, levels.lifted, gauges.brought(counter), terms.included)
+    if terms.policy is Policy.HARD_LIMIT and levels.enforced > beyond and not levels.moved:
+        what = f"{name} let {levels.enforced} pass under ENFORCE, its hard limit is {terms.included}"
+        yield evidence.finding("V7", what)
+
+
+def _open_products(evidence: Evidence, segment: Segment, products: set[str | None], name: str) -> Iterator[Finding]:
+    """V7: what ENFORCE let pass was open to the plan."""
+    for product in products:
+        if product is None or not segment.terms.grants_product(product):
+            yield evidence.finding("V7", f"{name} counts {product} under ENFORCE, which its plan does not open")
 
 
 def _priced(evidence: Evidence, segment: Segment, counter: Counter, name: str) -> Iterator[Finding]:
@@ -184,9 +291,7 @@ def _priced(evidence: Evidence, segment: Segment, counter: Counter, name: str) -
 
 def _enforced(evidence: Evidence, segment: Segment, counter: Counter, tally: Tally, name: str) -> Iterator[Finding]:
     """What ENFORCE let pass was open to the plan, and within a hard limit: whatever came before the last of it too."""
-    for product in tally.enforced_products:
-        if product is None or not segment.terms.grants_product(product):
-            yield evidence.finding("V7", f"{name} counts {product} under ENFORCE, which its plan does not open")
+    yield from _open_products(evidence, segment, tally.enforced_products, name)
     terms = segment.terms.meters.get(counter.meter, NO_TERMS)
     total = counter.carried + tally.enforced
     if terms.policy is Policy.HARD_LIMIT and tally.enforced and total > terms.included:
@@ -208,6 +313,8 @@ def _carried(evidence: Evidence, tallies: Tallies) -> Iterator[Finding]:
         for meter in sorted(carried.keys() | meters.get(segment.start_us, set())):
             least, most = carried.get(meter, (0, 0))
             counter = account.counter(segment, meter)
+            if counter.level_us:
+                continue
             tally = tallies.get((segment.start_us, meter)) or Tally()
             least, most = least + tally.opening, most + tally.opening
             if not least <= counter.carried <= most:
@@ -216,6 +323,6 @@ def _carried(evidence: Evidence, tallies: Tallies) -> Iterator[Finding]:
                     f" period had used {least}" + (f" to {most}" if most != least else "")
                 )
                 yield evidence.finding("V4", what)
-            least = counter.carried + tally.early
-            carried[meter] = (least, least + tally.maybe_early)
+            early = counter.carried + tally.early
+            carried[meter] = (early - tally.maybe_early_voided, early + tally.maybe_early)
         before = segment

@@ -37,7 +37,7 @@ def decide_usage(account: Account, command: RecordUsage, now_us: int, rules: Rul
     if terms.policy is Policy.HARD_LIMIT and terms is not NO_TERMS:
         check_quota(segment, counter, terms, command.quantity, held, refusals)
     charge_nanos = after.charged_nanos - counter.charged_nanos
-    debits, unpaid_nanos = _pay(account, command.meter, charge_nanos, now_us, refusals)
+    debits, unpaid_nanos = pay(account, command.meter, charge_nanos, now_us, refusals)
     postings = (*debits, Posting(None, -unpaid_nanos)) if unpaid_nanos else tuple(debits)
     reservations: tuple[Reservation, ...] = ()
     if holding:
@@ -149,7 +149,7 @@ def too_expensive(account: Account, meter: str, required_nanos: int, available_n
     return InsufficientCredits(message, **metadata)
 
 
-def _pay(account: Account, meter: str, charge_nanos: int, now_us: int, refusals: Refusals) -> tuple[list[Posting], int]:
+def pay(account: Account, meter: str, charge_nanos: int, now_us: int, refusals: Refusals) -> tuple[list[Posting], int]:
     """The debits for a charge in burn order, and what remains unpaid (only where a refusal was lifted)."""
     if charge_nanos == 0:
         return [], 0

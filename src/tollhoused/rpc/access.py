@@ -36,6 +36,8 @@ ACCESS: Mapping[str, Access] = {
     "tollhouse.v1.UsageService/RecordUsage": USE,
     "tollhouse.v1.UsageService/BatchRecordUsage": USE._replace(items="items"),
     "tollhouse.v1.UsageService/StreamUsage": USE,
+    "tollhouse.v1.UsageService/SetUsage": USE,
+    "tollhouse.v1.UsageService/VoidUsage": USE,
     "tollhouse.v1.UsageService/ListUsageEvents": READ,
     "tollhouse.v1.UsageService/QueryUsage": READ,
     "tollhouse.v1.UsageService/GetOperation": ANY,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from tollhouse.v1 import admin_service_pb2 as pb
 
 from tollhoused.domain.keys import Scope
-from tollhoused.rpc import answers, decode, encode
+from tollhoused.rpc import admin_answers, decode, encode
 from tollhoused.usecases import pages, registry, testing_time
 from tollhoused.usecases.core import Call, Core
 
@@ -32,11 +32,13 @@ class AdminServicer:
             idempotency_key=request.idempotency_key,
             validate_only=request.validate_only,
         )
-        return answers.create_client(settled.answer, settled.replayed)
+        return admin_answers.create_client(settled.answer, settled.replayed)
 
     def ListClients(self, request: pb.ListClientsRequest, call: Call) -> pb.ListClientsResponse:
         found = registry.list_clients(self._core)
-        return pb.ListClientsResponse(clients=[answers.client(item.id, item.name, item.created_us) for item in found])
+        return pb.ListClientsResponse(
+            clients=[admin_answers.client(item.id, item.name, item.created_us) for item in found]
+        )
 
     def CreateKey(self, request: pb.CreateKeyRequest, call: Call) -> pb.CreateKeyResponse:
         made = registry.create_key(
@@ -50,13 +52,13 @@ class AdminServicer:
             idempotency_key=request.idempotency_key,
             validate_only=request.validate_only,
         )
-        response = answers.create_key(made.answer, made.replayed)
+        response = admin_answers.create_key(made.answer, made.replayed)
         response.text = made.text
         return response
 
     def ListKeys(self, request: pb.ListKeysRequest, call: Call) -> pb.ListKeysResponse:
         found = registry.list_keys(self._core, request.client_id)
-        return pb.ListKeysResponse(keys=[answers.listed_key(key) for key in found])
+        return pb.ListKeysResponse(keys=[admin_answers.listed_key(key) for key in found])
 
     def RotateKey(self, request: pb.RotateKeyRequest, call: Call) -> pb.RotateKeyResponse:
         made = registry.rotate_key(
@@ -67,7 +69,7 @@ class AdminServicer:
             idempotency_key=request.idempotency_key,
             validate_only=request.validate_only,
         )
-        response = answers.rotate_key(made.answer, made.replayed)
+        response = admin_answers.rotate_key(made.answer, made.replayed)
         response.text = made.text
         return response
 
@@ -79,11 +81,11 @@ class AdminServicer:
             idempotency_key=request.idempotency_key,
             validate_only=request.validate_only,
         )
-        return answers.revoke_key(settled.answer, settled.replayed)
+        return admin_answers.revoke_key(settled.answer, settled.replayed)
 
     def GetTestClock(self, request: pb.GetTestClockRequest, call: Call) -> pb.GetTestClockResponse:
         state = testing_time.get_test_clock(self._core)
-        return pb.GetTestClockResponse(clock=answers.test_clock(state.now_us, state.offset_us))
+        return pb.GetTestClockResponse(clock=admin_answers.test_clock(state.now_us, state.offset_us))
 
     def AdvanceTestClock(self, request: pb.AdvanceTestClockRequest, call: Call) -> pb.AdvanceTestClockResponse:
         settled = testing_time.advance_test_clock(
@@ -94,7 +96,7 @@ class AdminServicer:
             idempotency_key=request.idempotency_key,
             validate_only=request.validate_only,
         )
-        return answers.advance_test_clock(settled.answer, settled.replayed)
+        return admin_answers.advance_test_clock(settled.answer, settled.replayed)
 
     def ListAuditEntries(self, request: pb.ListAuditEntriesRequest, call: Call) -> pb.ListAuditEntriesResponse:
         entries, token = registry.list_audit(

@@ -17,8 +17,7 @@ from tollhouse.v1 import entitlement_service_pb2 as entitlement_pb
 from tollhouse.v1 import reservation_service_pb2 as reservation_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
-from tollhoused.domain.account import GrantCategory
-from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.charts import Granularity
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.identity import Subject
@@ -27,6 +26,7 @@ from tollhoused.domain.reservation import OnExpiry, OverCommit
 from tollhoused.errors import InvalidField, TollhouseError
 from tollhoused.usecases import forms, pages
 from tollhoused.usecases.charts import ChartQuestion
+from tollhoused.usecases.gauges import LevelReport
 from tollhoused.usecases.usage import UsageReport
 
 V = TypeVar("V")
@@ -149,6 +149,20 @@ def usage_report(value: usage_pb.RecordUsageRequest | usage_pb.UsageItem) -> Usa
         value.metadata,
         value.idempotency_key,
         value.create_if_missing,
+    )
+
+
+def level_report(value: usage_pb.SetUsageRequest) -> LevelReport:
+    """A level, or its change, as it was sent."""
+    return LevelReport(
+        subject(value.subject),
+        value.product,
+        value.meter,
+        value.level if value.WhichOneof("value") == "level" else None,
+        value.delta if value.WhichOneof("value") == "delta" else None,
+        given_instant(value, "event_time"),
+        known("enforcement", ENFORCEMENTS, value.enforcement),
+        value.metadata,
     )
 
 

@@ -12,9 +12,8 @@ from tollhouse.v1 import error_reason_pb2 as error_reason
 from tollhouse.v1 import reservation_service_pb2 as reservation_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 
-from tollhoused.domain.account import GrantCategory
 from tollhoused.domain.answers import BalanceFacts, Debit, GrantFacts, ReservationFacts
-from tollhoused.domain.catalogue import Interval, MeterKind, Policy
+from tollhoused.domain.catalogue import GrantCategory, Interval, MeterKind, Policy
 from tollhoused.domain.identity import MatchedBy
 from tollhoused.domain.rates import Rate, RateModel
 from tollhoused.domain.reservation import OnExpiry, OverCommit, ReservationState

@@ -81,6 +81,7 @@ def _meter(state: MeterState, catalogue: Catalogue) -> pb.MeterEntitlement:
         policy=POLICIES[state.terms.policy],
         rate=_rate(state),
         charged_nanos=state.charged_nanos,
+        level=state.level,
     )
 
 
@@ -93,12 +94,13 @@ def _usage_check(check: UsageCheck) -> pb.CheckUsageResponse:
     """Refused: nothing changes, so use, limit and balance are told as they are."""
     account, segment, answer = check.account, check.segment, check.answer
     if answer is not None:
-        new_usage, limit, remaining = answer.new_usage, answer.limit, answer.remaining
+        new_usage, limit, remaining, level = answer.new_usage, answer.limit, answer.remaining, answer.level
         balance_after_nanos = answer.balance_after_nanos
     else:
         counter = account.counter(segment, check.meter)
         new_usage, limit = counter.carried + counter.used, limit_of(segment, check.meter)
-        remaining = None if limit is None else max(0, limit - new_usage)
+        level = counter.level if check.is_gauge else None
+        remaining = None if limit is None else max(0, limit - (new_usage if level is None else level))
         balance_after_nanos = account.balance_nanos
     return pb.CheckUsageResponse(
         allowed=check.allowed,
@@ -118,4 +120,5 @@ def _usage_check(check: UsageCheck) -> pb.CheckUsageResponse:
         balance_after_nanos=balance_after_nanos,
         plans_that_allow=check.plans_that_allow,
         reset_time=timestamp(segment.period_end_us),
+        level=level,
     )

@@ -40,7 +40,9 @@ def release_reservation(answer: Answer, replayed: bool) -> reservation_pb.Releas
     )
 
 
-def commit_reservation(answer: Answer, replayed: bool) -> reservation_pb.CommitReservationResponse:
+def commit_reservation(
+    answer: Answer, replayed: bool, voided: bool = False
+) -> reservation_pb.CommitReservationResponse:
     """The reservation that was committed, and what that recorded."""
     assert isinstance(answer, CommitAnswer)
     usage = answer.usage
@@ -64,4 +66,5 @@ def commit_reservation(answer: Answer, replayed: bool) -> reservation_pb.CommitR
             usage_period=encode.usage_period(usage.period_start_us, usage.period_end_us),
         ),
         replayed=replayed,
+        voided=voided,
     )

@@ -50,7 +50,7 @@ class ReservationServicer:
             request.idempotency_key,
             request.validate_only,
         )
-        return answers.commit_reservation(settled.answer, settled.replayed)
+        return answers.commit_reservation(settled.answer, settled.replayed, settled.voided)
 
     def ReleaseReservation(self, request: pb.ReleaseReservationRequest, call: Call) -> pb.ReleaseReservationResponse:
         settled = reservations.release(

@@ -104,6 +104,17 @@ def _plan(plan: Plan) -> pb.Plan:
             )
             for code, terms in sorted(plan.meters.items())
         ],
+        credits=[
+            pb.PlanCredits(
+                code=credits.code,
+                amount_nanos=credits.amount_nanos,
+                category=encode.CATEGORIES[credits.category],
+                priority=credits.priority,
+                meters=sorted(credits.meters),
+                lasts_days=credits.lasts_days,
+            )
+            for credits in sorted(plan.credits, key=lambda credits: credits.code)
+        ],
     )
 
 

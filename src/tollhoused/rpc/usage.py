@@ -14,7 +14,7 @@ from tollhoused.observing import REPLAYED, STORED, CallObserver
 from tollhoused.rpc import answers, decode
 from tollhoused.rpc.encode import timestamp
 from tollhoused.rpc.status import Faults, item_error
-from tollhoused.usecases import charts, pages, usage
+from tollhoused.usecases import charts, gauges, pages, usage, voids
 from tollhoused.usecases.core import Call, Core
 
 
@@ -28,7 +28,23 @@ class UsageServicer:
 
     def RecordUsage(self, request: pb.RecordUsageRequest, call: Call) -> pb.RecordUsageResponse:
         settled = usage.record(self._core, call, decode.usage_report(request), request.validate_only)
-        return answers.record_usage(settled.answer, settled.replayed)
+        return answers.record_usage(settled.answer, settled.replayed, settled.voided)
+
+    def SetUsage(self, request: pb.SetUsageRequest, call: Call) -> pb.SetUsageResponse:
+        report = decode.level_report(request)
+        settled = gauges.set_usage(self._core, call, report, request.idempotency_key, request.validate_only)
+        return answers.set_usage(settled.answer, settled.replayed)
+
+    def VoidUsage(self, request: pb.VoidUsageRequest, call: Call) -> pb.VoidUsageResponse:
+        settled = voids.void_usage(
+            self._core,
+            call,
+            voided_key=request.voided_key,
+            reason=request.reason,
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        return answers.void_usage(settled.answer, settled.replayed)
 
     def BatchRecordUsage(self, request: pb.BatchRecordUsageRequest, call: Call) -> pb.BatchRecordUsageResponse:
         outcomes = usage.record_batch(
@@ -82,7 +98,7 @@ class UsageServicer:
 
     def _fill(self, result: pb.BatchItemResult, outcome: Settled | TollhouseError) -> None:
         if isinstance(outcome, Settled):
-            answers.fill_usage(result.recorded, outcome.answer, outcome.replayed)
+            answers.fill_usage(result.recorded, outcome.answer, outcome.replayed, outcome.voided)
         else:
             result.error.CopyFrom(item_error(self._faults.disclosable(outcome)))
 
@@ -111,6 +127,7 @@ def _usage_event(event: Operation, currency: str) -> pb.UsageEvent:
         overage_quantity=event.overage,
         charged_nanos=event.charged_nanos,
         currency=currency,
+        voided_by=event.voided_by,
     )
 
 
@@ -140,6 +157,7 @@ def _operation(stored: Operation, currency: str) -> pb.Operation:
         overage_quantity=stored.overage,
         charged_nanos=stored.charged_nanos,
         currency=currency,
+        voided_by=stored.voided_by,
     )
     answer = answers.BY_KIND[stored.kind](answer_from_json(stored.kind, stored.answer), False)
     getattr(operation, stored.kind).CopyFrom(answer)

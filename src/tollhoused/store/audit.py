@@ -28,6 +28,7 @@ from tollhoused.domain.account import Account, AccountKind, CauseKind
 from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.proof import EntryRow, Evidence, Finding, MemberRow, OperationRow
 from tollhoused.domain.registry_commands import AdvanceTestClock, CreateClient, CreateKey, RevokeKey, RotateKey
+from tollhoused.domain.voids import VoidUsage
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import TEXT, Dialect
 from tollhoused.store.rows import (
@@ -47,7 +48,14 @@ UNREADABLE = (ArithmeticError, AssertionError, AttributeError, LookupError, Type
 """What a row raises that holds what no row of ours can hold, such as terms that are no JSON."""
 
 REGISTRY_KINDS = tuple(command.kind for command in (CreateClient, CreateKey, RotateKey, RevokeKey, AdvanceTestClock))
-CAUSED_BY_OPERATIONS = (CauseKind.USAGE, CauseKind.GRANT, CauseKind.ADJUSTMENT, CauseKind.VOIDED_GRANT)
+CAUSED_BY_OPERATIONS = (
+    CauseKind.USAGE,
+    CauseKind.GRANT,
+    CauseKind.ADJUSTMENT,
+    CauseKind.VOIDED_GRANT,
+    CauseKind.VOID,
+    CauseKind.VOIDED_DEBT,
+)
 
 
 @contextmanager
@@ -176,6 +184,9 @@ class Audit:
             row.stored_at_us,
             row.event_at_us,
             _enforcement(),
+            row.client,
+            row.voided_by,
+            case((row.kind == _literal(VoidUsage.kind), row.sent)),
         )
         return statement.where(
             or_(row.account != literal_column("''"), row.kind.not_in([_literal(kind) for kind in REGISTRY_KINDS]))
@@ -205,6 +216,7 @@ class Audit:
             operation.stored_at_us,
             operation.event_at_us,
             operation.meter,
+            operation.segment_start_us,
             operation.charged_nanos,
             _enforcement(),
             case((operation.kind != _literal(RecordUsage.kind), operation.sent)),

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, case, cast, func, literal_column, select
 
-from tollhoused.domain.account import CauseKind, GrantCategory
+from tollhoused.domain.account import CauseKind
 from tollhoused.domain.bookkeeping import LedgerLine
+from tollhoused.domain.catalogue import GrantCategory
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, Dialect
 from tollhoused.store.session import Streams

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from tollhoused.domain.account import NEVER_US, Account, Segment
+from tollhoused.domain.account import HOUR_US, NEVER_US, Account, Segment
 from tollhoused.domain.books import Books
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.registry import Registry
+from tollhoused.domain.voids import Payment
 from tollhoused.store.dialect import Query, Rows, Write
 from tollhoused.store.rows import (
     USER_WIDTH,
@@ -50,6 +51,9 @@ CLOCK_OFFSET = "clock_offset_us"
 CLOCK_FACTS = [(CLOCK_OFFSET,), (ENVIRONMENT,)]
 """What is locked to move the test clock: the environment is there, also when the clock is moved for the first time."""
 
+PAYMENT_WIDTH = 6
+"""How many columns say who has paid how much on a counter, before those of the grant."""
+
 
 def load(session: Session, statements: Statements, wanted: Wanted, clock: Callable[[], int], lock: bool) -> Books:
     """The wanted set in one round trip, and one more for accounts that turn out to be due or to hold something.
@@ -78,16 +82,28 @@ def load(session: Session, statements: Statements, wanted: Wanted, clock: Callab
     accounts = {row[0]: account_from_row(row, row[0] in wanted.whole) for row in found.get("accounts", ())}
     _attach(accounts, found)
     clock_us = clock()
+    rest: dict[str, list[Row]] = {}
     due = [id_ for id_, account in accounts.items() if account.due_us <= clock_us and not account.whole]
     holding = [id_ for id_, account in accounts.items() if account.open_reservations and not everything]
-    if due or holding:
+    if due or holding or wanted.paid:
         more = _whole_plan(statements, [(id_, NEVER_US) for id_ in due])
         more.append(("reservations_open", statements.reservations_open, [(id_, NEVER_US) for id_ in holding]))
-        _attach(accounts, _ask(session, more))
+        more.append(("paid", statements.paid, _slices_of_counters(accounts, wanted)))
+        rest = _ask(session, more)
+        _attach(accounts, rest)
         for id_ in due:
             accounts[id_].whole = True
     operations = {(row[0], row[1]): operation_from_row(row) for row in found.get("operations", ())}
-    return Books(clock_us, accounts, operations, _directory(found), _registry(found))
+    books = Books(clock_us, accounts, operations, _directory(found), _registry(found))
+    for row in rest.get("paid", ()):
+        account_id, segment_start_us, meter, payer, paid_nanos, last_sequence = row[:PAYMENT_WIDTH]
+        books.paid.setdefault((account_id, segment_start_us, meter), []).append(
+            Payment(payer, int(paid_nanos), last_sequence)
+        )
+        if row[PAYMENT_WIDTH] is not None:
+            grant = grant_from_row(row[PAYMENT_WIDTH:])
+            accounts[account_id].grants.setdefault(grant.id, grant)
+    return books
 
 
 def load_directory(session: Session, statements: Statements, subjects: set[Subject]) -> Directory:
@@ -112,6 +128,7 @@ def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
         (statements.upsert_facts, _moved_clock(books.registry)),
         (statements.insert_audit, books.audit),
         (statements.insert_operations, [operation_row(operation) for operation in books.added]),
+        (statements.void_operations, [(item.voided_by, item.idempotency_key, item.client) for item in books.voided]),
         (statements.insert_entries, [entry_row(a.id, entry) for a in dirty for entry in a.changes.entries]),
         (statements.upsert_counters, [counter_row(a.id, a.counters[key]) for a in dirty for key in a.changes.counters]),
         (statements.upsert_grants, [grant_row(a.id, a.grants[id_]) for a in dirty for id_ in a.changes.grants]),
@@ -135,6 +152,16 @@ def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
 
 def _moved_clock(registry: Registry) -> Rows:
     return [(CLOCK_OFFSET, str(registry.clock_offset_us))] if registry.clock_moved else []
+
+
+def _slices_of_counters(accounts: dict[str, Account], wanted: Wanted) -> Rows:
+    """The hours in which anything may have been booked for these counters: from their segments' start on."""
+    return [
+        (account_id, hour, segment_start_us, meter)
+        for account_id, segment_start_us, meter in sorted(wanted.paid)
+        if account_id in accounts
+        for hour in range(segment_start_us // HOUR_US, accounts[account_id].as_of_us // HOUR_US + 1)
+    ]
 
 
 def _changed_segments(account: Account) -> list[Segment]:

@@ -2,14 +2,29 @@
 
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, bindparam, case, cast, func, literal_column, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
 
 from tollhoused.domain.answers import NAMELESS
 from tollhoused.domain.charts import KINDS_OF_USAGE
-from tollhoused.domain.commands import UpsertUser
+from tollhoused.domain.commands import CommitReservation, RecordUsage, UpsertUser
+from tollhoused.domain.gauges import SetUsage
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation
 
+USAGE_KINDS = (RecordUsage.kind, SetUsage.kind, CommitReservation.kind)
 SLICES = Relation("wanted_slices", (("slice", NUMBER),))
 VERSIONS = Relation("known_versions", (("account", TEXT), ("version", NUMBER)))
 
@@ -132,7 +147,7 @@ class Questions:
             .select_from(wanted)
             .join(t.operations, and_(row.slice == wanted.c.slice, row.account == _text("account")))
             .where(
-                row.kind.in_([literal_column(f"'{kind}'", TEXT) for kind in KINDS_OF_USAGE]),
+                row.kind.in_([literal_column(f"'{kind}'", TEXT) for kind in USAGE_KINDS]),
                 row.stored_at_us >= _number("from_us"),
                 row.stored_at_us < _number("to_us"),
                 or_(row.stored_at_us < _number("before_us"), and_(row.stored_at_us == _number("before_us"), later_key)),
@@ -163,21 +178,34 @@ class Questions:
         in [event_from_us, event_to_us).
 
         Units are numbered from `phase_us`, which no counted instant lies before. The index holds both instants, so that
-        of what is stored long after its event time only those rows are read which are asked for.
+        of what is stored long after its event time only those rows are read which are asked for. What was voided, at
+        whatever time, counts no more, and what its charge fell by is taken off where the usage counted.
         """
-        row = t.operations.c
+        row, undone = t.operations.c, t.operations.alias("undone")
+        voiding = and_(undone.c.idempotency_key == row.voided_by, undone.c.client == row.client)
+        nothing, none = literal_column("''", TEXT), literal_column("0", NUMBER)
+
+        def left(column: ColumnElement[Any], given_back: ColumnElement[Any]) -> ColumnElement[Any]:
+            return case((row.voided_by.is_(None), column), else_=column - given_back)
+
+        def undo(name: str) -> ColumnElement[Any]:
+            return func.coalesce(select(undone.c[name]).where(voiding).scalar_subquery(), none)
+
         counted_us = case((row.event_at_us < row.stored_at_us, row.event_at_us), else_=row.stored_at_us)
-        kinds = {kind: literal_column(f"'{kind}'", TEXT) for kind in KINDS_OF_USAGE}
-        sign = case(*[(row.kind == kinds[kind], literal_column(str(KINDS_OF_USAGE[kind]), NUMBER)) for kind in kinds])
-        nothing = literal_column("''", TEXT)
         keys = (
             (counted_us - _number("phase_us")) // _number("unit_us"),
-            case((_number("by_meter") == literal_column("1"), row.meter), else_=nothing),
+            row.meter,
             case((_number("by_product") == literal_column("1"), row.product), else_=nothing),
         )
-        sums = [cast(func.sum(sign * column), NUMBER) for column in (row.quantity, row.overage, row.charged_nanos)]
+        counts = (
+            left(row.quantity, row.quantity),
+            left(row.overage, undo("overage")),
+            left(row.charged_nanos, undo("charged_nanos")),
+            left(literal_column("1", NUMBER), literal_column("1", NUMBER)),
+        )
+        sums = [cast(func.sum(count), NUMBER) for count in counts]
         statement = (
-            select(*keys, *sums, cast(func.sum(sign), NUMBER))
+            select(*keys, *sums)
             .where(
                 dialect.among(row.slice, SLICES),
                 row.account == _text("account"),
@@ -185,7 +213,7 @@ class Questions:
                 row.stored_at_us < _number("to_us"),
                 row.event_at_us >= _number("event_from_us"),
                 row.event_at_us < _number("event_to_us"),
-                row.kind.in_(list(kinds.values())),
+                row.kind.in_([literal_column(f"'{kind}'", TEXT) for kind in KINDS_OF_USAGE]),
                 or_(_text("only_meter").is_(None), row.meter == _text("only_meter")),
                 or_(_text("only_product").is_(None), row.product == _text("only_product")),
             )

@@ -3,24 +3,14 @@
 import json
 from typing import Any
 
-from tollhoused.domain.account import (
-    Account,
-    AccountKind,
-    Cause,
-    CauseKind,
-    Counter,
-    Grant,
-    GrantCategory,
-    LedgerEntry,
-    Segment,
-    Subscription,
-)
+from tollhoused.domain.account import Account, AccountKind, Cause, CauseKind, Counter, Grant, LedgerEntry, Segment
 from tollhoused.domain.books import Operation
-from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.identity import Membership, Organization, User
 from tollhoused.domain.keys import Client, Environment, Key, Scope
 from tollhoused.domain.rates import rate_from_json, rate_to_json
 from tollhoused.domain.reservation import Hold, OnExpiry, OverCommit, Reservation, ReservationState
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override, terms_from_json, terms_to_json
 
 Row = tuple[Any, ...]
@@ -107,6 +97,8 @@ def counter_row(account_id: str, counter: Counter) -> Row:
         counter.used,
         counter.overage,
         counter.charged_nanos,
+        counter.level,
+        counter.level_us,
     )
 
 
@@ -245,7 +237,7 @@ def override_row(account_id: str, item: Override) -> Row:
 def operation_from_row(row: Row) -> Operation:
     """A stored operation."""
     (key, client, account, kind, _, stored_us, event_us, product, meter, segment_start_us, quantity, overage) = row[:12]
-    charged_nanos, metadata, sent, answer = row[12:]
+    charged_nanos, metadata, sent, answer, voided_by = row[12:]
     return Operation(
         idempotency_key=key,
         client=client,
@@ -262,6 +254,7 @@ def operation_from_row(row: Row) -> Operation:
         metadata=metadata,
         sent=sent,
         answer=answer,
+        voided_by=voided_by,
     )
 
 
@@ -284,6 +277,7 @@ def operation_row(operation: Operation) -> Row:
         operation.metadata,
         operation.sent,
         operation.answer,
+        operation.voided_by,
     )
 
 

@@ -1,8 +1,10 @@
 """The statements of a batch, compiled once per engine."""
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, literal_column, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, case, func, literal_column, null, or_, select
 
+from tollhoused.domain.account import CauseKind
 from tollhoused.domain.reservations import LIFE_MAX_US
+from tollhoused.domain.voids import PAYING
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation, Write
 
@@ -11,6 +13,9 @@ METERS = Relation("wanted_meters", (("account", TEXT), ("meter", TEXT), ("since_
 KEYS = Relation("wanted_keys", (("idempotency_key", TEXT), ("client", TEXT)))
 NAMES = Relation("wanted_names", (("name", TEXT),))
 
+COUNTERS = Relation(
+    "wanted_counters", (("account", TEXT), ("slice", NUMBER), ("segment_start_us", NUMBER), ("meter", TEXT))
+)
 RESERVATIONS = Relation("wanted_reservations", (("account", TEXT), ("id", TEXT)))
 
 MOVING_COLUMNS = (
@@ -44,6 +49,7 @@ class Statements:
         is_open = t.reservations.c.state == literal_column("'open'")
         self.reservations_open = dialect.query(self._of(t.reservations, wanted).where(is_open), ACCOUNTS)
         self.reservations_named = self._reservations_named(dialect)
+        self.paid = self._paid(dialect)
         self.subscriptions = dialect.query(self._open(t.subscriptions, wanted, "end_us"), ACCOUNTS)
         self.overrides = dialect.query(self._open(t.overrides, wanted, "until_us"), ACCOUNTS)
         self.operations = self._operations(dialect)
@@ -64,6 +70,7 @@ class Statements:
         self.insert_audit = dialect.insert(t.audit_log)
         self.insert_accounts = dialect.insert(t.accounts)
         self.insert_operations = dialect.insert(t.operations)
+        self.void_operations = dialect.update(t.operations, ("voided_by",))
         self.insert_entries = dialect.insert(t.ledger_entries)
         self.insert_organizations = dialect.insert(t.organizations)
         self.upsert_users = dialect.upsert(t.users)
@@ -138,6 +145,48 @@ class Statements:
         wanted = dialect.relation(RESERVATIONS)
         same = and_(t.reservations.c.account == wanted.c.account, t.reservations.c.id == wanted.c.id)
         return dialect.query(select(t.reservations).select_from(wanted).join(t.reservations, same), RESERVATIONS)
+
+    def _paid(self, dialect: Dialect) -> Query:
+        """Who has paid on counters, less what was given back, by the ledger of the slices in which that may stand.
+
+        Each grant of such an account comes with its row, whatever is left of it; NULL stands for the debt.
+        """
+        wanted = dialect.relation(COUNTERS)
+        entry, operation, reservation, grant = t.ledger_entries.c, t.operations.c, t.reservations.c, t.grants.c
+        kind: dict[CauseKind, ColumnElement[str]] = {each: literal_column(f"'{each.value}'") for each in PAYING}
+        by_itself = entry.cause_kind == kind[CauseKind.RESERVATION]
+        of_operation = and_(
+            entry.cause_kind.in_([text for each, text in kind.items() if each is not CauseKind.RESERVATION]),
+            operation.idempotency_key == entry.cause,
+            operation.client == entry.cause_client,
+        )
+        of_reservation = and_(by_itself, reservation.account == entry.account, reservation.id == entry.cause)
+        settled = entry.cause_kind == kind[CauseKind.VOIDED_DEBT]
+        payer = case((settled, null()), else_=entry.grant_id).label("payer")
+        debit = case((entry.amount_nanos < literal_column("0"), entry.seq), else_=literal_column("0"))
+        key = (wanted.c.account, wanted.c.segment_start_us, wanted.c.meter)
+        paid = (
+            select(
+                *key,
+                payer,
+                func.sum(-entry.amount_nanos, type_=NUMBER).label("paid_nanos"),
+                func.max(debit).label("last_sequence"),
+            )
+            .select_from(wanted)
+            .join(t.ledger_entries, and_(entry.slice == wanted.c.slice, entry.account == wanted.c.account))
+            .outerjoin(t.operations, of_operation)
+            .outerjoin(t.reservations, of_reservation)
+            .where(
+                func.coalesce(operation.segment_start_us, reservation.segment_start_us) == wanted.c.segment_start_us,
+                func.coalesce(operation.meter, reservation.meter) == wanted.c.meter,
+            )
+            .group_by(*key, payer)
+            .subquery("paid")
+        )
+        statement = select(*paid.c, *t.grants.columns).select_from(
+            paid.outerjoin(t.grants, and_(grant.account == paid.c.account, grant.id == paid.c.payer))
+        )
+        return dialect.query(statement, COUNTERS)
 
     def _operations(self, dialect: Dialect) -> Query:
         wanted = dialect.relation(KEYS)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from tollhoused.domain.account import HOUR_US, NEVER_US, Account, Grant, LedgerEntry, Subscription
+from tollhoused.domain.account import HOUR_US, NEVER_US, Account, Grant, LedgerEntry
 from tollhoused.domain.answers import without_names
 from tollhoused.domain.books import AuditEntry, Books, Operation
 from tollhoused.domain.charts import Stretch, UnitTotal
@@ -16,6 +16,7 @@ from tollhoused.domain.identity import Member, Membership, Organization, Subject
 from tollhoused.domain.json_text import compact_json
 from tollhoused.domain.keys import CLI_CLIENT, Client, Key
 from tollhoused.domain.reservation import Reservation
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override
 from tollhoused.store import rows
 from tollhoused.store.dialect import Query, Rows
@@ -118,12 +119,11 @@ class Store:
         stored_within_us: int,
         unit_us: int,
         *,
-        by_meter: bool,
         by_product: bool,
         meter: str | None,
         product: str | None,
     ) -> list[UnitTotal]:
-        """What counts in the stretches, summed up by their units; one unit may come in two parts.
+        """What counts in the stretches, summed up by their units and meters; one unit may come in two parts.
 
         Usage counts at its event time or, where that lay ahead, when it was stored: at the earlier of the two. Late
         usage is looked for among what was stored until so long after each stretch.
@@ -131,7 +131,6 @@ class Store:
         shared = {
             "account": account_id,
             "unit_us": unit_us,
-            "by_meter": int(by_meter),
             "by_product": int(by_product),
             "only_meter": meter,
             "only_product": product,

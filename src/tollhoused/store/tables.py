@@ -210,10 +210,13 @@ counters = Table(
     number("used"),
     number("overage"),
     number("charged_nanos"),
+    zero("level"),
+    zero("level_us"),
     PrimaryKeyConstraint("account", "segment_start_us", "meter"),
     check("carried", f"carried BETWEEN 0 AND {LARGEST_TOTAL}"),
     check("used", f"used BETWEEN 0 AND {LARGEST_TOTAL}"),
     check("overage", "overage BETWEEN 0 AND used"),
+    check("level", f"level BETWEEN 0 AND {LARGEST_TOTAL}"),
     check("charged", f"charged_nanos BETWEEN 0 AND {LARGEST_TOTAL}"),
 )
 
@@ -236,6 +239,7 @@ operations = Table(
     maybe_text("metadata"),
     text("sent"),
     text("answer"),
+    maybe_text("voided_by"),
     PrimaryKeyConstraint("idempotency_key", "client"),
     Index(None, "slice", "account", "stored_at_us", "event_at_us"),
     check("quantity", "quantity IS NULL OR quantity >= 0"),

@@ -4,18 +4,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tollhoused.domain.account import NEVER_US
+from tollhoused.domain.books import CounterKey
 from tollhoused.domain.commands import (
     Command,
     RecordUsage,
     ReservationCommand,
     ReserveUsage,
+    StoredCommand,
     Tick,
     UpsertOrganization,
     UpsertUser,
 )
+from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry_commands import AdvanceTestClock, RegistryCommand
+from tollhoused.domain.voids import VoidUsage
 
 
 @dataclass(slots=True)
@@ -23,8 +27,9 @@ class Wanted:
     """Accounts with the earliest event time asked of each, counters by (account, meter), operations by (key, client).
 
     `whole` accounts are loaded with every counter of their open segment, every subscription and every override.
-    `reservations` are (account, id), whether open or not. `registry` names clients and keys by their ids, `test_clock`
-    says that it will be moved, `upserts` that directory entries will change and must be locked.
+    `reservations` are (account, id), whether open or not. `paid` are counters of which it must be known who has paid.
+    `registry` names clients and keys by their ids, `test_clock` says that it will be moved, `upserts` that directory
+    entries will change and must be locked.
     """
 
     accounts: dict[str, int] = field(default_factory=dict)
@@ -33,6 +38,7 @@ class Wanted:
     keys: set[tuple[str, str]] = field(default_factory=set)
     subjects: set[Subject] = field(default_factory=set)
     reservations: set[tuple[str, str]] = field(default_factory=set)
+    paid: set[CounterKey] = field(default_factory=set)
     registry: set[str] = field(default_factory=set)
     upserts: bool = False
     test_clock: bool = False
@@ -60,21 +66,25 @@ def wanted_by(commands: Iterable[Command]) -> Wanted:
                 wanted.accounts.setdefault(account, NEVER_US)
             continue
         account = command.account_id
-        if isinstance(command, RecordUsage):
+        if isinstance(command, RecordUsage | SetUsage):
             event_us = NEVER_US if command.event_us is None else command.event_us
             wanted.accounts[account] = min(event_us, wanted.accounts.get(account, NEVER_US))
             wanted.meters.add((account, command.meter))
-        elif isinstance(command, ReservationCommand):
+        elif isinstance(command, StoredCommand):
             wanted.accounts[account] = min(command.segment_start_us, wanted.accounts.get(account, NEVER_US))
             wanted.meters.add((account, command.meter))
-            wanted.reservations.add((account, command.reservation_id))
+            if isinstance(command, ReservationCommand):
+                wanted.reservations.add((account, command.reservation_id))
+            elif isinstance(command, VoidUsage):
+                wanted.keys.add((command.voided_key, command.client))
+                wanted.paid.add((account, command.segment_start_us, command.meter))
         else:
             wanted.accounts.setdefault(account, NEVER_US)
             if isinstance(command, ReserveUsage):
                 wanted.meters.add((account, command.meter))
         if command.needs_whole:
             wanted.whole.add(account)
-        if not isinstance(command, Tick | ReservationCommand):
+        if not isinstance(command, Tick | StoredCommand):
             wanted.subjects.add(command.subject)
     return wanted
 

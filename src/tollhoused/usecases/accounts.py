@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from tollhoused.domain.account import Account, Subscription
+from tollhoused.domain.account import Account
 from tollhoused.domain.advance import counting_subscription
 from tollhoused.domain.books import Settled
 from tollhoused.domain.commands import UpsertOrganization, UpsertUser
 from tollhoused.domain.identity import ERASED_PREFIX, Match, MatchedBy, Membership, Organization, Subject, User
+from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override
 from tollhoused.errors import InvalidField
 from tollhoused.usecases import forms

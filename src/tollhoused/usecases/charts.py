@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tollhoused.domain.catalogue import MeterKind
 from tollhoused.domain.charts import Buckets, Granularity, UnitTotal, UsageTotal, cut
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.instants import DAY_US
@@ -58,8 +59,12 @@ class Chart:
 
 
 def query_usage(core: Core, call: Call, question: ChartQuestion) -> Chart:
-    """Totals by the instants at which usage counts, whenever it was recorded."""
-    meter = forms.meter(core.catalogue, question.meter).code if question.meter else None
+    """Totals of counters by the instants at which usage counts, whenever it was recorded.
+
+    Levels of gauges are left out: they do not add up.
+    """
+    code = question.meter
+    meter = forms.counter_meter(core.catalogue, code).code if code else None
     product = call.product(core.catalogue, question.product, required=bool(call.products))
     size = forms.in_range(question.page_size, 0, TOTALS_MAX, "page_size") or TOTALS_MAX
     period = _range(question, core.clock())
@@ -79,12 +84,13 @@ def query_usage(core: Core, call: Call, question: ChartQuestion) -> Chart:
             buckets.stretches(),
             core.rules.late_window_us,
             buckets.unit_us,
-            by_meter=question.by_meter,
             by_product=question.by_product,
             meter=meter,
             product=product or None,
         )
-    totals = [total for total in _summed(found, buckets) if not after or _place(total) > after]
+    gauges = {each.code for each in core.catalogue.meters.values() if each.kind is MeterKind.GAUGE}
+    counted = [each if question.by_meter else each._replace(meter="") for each in found if each.meter not in gauges]
+    totals = [total for total in _summed(counted, buckets) if not after or _place(total) > after]
     page = totals[:size]
     token = cursor_text(list(_place(page[-1]))) if len(totals) > size else ""
     return Chart(account.id, zone, account.currency, period, page, token)
@@ -115,7 +121,8 @@ def _summed(found: Iterable[UnitTotal], buckets: Buckets) -> list[UsageTotal]:
             total[index] += value
             if abs(total[index]) > TOTAL_MAX:
                 raise AmountOutOfRange("a total leaves the range of 64 bits: ask for shorter buckets", total="usage")
-    return sorted((UsageTotal(*key, *values) for key, values in sums.items()), key=_place)
+    # Where everything was voided nothing counts.
+    return sorted((UsageTotal(*key, *values) for key, values in sums.items() if any(values)), key=_place)
 
 
 def _place(total: UsageTotal) -> tuple[int, str, str]:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tollhoused.domain.account import NEVER_US, Account, Grant, GrantCategory, LedgerEntry
+from tollhoused.domain.account import NEVER_US, Account, Grant, LedgerEntry
 from tollhoused.domain.answers import BalanceFacts
 from tollhoused.domain.books import Settled
+from tollhoused.domain.catalogue import DEFAULT_PRIORITY, MAX_PRIORITY, GrantCategory
 from tollhoused.domain.commands import AdjustCredits, GrantCredits, VoidGrant
-from tollhoused.domain.credits import DEFAULT_PRIORITY, balance_facts
+from tollhoused.domain.credits import balance_facts
 from tollhoused.domain.identity import Match, Subject
 from tollhoused.errors import InvalidField
 from tollhoused.usecases import forms
@@ -17,7 +18,6 @@ from tollhoused.usecases.pages import TimeRange, cursor_text, cursor_values
 
 T = TypeVar("T", int, str)
 
-PRIORITY_MAX = 1_000
 GRANT_METERS_MAX = 100
 
 
@@ -74,7 +74,7 @@ def grant_credits(
         grant_id=core.new_id("grant"),
         amount_nanos=forms.amount(amount_nanos),
         category=category,
-        priority=forms.in_range(DEFAULT_PRIORITY if priority is None else priority, 0, PRIORITY_MAX, "priority"),
+        priority=forms.in_range(DEFAULT_PRIORITY if priority is None else priority, 0, MAX_PRIORITY, "priority"),
         effective_us=effective_us,
         expires_us=expires_us,
         meters=frozenset(codes),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tollhoused.domain.account import Account, Segment
 from tollhoused.domain.answers import BalanceFacts, UsageAnswer
-from tollhoused.domain.catalogue import MeterTerms, Plan, Policy
+from tollhoused.domain.catalogue import MeterKind, MeterTerms, Plan, Policy
 from tollhoused.domain.commands import RecordUsage
 from tollhoused.domain.credits import balance_facts
 from tollhoused.domain.identity import Match, Subject
@@ -28,7 +28,10 @@ BATCH_SUBJECTS_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class MeterState:
-    """One meter in the current usage period. Overage and charge are of the whole period, all its segments."""
+    """One meter in the current usage period. Overage and charge are of the whole period, all its segments.
+
+    Of a gauge `used` is the peak, and what is left is left of its `level`.
+    """
 
     meter: str
     terms: MeterTerms
@@ -37,6 +40,7 @@ class MeterState:
     remaining: int | None
     overage: int
     charged_nanos: int
+    level: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class UsageCheck:
     overage: int
     missing_nanos: int
     plans_that_allow: list[str]
+    is_gauge: bool = False
 
 
 def get_entitlement(core: Core, call: Call, subject: Subject, product: str) -> Entitlement:
@@ -123,7 +128,18 @@ def check_usage(core: Core, call: Call, subject: Subject, report: UsageReport) -
         missing = outcome.metadata.get("missing_nanos", "0") if isinstance(outcome, InsufficientCredits) else "0"
         plans = _plans_that_allow(core, account, command)
         return UsageCheck(
-            False, outcome, account, match, command.meter, segment, None, cost_nanos, overage, int(missing), plans
+            False,
+            outcome,
+            account,
+            match,
+            command.meter,
+            segment,
+            None,
+            cost_nanos,
+            overage,
+            int(missing),
+            plans,
+            command.gauge,
         )
     if not isinstance(outcome.answer, UsageAnswer):
         raise InternalError("internal error")
@@ -154,7 +170,10 @@ def entitlement_of(core: Core, call: Call, view: View, product: str) -> Entitlem
         match=view.match,
         has_access=any(terms.grants_product(item) for item in products),
         segment=segment,
-        meters=[_meter_state(account, code, item) for code, item in sorted(terms.meters.items())],
+        meters=[
+            _meter_state(account, code, item, core.catalogue.meters[code].kind is MeterKind.GAUGE)
+            for code, item in sorted(terms.meters.items())
+        ],
         overage_allowed=any(item.policy is Policy.CREDITS for item in terms.meters.values()),
         balance=balance_facts(account, now_us),
         valid_until_us=account.due_us,
@@ -162,7 +181,7 @@ def entitlement_of(core: Core, call: Call, view: View, product: str) -> Entitlem
     )
 
 
-def _meter_state(account: Account, meter: str, terms: MeterTerms) -> MeterState:
+def _meter_state(account: Account, meter: str, terms: MeterTerms, is_gauge: bool) -> MeterState:
     segment = account.segment
     counter = account.counter(segment, meter)
     used = counter.carried + counter.used
@@ -170,14 +189,16 @@ def _meter_state(account: Account, meter: str, terms: MeterTerms) -> MeterState:
     of_period = [
         account.counter(item, meter) for item in account.segments if item.period_start_us == segment.period_start_us
     ]
+    taken = counter.level if is_gauge else used + held
     return MeterState(
         meter=meter,
         terms=terms,
         used=used,
         held=held,
-        remaining=None if terms.policy is Policy.UNMETERED else max(0, terms.included - used - held),
-        overage=sum(item.overage for item in of_period),
+        remaining=None if terms.policy is Policy.UNMETERED else max(0, terms.included - taken),
+        overage=sum(item.overage for item in of_period[:-1]) + overage_of(terms, counter.carried, counter.used),
         charged_nanos=sum(item.charged_nanos for item in of_period),
+        level=counter.level if is_gauge else None,
     )
 
 
@@ -187,6 +208,12 @@ def _cost(account: Account, segment: Segment, command: RecordUsage) -> tuple[int
     if terms is None:
         return 0, 0
     counter = account.counter(segment, command.meter)
+    if command.gauge:
+        peak = max(counter.peak, counter.level + command.quantity)
+        if peak == counter.peak:
+            return 0, 0
+        overage = overage_of(terms, counter.carried, peak - counter.carried)
+        return charge_for(terms, overage) - counter.charged_nanos, overage - counter.overage
     before = overage_of(terms, counter.carried, counter.used)
     overage = overage_of(terms, counter.carried, counter.used + command.quantity)
     return charge_for(terms, overage) - charge_for(terms, before), overage - before
@@ -196,7 +223,11 @@ def _plans_that_allow(core: Core, account: Account, command: RecordUsage) -> lis
     """Plans of the newest version under which the period's use and this event would pass, lowest rank first."""
     used = account.counter(account.segment, command.meter)
     held = account.held(account.segment.start_us, command.meter)
-    total = used.carried + used.used + held + command.quantity
+    total = used.peak + held + command.quantity
+    more = command.quantity
+    if command.gauge:
+        total = used.level + command.quantity
+        more = max(0, total - used.peak)
     available_nanos = account.available_nanos(command.meter, account.as_of_us)
 
     def allows(plan: Plan) -> bool:
@@ -205,7 +236,7 @@ def _plans_that_allow(core: Core, account: Account, command: RecordUsage) -> lis
             return False
         if terms.policy is Policy.HARD_LIMIT:
             return total <= terms.included
-        before = overage_of(terms, 0, total - command.quantity)
+        before = overage_of(terms, 0, total - more)
         return charge_for(terms, overage_of(terms, 0, total)) - charge_for(terms, before) <= available_nanos
 
     plans = sorted(core.catalogue.plans.values(), key=lambda plan: plan.rank)

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tollhoused.domain.account import NEVER_US, GrantCategory
+from tollhoused.domain.account import NEVER_US
 from tollhoused.domain.bookkeeping import CARRIED, OPENING, Half, LedgerLine, Path, customer, halves
+from tollhoused.domain.catalogue import GrantCategory
 from tollhoused.store.journal_export import LedgerOf, ledgers
 from tollhoused.store.store import Store
 from tollhoused.usecases.core import reading

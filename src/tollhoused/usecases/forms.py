@@ -85,10 +85,18 @@ def meter(catalogue: Catalogue, value: str, field: str = "meter") -> Meter:
 
 
 def counter_meter(catalogue: Catalogue, value: str, field: str = "meter") -> Meter:
-    """A meter that counts events; levels cannot be reported this way."""
+    """A meter that counts events, for what levels have no part in."""
     found = meter(catalogue, value, field)
     if found.kind is not MeterKind.COUNTER:
-        raise InvalidField(field, f"{found.code} is a gauge; usage events are for counters")
+        raise InvalidField(field, f"{found.code} is a gauge; only counters can be used here")
+    return found
+
+
+def gauge_meter(catalogue: Catalogue, value: str, field: str = "meter") -> Meter:
+    """A meter that has a level; what is counted cannot be set."""
+    found = meter(catalogue, value, field)
+    if found.kind is not MeterKind.GAUGE:
+        raise InvalidField(field, f"{found.code} is a counter; only gauges have a level")
     return found
 
 

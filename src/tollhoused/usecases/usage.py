@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tollhoused.domain.account import MAX_QUANTITY
 from tollhoused.domain.books import Operation, Settled
+from tollhoused.domain.catalogue import MeterKind
 from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.identity import Match, Subject
 from tollhoused.domain.opening import OpenUsage
@@ -163,6 +164,11 @@ def list_events(
 def get_operation(core: Core, call: Call, idempotency_key: str) -> Operation:
     """What the caller's key stands for. Raises OperationNotFound where nothing was stored under it."""
     forms.idempotency_key(idempotency_key)
+    return stored_operation(core, call, idempotency_key)
+
+
+def stored_operation(core: Core, call: Call, idempotency_key: str) -> Operation:
+    """The caller's operation, if it is of no product or of one that the caller speaks for."""
     with reading():
         operation = core.store.operation(idempotency_key, call.client)
     if operation is None or (operation.product and call.products and operation.product not in call.products):
@@ -181,7 +187,7 @@ def usage_command(
     if keyed:
         forms.idempotency_key(report.idempotency_key)
     product = call.product(catalogue, report.product)
-    meter = forms.counter_meter(catalogue, report.meter)
+    meter = forms.meter(catalogue, report.meter)
     forms.quantity(meter, report.quantity)
     metadata = forms.metadata(report.metadata)
     match = match or core.match(subject)
@@ -197,6 +203,7 @@ def usage_command(
         event_us=report.event_us,
         enforcement=report.enforcement,
         metadata=metadata,
+        gauge=meter.kind is MeterKind.GAUGE,
     )
 
 

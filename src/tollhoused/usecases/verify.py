@@ -7,6 +7,7 @@ from itertools import islice
 
 from tollhoused.domain.catalogue import Catalogue, CatalogueError, CatalogueHistory
 from tollhoused.domain.catalogue_toml import parse_catalogue
+from tollhoused.domain.included import included_grants
 from tollhoused.domain.proof import INVARIANTS, Evidence, Finding
 from tollhoused.domain.proof_of_holds import prove_holds
 from tollhoused.domain.proof_of_ledger import prove_ledger
@@ -69,10 +70,11 @@ def _terms(evidence: Evidence, history: CatalogueHistory) -> Iterator[Finding]:
     return prove_terms(evidence, history)
 
 
-def _usage_and_ledger(evidence: Evidence, _: CatalogueHistory) -> Iterator[Finding]:
+def _usage_and_ledger(evidence: Evidence, history: CatalogueHistory) -> Iterator[Finding]:
     reserved = yield from prove_holds(evidence)
-    causes = yield from prove_usage(evidence, reserved)
-    yield from prove_ledger(evidence, causes, reserved)
+    included = {grant.id: grant for grant in included_grants(evidence.account.segments, history)}
+    used = yield from prove_usage(evidence, reserved)
+    yield from prove_ledger(evidence, used, reserved, included)
 
 
 def _read_catalogues(audit: Audit, catalogues: dict[int, Catalogue]) -> Iterator[Finding]:
