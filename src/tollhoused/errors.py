@@ -287,6 +287,12 @@ class LevelBelowZero(FailedPrecondition):
     reason = "LEVEL_BELOW_ZERO"
 
 
+class NoPendingPlanChange(FailedPrecondition):
+    """The subscription has no change of plan to come."""
+
+    reason = "NO_PENDING_PLAN_CHANGE"
+
+
 class TooManyKeys(FailedPrecondition):
     """The client has as many live keys as it may have at once."""
 

@@ -44,6 +44,7 @@ from tollhoused.domain.directory import Directory
 from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.identity import MatchedBy, Subject, User
 from tollhoused.domain.instants import DAY_US, MINUTE_US
+from tollhoused.domain.plans import CancelPendingPlanChange
 from tollhoused.domain.rates import Rate
 from tollhoused.domain.reservation import OnExpiry, OverCommit
 from tollhoused.domain.voids import VoidUsage
@@ -276,9 +277,11 @@ def assign(
     version: int | None = None,
     start: int | None = None,
     end: int | None = None,
+    trial: int | None = None,
+    at: int | None = None,
     key: str | None = None,
 ) -> AssignPlan:
-    """A plan from `start` to `end`, or another plan for the subscription `changes`."""
+    """A plan from `start` to `end`, or another plan for the subscription `changes`, from `at` on."""
     return AssignPlan(
         client="local",
         idempotency_key=fresh("key") if key is None else key,
@@ -291,6 +294,20 @@ def assign(
         plan_version=version,
         start_us=start,
         end_us=end,
+        trial_end_us=trial,
+        effective_us=at,
+    )
+
+
+def cancel(subscription_id: str, *, key: str | None = None) -> CancelPendingPlanChange:
+    """No change of plan after all."""
+    return CancelPendingPlanChange(
+        client="local",
+        idempotency_key=fresh("key") if key is None else key,
+        subject=ANNA,
+        account_id=ANNAS,
+        matched_by=MatchedBy.USER_ID,
+        subscription_id=subscription_id,
     )
 
 
@@ -439,7 +456,7 @@ class Desk:
     def credit(self, command: GrantCredits | AdjustCredits | VoidGrant) -> CreditsAnswer:
         return _expect(CreditsAnswer, self.settle(command))
 
-    def subscribe(self, command: AssignPlan | UnassignPlan) -> SubscriptionAnswer:
+    def subscribe(self, command: AssignPlan | UnassignPlan | CancelPendingPlanChange) -> SubscriptionAnswer:
         return _expect(SubscriptionAnswer, self.settle(command))
 
     def override(self, command: SetOverride | RemoveOverride) -> OverrideAnswer:

@@ -76,6 +76,11 @@ def test_an_answer_is_stored_with_a_version_under_the_names_of_its_fields() -> N
         "end_us": None,
         "anchor_us": 10,
         "counts": True,
+        "status": "",
+        "trial_end_us": None,
+        "pending_plan": None,
+        "pending_version": None,
+        "pending_us": None,
     }
 
 

@@ -17,23 +17,30 @@ from tests.domain.builders import (
     Desk,
     adjust,
     assign,
+    commit,
+    extend,
     grant,
     override,
+    put,
+    release,
     remove,
+    reserve,
     tick,
     unassign,
     use,
+    void_usage,
 )
 from tests.domain.model import FOREVER, LIMIT, Model, Refused
-from tollhoused.domain.answers import UsageAnswer
+from tollhoused.domain.answers import CommitAnswer, ReservationAnswer, UsageAnswer, VoidAnswer
 from tollhoused.domain.books import Settled
 from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.commands import Command, Enforcement, RecordUsage
 from tollhoused.domain.instants import MINUTE_US
 from tollhoused.domain.rates import Rate, RateModel, Tier
+from tollhoused.domain.reservation import OnExpiry, OverCommit
 from tollhoused.errors import TollhouseError
 
-METERS = ["calls", "tokens", "pages", "minutes", "beacons"]
+METERS = ["calls", "tokens", "pages", "minutes", "beacons", "space"]
 
 
 class Validity(NamedTuple):
@@ -74,6 +81,47 @@ class Game:
         at = None if late_minutes is None else self.desk.now_us - late_minutes * MINUTE_US
         command = use(quantity, meter, product=product, at=at, enforcement=enforcement)
         self._settle(command, _usage(command))
+
+    def a_level_is_set_or_changed(
+        self, level: int | None, delta: int, product: str, late_minutes: int | None, enforcement: Enforcement
+    ) -> None:
+        at = None if late_minutes is None else self.desk.now_us - late_minutes * MINUTE_US
+        change = delta if level is None else None
+        command = put(level, delta=change, product=product, at=at, enforcement=enforcement)
+        enforce = enforcement is Enforcement.ENFORCE
+        self._settle(command, lambda model: model.put(product, "space", level, change, at, enforce))
+
+    def usage_is_taken_back(self, which: int) -> None:
+        keys = list(self.model.usage)
+        if keys:
+            command = void_usage(keys[which % len(keys)])
+            self._settle(command, lambda model: model.void(command.voided_key, command.grant_id))
+
+    def units_are_reserved(
+        self, quantity: int, meter: str, product: str, hours: int, end: OnExpiry, more: OverCommit
+    ) -> None:
+        command = reserve(quantity, meter, product=product, hours=hours, on_expiry=end, over_commit=more)
+        wanted = (command.new_id, product, meter, quantity, hours * HOUR_US, end.value, more.value)
+        self._settle(command, lambda model: model.reserve(*wanted))
+
+    def a_reservation_is_extended(self, which: int, hours: int) -> None:
+        if id := self._reservation(which):
+            self._settle(extend(id, hours), lambda model: model.extend(id, hours * HOUR_US))
+
+    def a_reservation_is_released(self, which: int) -> None:
+        if id := self._reservation(which):
+            self._settle(release(id), lambda model: model.release(id))
+
+    def a_reservation_is_committed(self, which: int, quantity: int) -> None:
+        if id := self._reservation(which):
+            command = commit(id, quantity)
+            self._settle(command, lambda model: model.commit(id, quantity, command.idempotency_key))
+
+    def _reservation(self, which: int) -> str:
+        """One that is open, or now and then one that is not."""
+        items = list(self.model.reservations.values())
+        found = [item["id"] for item in items if item["state"] == "open"] or [item["id"] for item in items]
+        return found[which % len(found)] if found else ""
 
     def usage_is_reported_together(self, items: list[tuple[int, str]]) -> None:
         commands = [use(quantity, meter) for quantity, meter in items]
@@ -150,7 +198,8 @@ class Game:
 
         again = self.desk.settle(command)
 
-        assert again == first._replace(replayed=True)
+        voided = self.model.usage.get(command.idempotency_key, {}).get("voided", False)
+        assert again == first._replace(replayed=True, voided=voided)
         assert self.desk.snapshot() == before
 
     def check(self) -> None:
@@ -159,6 +208,21 @@ class Game:
         invariants.check(account, self.desk.books.added)
         assert (account.balance_nanos, account.debt_nanos) == (model.balance, model.debt)
         assert self.desk.remaining == {id: item["left"] for id, item in model.grants.items()}
+        assert {id: item.held_nanos for id, item in account.grants.items()} == {
+            id: model.held_of(id) for id in model.grants
+        }
+        assert {id: (item.state.value, dict(item.holds), item.used) for id, item in account.reservations.items()} == {
+            id: (item["state"], item["holds"], item["used"]) for id, item in model.reservations.items()
+        }
+        told = {
+            (start, meter): (item.carried, item.used, item.charged_nanos, item.level)
+            for (start, meter), item in account.counters.items()
+        }
+        for segment in model.segments:
+            for meter in METERS:
+                parts = ("carried", "used", "charged", "level")
+                expected = tuple(segment[part].get(meter, 0) for part in parts)
+                assert told.get((segment["start"], meter), (0, 0, 0, 0)) == expected
         assert [
             (item.start_us, item.period_start_us, item.period_end_us, item.terms.plan) for item in account.segments
         ] == [(item["start"], item["period_start"], item["period_end"], item["plan"]) for item in model.segments]
@@ -274,6 +338,28 @@ def steps(stakes: Stakes) -> st.SearchStrategy[Step]:
             validity=validities,
             meters=st.sampled_from([(), (), ("calls",), ("tokens", "pages")]),
         ),
+        _step(
+            Game.a_level_is_set_or_changed,
+            level=st.none() | st.integers(0, 20),
+            delta=st.integers(-9, 9),
+            product=st.sampled_from(["talk", "talk", "talk", "send"]),
+            late_minutes=st.one_of(st.none(), st.integers(-6, 600), st.integers(0, 40 * 24 * 60)),
+            enforcement=st.sampled_from(Enforcement),
+        ),
+        _step(Game.usage_is_taken_back, which=which),
+        _step(
+            Game.units_are_reserved,
+            quantity=st.integers(1, 15),
+            meter=st.sampled_from(METERS[:-1]),
+            product=st.sampled_from(["talk", "talk", "talk", "send"]),
+            hours=st.integers(1, 7 * 24),
+            end=st.sampled_from(OnExpiry),
+            more=st.sampled_from(OverCommit),
+        ),
+        _step(Game.a_reservation_is_extended, which=which, hours=st.integers(1, 9 * 24)),
+        _step(Game.a_reservation_is_released, which=which),
+        _step(Game.a_reservation_is_committed, which=which, quantity=st.integers(0, 20)),
+        _step(Game.a_reservation_is_committed, which=which, quantity=st.integers(0, 20)),
         _step(Game.the_balance_is_corrected, amount=stakes.amounts, sign=st.sampled_from([-1, 1])),
         _step(Game.a_plan_is_assigned, plan=plans, validity=validities),
         _step(Game.a_plan_is_changed_or_ended, plan=st.none() | plans, which=which),
@@ -296,7 +382,13 @@ def _step(method: Callable[..., None], **arguments: st.SearchStrategy[Any]) -> s
 
 def _usage(command: RecordUsage) -> Callable[[Model], dict[str, Any]]:
     enforce = command.enforcement is Enforcement.ENFORCE
-    return lambda model: model.use(command.product, command.meter, command.quantity, command.event_us, enforce)
+    if command.gauge:
+        return lambda model: model.put(
+            command.product, command.meter, None, command.quantity, command.event_us, enforce
+        )
+    return lambda model: model.use(
+        command.product, command.meter, command.quantity, command.event_us, enforce, command.idempotency_key
+    )
 
 
 def _expected(ask: Callable[[], Any]) -> tuple[Any, str]:
@@ -310,11 +402,21 @@ def _expected(ask: Callable[[], Any]) -> tuple[Any, str]:
 def _compare(settled: Settled, expected: dict[str, Any] | None) -> None:
     answer = settled.answer
     assert not settled.replayed
-    if expected is not None:
-        assert isinstance(answer, UsageAnswer)
-        told = {name: getattr(answer, name) for name in expected}
-        assert told == {**expected, "debits": tuple(expected["debits"]), "lifted": answer.lifted}
-        assert set(answer.lifted) == expected["lifted"]
+    if expected is None:
+        return
+    if isinstance(answer, ReservationAnswer):
+        made = answer.reservation
+        assert (made.held_nanos, made.expires_us) == (expected["held"], expected.get("until", made.expires_us))
+        return
+    if isinstance(answer, CommitAnswer):
+        answer = answer.usage
+    assert isinstance(answer, UsageAnswer | VoidAnswer)
+    told = {name: getattr(answer, name) for name in expected}
+    if "debits" in told:
+        told["debits"] = list(told["debits"])
+    if "lifted" in told:
+        told["lifted"] = set(told["lifted"])
+    assert told == expected
 
 
 @pytest.mark.parametrize("stakes", [POOR, NEAR_THE_LIMIT], ids=["poor", "near the limit"])

@@ -34,7 +34,7 @@ def test_the_services_have_their_methods(contract: Contract) -> None:
         "ReservationService": 6,
         "CreditsService": 6,
         "AccountService": 7,
-        "SubscriptionService": 5,
+        "SubscriptionService": 6,
         "AdminService": 9,
     }
 

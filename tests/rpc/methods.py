@@ -123,6 +123,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "ListMembers": {"org_id": "acme"},
     "EraseUser": {"user_id": "anna", "email": "anna@example.test", "idempotency_key": "erase"},
     "AssignPlan": {"subject": ANNA, "plan": "pro", **RANGE, "idempotency_key": "assign"},
+    "CancelPendingPlanChange": {"subject": ANNA, "subscription_id": "known", "idempotency_key": "cancel"},
     "UnassignPlan": {"subject": ANNA, "subscription_id": "known", "idempotency_key": "unassign"},
     "SetOverride": {
         "subject": ANNA,

@@ -20,9 +20,9 @@ from tollhouse.v1.subscription_service_pb2 import AssignPlanRequest, SetOverride
 
 from tests.rpc.methods import METHODS, Method, item_refusal, places
 from tests.support.callers import make_client, make_key, revoke
-from tests.support.door import TIMEOUT_SECONDS, Door, Refusal, refusal_of, usage
+from tests.support.door import TIMEOUT_SECONDS, Door, Refusal, at, refusal_of, usage
 from tests.support.engines import NUMBERS
-from tests.support.house import START_US, Clock, Ids, build_core, close_core
+from tests.support.house import DAY_US, START_US, Clock, Ids, build_core, close_core
 from tollhoused.domain.keys import Environment, Scope, write_key
 from tollhoused.rpc import server as server_module
 from tollhoused.rpc.access import ACCESS, Access
@@ -121,6 +121,14 @@ def _furnish(gate: Gate) -> None:
         held = own.reservations.ReserveUsage(reserve, timeout=TIMEOUT_SECONDS)
         assign = AssignPlanRequest(subject=subject, plan="pro", idempotency_key="assign-1")
         plan = own.subscriptions.AssignPlan(assign, timeout=TIMEOUT_SECONDS)
+        later = AssignPlanRequest(
+            subject=subject,
+            plan="team",
+            subscription_id=plan.subscription.subscription_id,
+            effective_time=at(START_US + 365 * DAY_US),
+            idempotency_key="assign-2",
+        )
+        own.subscriptions.AssignPlan(later, timeout=TIMEOUT_SECONDS)
         override = SetOverrideRequest(subject=subject, meter="api_calls", included=5, idempotency_key="override-1")
         exception = own.subscriptions.SetOverride(override, timeout=TIMEOUT_SECONDS)
         spare = make_key(gate.core, client, [Scope.ENTITLEMENTS_READ, Scope.USAGE_WRITE], [product])
@@ -252,6 +260,7 @@ SOMEBODY_ELSES = {
     "GetOperation": "idempotency_key",
     "VoidUsage": "voided_key",
     "UnassignPlan": "subscription_id",
+    "CancelPendingPlanChange": "subscription_id",
     "AssignPlan": "subscription_id",
     "RemoveOverride": "override_id",
     "VoidGrant": "grant_id",

@@ -7,10 +7,12 @@ from google.protobuf.message import Message
 from tollhouse.v1.admin_service_pb2 import CreateClientRequest
 from tollhouse.v1.common_pb2 import Subject
 from tollhouse.v1.reservation_service_pb2 import ReserveUsageRequest
+from tollhouse.v1.subscription_service_pb2 import AssignPlanRequest
 from tollhouse.v1.usage_service_pb2 import GetOperationRequest, OperationKind
 
 from tests.rpc.methods import METHODS, places
-from tests.support.door import TIMEOUT_SECONDS, Door
+from tests.support.door import TIMEOUT_SECONDS, Door, at
+from tests.support.house import DAY_US, START_US
 from tollhoused.domain.answers import ANSWER_TYPES
 from tollhoused.domain.commands import Command, Tick
 from tollhoused.domain.opening import OpenUsage
@@ -64,6 +66,8 @@ def test_every_mutation_is_found_by_its_key_with_the_answer_that_it_gave(door: D
             request.voided_key = "RecordUsage"
         if name == "ReleaseReservation":  # the first one was committed
             known["reservation_id"] = request.reservation_id = _reserve(door)
+        if name == "CancelPendingPlanChange":
+            _schedule(door, request.subscription_id)
         answer = _answer(door, method.path, request)
         known |= dict(_ids(answer))
 
@@ -84,6 +88,17 @@ def _reserve(door: Door) -> str:
         subject=Subject(user_id="anna"), product="talk", meter="api_calls", quantity=1, idempotency_key="another one"
     )
     return door.reservations.ReserveUsage(request, timeout=TIMEOUT_SECONDS).reservation.reservation_id
+
+
+def _schedule(door: Door, subscription_id: str) -> None:
+    request = AssignPlanRequest(
+        subject=Subject(user_id="anna"),
+        plan="team",
+        subscription_id=subscription_id,
+        effective_time=at(START_US + DAY_US // 2),
+        idempotency_key="a later plan",
+    )
+    door.subscriptions.AssignPlan(request, timeout=TIMEOUT_SECONDS)
 
 
 def _answer(door: Door, path: str, request: Message) -> Any:

@@ -26,7 +26,13 @@ from tollhouse.v1.reservation_service_pb2 import (
     ReleaseReservationRequest,
     ReserveUsageRequest,
 )
-from tollhouse.v1.subscription_service_pb2 import RemoveOverrideRequest, SetOverrideRequest, UnassignPlanRequest
+from tollhouse.v1.subscription_service_pb2 import (
+    AssignPlanRequest,
+    CancelPendingPlanChangeRequest,
+    RemoveOverrideRequest,
+    SetOverrideRequest,
+    UnassignPlanRequest,
+)
 from tollhouse.v1.usage_service_pb2 import (
     GetOperationRequest,
     ListUsageEventsRequest,
@@ -150,6 +156,18 @@ def _reused_key(door: Door) -> Refusal:
 def _below_zero(door: Door) -> Refusal:
     request = SetUsageRequest(subject=ANNA, product="talk", meter="storage_mb", delta=-1, idempotency_key="k")
     return refusal(door.usage.SetUsage, request)
+
+
+def _nothing_pending(door: Door) -> Refusal:
+    assign = AssignPlanRequest(subject=ANNA, plan="pro", idempotency_key="nothing pending")
+    made = door.subscriptions.AssignPlan(assign, timeout=TIMEOUT_SECONDS).subscription
+    request = CancelPendingPlanChangeRequest(
+        subject=ANNA, subscription_id=made.subscription_id, idempotency_key="nothing to cancel"
+    )
+    found = refusal(door.subscriptions.CancelPendingPlanChange, request)
+    end = UnassignPlanRequest(subject=ANNA, subscription_id=made.subscription_id, idempotency_key="as before")
+    door.subscriptions.UnassignPlan(end, timeout=TIMEOUT_SECONDS)
+    return found
 
 
 def _voided_twice(door: Door) -> Refusal:
@@ -300,6 +318,7 @@ BY_STATE: dict[str, Callable[[Door], Refusal]] = {
     "RESERVATION_EXCEEDED": _exceeded,
     "ALREADY_VOIDED": _voided_twice,
     "LEVEL_BELOW_ZERO": _below_zero,
+    "NO_PENDING_PLAN_CHANGE": _nothing_pending,
     "TOO_MANY_KEYS": _third_key,
 }
 

@@ -7,9 +7,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import subscription_service_pb2 as pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
+from tollhouse.v1.account_service_pb2 import GetAccountRequest
+from tollhouse.v1.entitlement_service_pb2 import GetEntitlementRequest
 
 from tests.support.door import TIMEOUT_SECONDS, Door, at, micros, refusal, usage
 from tests.support.house import DAY_US, START_US, Clock
+from tollhoused.usecases.core import Core
+from tollhoused.usecases.verify import verify
 
 ANNA = common.Subject(user_id="anna")
 TIERED = common.Rate(
@@ -204,3 +208,75 @@ def test_operations_of_subscriptions_can_be_looked_up(door: Door) -> None:
     assert stored("unassign").unassign_plan == unassigned
     assert stored("set").set_override == made
     assert stored("remove").remove_override == removed
+
+
+def _mine(door: Door) -> pb.Subscription:
+    """Anna's only subscription, as her account shows it."""
+    request = GetAccountRequest(subject=ANNA)
+    (found,) = door.accounts.GetAccount(request, timeout=TIMEOUT_SECONDS).subscriptions
+    return found
+
+
+def _cancel(key: str, subscription_id: str, **more: Any) -> pb.CancelPendingPlanChangeRequest:
+    return pb.CancelPendingPlanChangeRequest(subject=ANNA, subscription_id=subscription_id, idempotency_key=key, **more)
+
+
+def test_a_trial_ends_by_the_clock_in_every_view(core: Core, door: Door, clock: Clock) -> None:
+    made = _assign(door, "a", "pro", trial_end_time=at(NOW_US + DAY_US)).subscription
+
+    assert made.status == pb.SUBSCRIPTION_STATUS_TRIALING
+    assert _mine(door) == made
+    request = GetEntitlementRequest(subject=ANNA)
+    found = door.entitlements.GetEntitlement(request, timeout=TIMEOUT_SECONDS).entitlement
+    assert micros(found.valid_until) == NOW_US + DAY_US
+    clock.now_us = NOW_US + DAY_US
+    assert _mine(door).status == pb.SUBSCRIPTION_STATUS_ACTIVE
+    assert micros(_mine(door).trial_end_time) == NOW_US + DAY_US
+    _unassign(door, "end", made.subscription_id)
+    clock.now_us += 1
+    assert _mine(door).status == pb.SUBSCRIPTION_STATUS_CANCELED
+    assert _proved(core) == []
+
+
+def test_a_scheduled_change_shows_as_pending_and_happens_by_time_alone(core: Core, door: Door, clock: Clock) -> None:
+    made = _assign(door, "a", "pro").subscription
+    asked = _assign(
+        door, "b", "team", subscription_id=made.subscription_id, effective_time=at(NOW_US + DAY_US), validate_only=True
+    )
+    later = _assign(door, "b", "team", subscription_id=made.subscription_id, effective_time=at(NOW_US + DAY_US))
+
+    assert asked.subscription == later.subscription == _mine(door)
+    assert later.subscription.plan == "pro"
+    assert later.subscription.pending == pb.PendingPlanChange(
+        plan="team", plan_version=1, effective_time=at(NOW_US + DAY_US)
+    )
+    assert door.record(usage("anna", "before", 1)).plan == "pro"
+    clock.now_us = NOW_US + 2 * DAY_US
+    found = _mine(door)
+    assert (found.plan, found.HasField("pending")) == ("team", False)
+    assert door.record(usage("anna", "late", 1, event_time=at(NOW_US + DAY_US - 1))).plan == "pro"
+    answer = door.record(usage("anna", "after", 1))
+    assert (answer.plan, answer.new_usage) == ("team", 2)
+    assert _mine(door) == found
+    assert _proved(core) == []
+
+
+def test_a_pending_change_can_be_taken_back_once(core: Core, door: Door, clock: Clock) -> None:
+    made = _assign(door, "a", "pro").subscription
+    _assign(door, "b", "team", subscription_id=made.subscription_id, effective_time=at(NOW_US + DAY_US))
+    request = _cancel("c", made.subscription_id)
+    kept = door.subscriptions.CancelPendingPlanChange(request, timeout=TIMEOUT_SECONDS)
+
+    assert (kept.subscription.plan, kept.subscription.HasField("pending"), kept.replayed) == ("pro", False, False)
+    assert door.subscriptions.CancelPendingPlanChange(request, timeout=TIMEOUT_SECONDS).replayed
+    again = refusal(door.subscriptions.CancelPendingPlanChange, _cancel("d", made.subscription_id))
+    assert again.reason == "NO_PENDING_PLAN_CHANGE"
+    clock.now_us = NOW_US + 2 * DAY_US
+    assert _mine(door).plan == "pro"
+    assert _proved(core) == []
+
+
+def _proved(core: Core) -> list[object]:
+    findings: list[object] = []
+    verify(core.store, findings.append)
+    return findings

@@ -34,7 +34,7 @@ ADA, BOB, CYD, DAN, EVE, ORG = (f"acct_{number:08}" for number in range(1, 12, 2
 FAY, FAYS = "acct_00000031", "fay"
 """The accounts: ada spends grants, bob is in debt, cyd changes plans, dan is limited, eve does nothing, fay holds."""
 GUS, GUSS = "acct_00000041", "gus"
-HAL, HALS = "acct_00000050", "hal"
+HAL, HALS = "acct_00000051", "hal"
 """Gus takes back, hal stores."""
 
 
@@ -211,9 +211,11 @@ def _take_back(core: Core, clock: Clock) -> None:
     _adjust(core, GUSS, 50 * CENT_NANOS, key="gus/settles")
     clock.now_us += 2 * DAY_US
     _void(core, "gus/debt", key="gus/void debt")
-    _assign(core, person(GUSS), "pro", key="gus/pro")
+    pro = _assign(core, person(GUSS), "pro", key="gus/pro", trial_end_us=clock.now_us + 9 * DAY_US)
     _void(core, "gus/2", key="gus/void 2")
     use(core, GUSS, "gus/paid again", 2_010)
+    later_us = clock.now_us + 3 * DAY_US
+    _assign(core, person(GUSS), "team", key="gus/team", changes=pro.subscription_id, effective_us=later_us)
 
 
 def _store(core: Core, clock: Clock) -> None:
@@ -322,7 +324,15 @@ def _adjust(core: Core, user_id: str, amount_nanos: int, *, key: str) -> None:
 
 
 def _assign(
-    core: Core, subject: Subject, plan: str, *, key: str, changes: str = "", end_us: int | None = None
+    core: Core,
+    subject: Subject,
+    plan: str,
+    *,
+    key: str,
+    changes: str = "",
+    end_us: int | None = None,
+    trial_end_us: int | None = None,
+    effective_us: int | None = None,
 ) -> SubscriptionAnswer:
     settled = subscriptions.assign_plan(
         core,
@@ -333,6 +343,8 @@ def _assign(
         start_us=None,
         end_us=end_us,
         subscription_id=changes,
+        trial_end_us=trial_end_us,
+        effective_us=effective_us,
         idempotency_key=key,
         validate_only=False,
     )

@@ -100,9 +100,15 @@ CORRUPTIONS = [
     ("V6", CYD, f"subscriptions SET id = id || 'x' WHERE {OF_CYD}"),
     ("V6", ORG, f"subscriptions SET start_us = start_us + 1 WHERE {OF_ORG}"),
     ("V6", CYD, f"DELETE FROM subscriptions WHERE {OF_CYD}"),
-    ("V6", BOB, f"{PLAN} ('{BOB}', 's', 'manual', 'pro', 1, 1, NULL, 1)"),
-    ("V6", BOB, f"{PLAN} ('{BOB}', 's', 'manual', 'x', 1, 1, NULL, 1)"),
-    ("V4", BOB, f"{PLAN} ('{BOB}', 's', 'manual', 'pro', 1, 1807000000000000, NULL, 1)"),
+    (
+        "V6",
+        ORG,
+        f"subscriptions SET pending_plan = 'team', pending_plan_version = 1, pending_us = 5 WHERE {OF_ORG}",
+    ),
+    ("V4", ORG, f"subscriptions SET trial_end_us = 1802900000000000 WHERE {OF_ORG}"),
+    ("V6", BOB, f"{PLAN} ('{BOB}', 's', 'manual', 'pro', 1, 1, NULL, 1, NULL, NULL, NULL, NULL)"),
+    ("V6", BOB, f"{PLAN} ('{BOB}', 's', 'manual', 'x', 1, 1, NULL, 1, NULL, NULL, NULL, NULL)"),
+    ("V4", BOB, f"{PLAN} ('{BOB}', 's', 'manual', 'pro', 1, 1807000000000000, NULL, 1, NULL, NULL, NULL, NULL)"),
     ("V6", DAN, f"overrides SET included = 21 WHERE {OF_DAN} AND included = 20"),
     ("V6", DAN, f"overrides SET policy = 'hard_limit' WHERE {OF_DAN}"),
     ("V6", DAN, f"overrides SET policy = 'x' WHERE {OF_DAN}"),
@@ -342,7 +348,7 @@ def test_books_that_were_kept_are_right(books: Books) -> None:
     summary, found = books.prove()
 
     assert found == []
-    assert summary == Summary(accounts=9, operations=112, entries=77, findings=0, invariants=INVARIANTS)
+    assert summary == Summary(accounts=9, operations=113, entries=77, findings=0, invariants=INVARIANTS)
 
 
 def test_empty_books_are_right(core: Core, database_url: str) -> None:

@@ -27,7 +27,7 @@ from tollhouse.v1 import common_pb2 as tollhouse_dot_v1_dot_common__pb2
 from tollhouse.v1 import credits_service_pb2 as tollhouse_dot_v1_dot_credits__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'tollhouse/v1/subscription_service.proto\x12\x0ctollhouse.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tollhouse/v1/common.proto\x1a\"tollhouse/v1/credits_service.proto\"\xfc\x01\n\x0cSubscription\x12\x17\n\x0fsubscription_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0c\n\x04plan\x18\x03 \x01(\t\x12\x14\n\x0cplan_version\x18\x04 \x01(\x05\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nchor_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63ounts\x18\x08 \x01(\x08\"\xfd\x01\n\rMeterOverride\x12\x13\n\x0boverride_id\x18\x01 \x01(\t\x12\r\n\x05meter\x18\x02 \x01(\t\x12\x15\n\x08included\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12$\n\x06policy\x18\x04 \x01(\x0e\x32\x14.tollhouse.v1.Policy\x12 \n\x04rate\x18\x05 \x01(\x0b\x32\x12.tollhouse.v1.Rate\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_included\"\x86\x02\n\x11\x41ssignPlanRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0c\n\x04plan\x18\x02 \x01(\t\x12\x14\n\x0cplan_version\x18\x03 \x01(\x05\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fsubscription_id\x18\x06 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x99\x01\n\x12\x41ssignPlanResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x30\n\x0csubscription\x18\x02 \x01(\x0b\x32\x1a.tollhouse.v1.Subscription\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"\x86\x01\n\x13UnassignPlanRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x9b\x01\n\x14UnassignPlanResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x30\n\x0csubscription\x18\x02 \x01(\x0b\x32\x1a.tollhouse.v1.Subscription\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"\xc5\x02\n\x12SetOverrideRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\r\n\x05meter\x18\x02 \x01(\t\x12\x15\n\x08included\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12$\n\x06policy\x18\x04 \x01(\x0e\x32\x14.tollhouse.v1.Policy\x12 \n\x04rate\x18\x05 \x01(\x0b\x32\x12.tollhouse.v1.Rate\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\x42\x0b\n\t_included\"\x97\x01\n\x13SetOverrideResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12-\n\x08override\x18\x02 \x01(\x0b\x32\x1b.tollhouse.v1.MeterOverride\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"\x84\x01\n\x15RemoveOverrideRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x13\n\x0boverride_id\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x9a\x01\n\x16RemoveOverrideResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12-\n\x08override\x18\x02 \x01(\x0b\x32\x1b.tollhouse.v1.MeterOverride\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"(\n\x10ListPlansRequest\x12\x14\n\x0cplan_version\x18\x01 \x01(\x05\"\x99\x01\n\x11ListPlansResponse\x12\x14\n\x0cplan_version\x18\x01 \x01(\x05\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65\x66\x61ult_plan\x18\x03 \x01(\t\x12!\n\x05plans\x18\x04 \x03(\x0b\x32\x12.tollhouse.v1.Plan\x12#\n\x06meters\x18\x05 \x03(\x0b\x32\x13.tollhouse.v1.Meter\"\xc0\x01\n\x04Plan\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04rank\x18\x03 \x01(\x05\x12\'\n\x06prices\x18\x04 \x03(\x0b\x32\x17.tollhouse.v1.PlanPrice\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\x12\'\n\x06meters\x18\x06 \x03(\x0b\x32\x17.tollhouse.v1.PlanMeter\x12*\n\x07\x63redits\x18\x07 \x03(\x0b\x32\x19.tollhouse.v1.PlanCredits\"\x96\x01\n\x0bPlanCredits\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_nanos\x18\x02 \x01(\x03\x12-\n\x08\x63\x61tegory\x18\x03 \x01(\x0e\x32\x1b.tollhouse.v1.GrantCategory\x12\x10\n\x08priority\x18\x04 \x01(\x05\x12\x0e\n\x06meters\x18\x05 \x03(\t\x12\x12\n\nlasts_days\x18\x06 \x01(\x05\"R\n\tPlanPrice\x12/\n\x08interval\x18\x01 \x01(\x0e\x32\x1d.tollhouse.v1.BillingInterval\x12\x14\n\x0c\x61mount_nanos\x18\x02 \x01(\x03\"t\n\tPlanMeter\x12\r\n\x05meter\x18\x01 \x01(\t\x12\x10\n\x08included\x18\x02 \x01(\x03\x12$\n\x06policy\x18\x03 \x01(\x0e\x32\x14.tollhouse.v1.Policy\x12 \n\x04rate\x18\x04 \x01(\x0b\x32\x12.tollhouse.v1.Rate\"\xa6\x01\n\x05Meter\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.tollhouse.v1.MeterKind\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0f\n\x07\x61liases\x18\x04 \x03(\t\x12\x14\n\x0cmax_quantity\x18\x05 \x01(\x03\x12\x33\n\x0eon_unavailable\x18\x06 \x01(\x0e\x32\x1b.tollhouse.v1.OnUnavailable*b\n\rOnUnavailable\x12\x1e\n\x1aON_UNAVAILABLE_UNSPECIFIED\x10\x00\x12\x18\n\x14ON_UNAVAILABLE_ALLOW\x10\x01\x12\x17\n\x13ON_UNAVAILABLE_DENY\x10\x02\x32\xbc\x03\n\x13SubscriptionService\x12O\n\nAssignPlan\x12\x1f.tollhouse.v1.AssignPlanRequest\x1a .tollhouse.v1.AssignPlanResponse\x12U\n\x0cUnassignPlan\x12!.tollhouse.v1.UnassignPlanRequest\x1a\".tollhouse.v1.UnassignPlanResponse\x12R\n\x0bSetOverride\x12 .tollhouse.v1.SetOverrideRequest\x1a!.tollhouse.v1.SetOverrideResponse\x12[\n\x0eRemoveOverride\x12#.tollhouse.v1.RemoveOverrideRequest\x1a$.tollhouse.v1.RemoveOverrideResponse\x12L\n\tListPlans\x12\x1e.tollhouse.v1.ListPlansRequest\x1a\x1f.tollhouse.v1.ListPlansResponseB\x90\x01\n\x0ctollhouse.v1B\x18SubscriptionServiceProtoP\x01Z\x18tollhouse/v1;tollhousev1\xa2\x02\x03TLH\xaa\x02\x0cTollhouse.V1\xca\x02\x0cTollhouse\\V1\xe2\x02\x15Tollhouse\\V1\\Metadata\xea\x02\rTollhouse::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'tollhouse/v1/subscription_service.proto\x12\x0ctollhouse.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tollhouse/v1/common.proto\x1a\"tollhouse/v1/credits_service.proto\"\x94\x03\n\x0cSubscription\x12\x17\n\x0fsubscription_id\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0c\n\x04plan\x18\x03 \x01(\t\x12\x14\n\x0cplan_version\x18\x04 \x01(\x05\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nchor_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63ounts\x18\x08 \x01(\x08\x12\x30\n\x06status\x18\t \x01(\x0e\x32 .tollhouse.v1.SubscriptionStatus\x12\x32\n\x0etrial_end_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x07pending\x18\x0b \x01(\x0b\x32\x1f.tollhouse.v1.PendingPlanChange\"k\n\x11PendingPlanChange\x12\x0c\n\x04plan\x18\x01 \x01(\t\x12\x14\n\x0cplan_version\x18\x02 \x01(\x05\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xfd\x01\n\rMeterOverride\x12\x13\n\x0boverride_id\x18\x01 \x01(\t\x12\r\n\x05meter\x18\x02 \x01(\t\x12\x15\n\x08included\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12$\n\x06policy\x18\x04 \x01(\x0e\x32\x14.tollhouse.v1.Policy\x12 \n\x04rate\x18\x05 \x01(\x0b\x32\x12.tollhouse.v1.Rate\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_included\"\xee\x02\n\x11\x41ssignPlanRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0c\n\x04plan\x18\x02 \x01(\t\x12\x14\n\x0cplan_version\x18\x03 \x01(\x05\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fsubscription_id\x18\x06 \x01(\t\x12\x32\n\x0etrial_end_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x99\x01\n\x12\x41ssignPlanResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x30\n\x0csubscription\x18\x02 \x01(\x0b\x32\x1a.tollhouse.v1.Subscription\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"\x91\x01\n\x1e\x43\x61ncelPendingPlanChangeRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\xa6\x01\n\x1f\x43\x61ncelPendingPlanChangeResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x30\n\x0csubscription\x18\x02 \x01(\x0b\x32\x1a.tollhouse.v1.Subscription\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"\x86\x01\n\x13UnassignPlanRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x17\n\x0fsubscription_id\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x9b\x01\n\x14UnassignPlanResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x30\n\x0csubscription\x18\x02 \x01(\x0b\x32\x1a.tollhouse.v1.Subscription\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"\xc5\x02\n\x12SetOverrideRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\r\n\x05meter\x18\x02 \x01(\t\x12\x15\n\x08included\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12$\n\x06policy\x18\x04 \x01(\x0e\x32\x14.tollhouse.v1.Policy\x12 \n\x04rate\x18\x05 \x01(\x0b\x32\x12.tollhouse.v1.Rate\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\x42\x0b\n\t_included\"\x97\x01\n\x13SetOverrideResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12-\n\x08override\x18\x02 \x01(\x0b\x32\x1b.tollhouse.v1.MeterOverride\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"\x84\x01\n\x15RemoveOverrideRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x13\n\x0boverride_id\x18\x02 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x0e \x01(\t\x12\x15\n\rvalidate_only\x18\x0f \x01(\x08\"\x9a\x01\n\x16RemoveOverrideResponse\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12-\n\x08override\x18\x02 \x01(\x0b\x32\x1b.tollhouse.v1.MeterOverride\x12+\n\nmatched_by\x18\x03 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x10\n\x08replayed\x18\x0f \x01(\x08\"(\n\x10ListPlansRequest\x12\x14\n\x0cplan_version\x18\x01 \x01(\x05\"\x99\x01\n\x11ListPlansResponse\x12\x14\n\x0cplan_version\x18\x01 \x01(\x05\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65\x66\x61ult_plan\x18\x03 \x01(\t\x12!\n\x05plans\x18\x04 \x03(\x0b\x32\x12.tollhouse.v1.Plan\x12#\n\x06meters\x18\x05 \x03(\x0b\x32\x13.tollhouse.v1.Meter\"\xc0\x01\n\x04Plan\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04rank\x18\x03 \x01(\x05\x12\'\n\x06prices\x18\x04 \x03(\x0b\x32\x17.tollhouse.v1.PlanPrice\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\x12\'\n\x06meters\x18\x06 \x03(\x0b\x32\x17.tollhouse.v1.PlanMeter\x12*\n\x07\x63redits\x18\x07 \x03(\x0b\x32\x19.tollhouse.v1.PlanCredits\"\x96\x01\n\x0bPlanCredits\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_nanos\x18\x02 \x01(\x03\x12-\n\x08\x63\x61tegory\x18\x03 \x01(\x0e\x32\x1b.tollhouse.v1.GrantCategory\x12\x10\n\x08priority\x18\x04 \x01(\x05\x12\x0e\n\x06meters\x18\x05 \x03(\t\x12\x12\n\nlasts_days\x18\x06 \x01(\x05\"R\n\tPlanPrice\x12/\n\x08interval\x18\x01 \x01(\x0e\x32\x1d.tollhouse.v1.BillingInterval\x12\x14\n\x0c\x61mount_nanos\x18\x02 \x01(\x03\"t\n\tPlanMeter\x12\r\n\x05meter\x18\x01 \x01(\t\x12\x10\n\x08included\x18\x02 \x01(\x03\x12$\n\x06policy\x18\x03 \x01(\x0e\x32\x14.tollhouse.v1.Policy\x12 \n\x04rate\x18\x04 \x01(\x0b\x32\x12.tollhouse.v1.Rate\"\xa6\x01\n\x05Meter\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.tollhouse.v1.MeterKind\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0f\n\x07\x61liases\x18\x04 \x03(\t\x12\x14\n\x0cmax_quantity\x18\x05 \x01(\x03\x12\x33\n\x0eon_unavailable\x18\x06 \x01(\x0e\x32\x1b.tollhouse.v1.OnUnavailable*\xaf\x01\n\x12SubscriptionStatus\x12#\n\x1fSUBSCRIPTION_STATUS_UNSPECIFIED\x10\x00\x12 \n\x1cSUBSCRIPTION_STATUS_TRIALING\x10\x01\x12\x1e\n\x1aSUBSCRIPTION_STATUS_ACTIVE\x10\x02\x12 \n\x1cSUBSCRIPTION_STATUS_CANCELED\x10\x03\"\x04\x08\x04\x10\x04\"\x04\x08\x05\x10\x05\"\x04\x08\x06\x10\x06*b\n\rOnUnavailable\x12\x1e\n\x1aON_UNAVAILABLE_UNSPECIFIED\x10\x00\x12\x18\n\x14ON_UNAVAILABLE_ALLOW\x10\x01\x12\x17\n\x13ON_UNAVAILABLE_DENY\x10\x02\x32\xb4\x04\n\x13SubscriptionService\x12O\n\nAssignPlan\x12\x1f.tollhouse.v1.AssignPlanRequest\x1a .tollhouse.v1.AssignPlanResponse\x12v\n\x17\x43\x61ncelPendingPlanChange\x12,.tollhouse.v1.CancelPendingPlanChangeRequest\x1a-.tollhouse.v1.CancelPendingPlanChangeResponse\x12U\n\x0cUnassignPlan\x12!.tollhouse.v1.UnassignPlanRequest\x1a\".tollhouse.v1.UnassignPlanResponse\x12R\n\x0bSetOverride\x12 .tollhouse.v1.SetOverrideRequest\x1a!.tollhouse.v1.SetOverrideResponse\x12[\n\x0eRemoveOverride\x12#.tollhouse.v1.RemoveOverrideRequest\x1a$.tollhouse.v1.RemoveOverrideResponse\x12L\n\tListPlans\x12\x1e.tollhouse.v1.ListPlansRequest\x1a\x1f.tollhouse.v1.ListPlansResponseB\x90\x01\n\x0ctollhouse.v1B\x18SubscriptionServiceProtoP\x01Z\x18tollhouse/v1;tollhousev1\xa2\x02\x03TLH\xaa\x02\x0cTollhouse.V1\xca\x02\x0cTollhouse\\V1\xe2\x02\x15Tollhouse\\V1\\Metadata\xea\x02\rTollhouse::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,42 +35,50 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollhouse.v1.subscription_s
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014tollhouse.v1B\030SubscriptionServiceProtoP\001Z\030tollhouse/v1;tollhousev1\242\002\003TLH\252\002\014Tollhouse.V1\312\002\014Tollhouse\\V1\342\002\025Tollhouse\\V1\\Metadata\352\002\rTollhouse::V1'
-  _globals['_ONUNAVAILABLE']._serialized_start=3071
-  _globals['_ONUNAVAILABLE']._serialized_end=3169
+  _globals['_SUBSCRIPTIONSTATUS']._serialized_start=3754
+  _globals['_SUBSCRIPTIONSTATUS']._serialized_end=3929
+  _globals['_ONUNAVAILABLE']._serialized_start=3931
+  _globals['_ONUNAVAILABLE']._serialized_end=4029
   _globals['_SUBSCRIPTION']._serialized_start=154
-  _globals['_SUBSCRIPTION']._serialized_end=406
-  _globals['_METEROVERRIDE']._serialized_start=409
-  _globals['_METEROVERRIDE']._serialized_end=662
-  _globals['_ASSIGNPLANREQUEST']._serialized_start=665
-  _globals['_ASSIGNPLANREQUEST']._serialized_end=927
-  _globals['_ASSIGNPLANRESPONSE']._serialized_start=930
-  _globals['_ASSIGNPLANRESPONSE']._serialized_end=1083
-  _globals['_UNASSIGNPLANREQUEST']._serialized_start=1086
-  _globals['_UNASSIGNPLANREQUEST']._serialized_end=1220
-  _globals['_UNASSIGNPLANRESPONSE']._serialized_start=1223
-  _globals['_UNASSIGNPLANRESPONSE']._serialized_end=1378
-  _globals['_SETOVERRIDEREQUEST']._serialized_start=1381
-  _globals['_SETOVERRIDEREQUEST']._serialized_end=1706
-  _globals['_SETOVERRIDERESPONSE']._serialized_start=1709
-  _globals['_SETOVERRIDERESPONSE']._serialized_end=1860
-  _globals['_REMOVEOVERRIDEREQUEST']._serialized_start=1863
-  _globals['_REMOVEOVERRIDEREQUEST']._serialized_end=1995
-  _globals['_REMOVEOVERRIDERESPONSE']._serialized_start=1998
-  _globals['_REMOVEOVERRIDERESPONSE']._serialized_end=2152
-  _globals['_LISTPLANSREQUEST']._serialized_start=2154
-  _globals['_LISTPLANSREQUEST']._serialized_end=2194
-  _globals['_LISTPLANSRESPONSE']._serialized_start=2197
-  _globals['_LISTPLANSRESPONSE']._serialized_end=2350
-  _globals['_PLAN']._serialized_start=2353
-  _globals['_PLAN']._serialized_end=2545
-  _globals['_PLANCREDITS']._serialized_start=2548
-  _globals['_PLANCREDITS']._serialized_end=2698
-  _globals['_PLANPRICE']._serialized_start=2700
-  _globals['_PLANPRICE']._serialized_end=2782
-  _globals['_PLANMETER']._serialized_start=2784
-  _globals['_PLANMETER']._serialized_end=2900
-  _globals['_METER']._serialized_start=2903
-  _globals['_METER']._serialized_end=3069
-  _globals['_SUBSCRIPTIONSERVICE']._serialized_start=3172
-  _globals['_SUBSCRIPTIONSERVICE']._serialized_end=3616
+  _globals['_SUBSCRIPTION']._serialized_end=558
+  _globals['_PENDINGPLANCHANGE']._serialized_start=560
+  _globals['_PENDINGPLANCHANGE']._serialized_end=667
+  _globals['_METEROVERRIDE']._serialized_start=670
+  _globals['_METEROVERRIDE']._serialized_end=923
+  _globals['_ASSIGNPLANREQUEST']._serialized_start=926
+  _globals['_ASSIGNPLANREQUEST']._serialized_end=1292
+  _globals['_ASSIGNPLANRESPONSE']._serialized_start=1295
+  _globals['_ASSIGNPLANRESPONSE']._serialized_end=1448
+  _globals['_CANCELPENDINGPLANCHANGEREQUEST']._serialized_start=1451
+  _globals['_CANCELPENDINGPLANCHANGEREQUEST']._serialized_end=1596
+  _globals['_CANCELPENDINGPLANCHANGERESPONSE']._serialized_start=1599
+  _globals['_CANCELPENDINGPLANCHANGERESPONSE']._serialized_end=1765
+  _globals['_UNASSIGNPLANREQUEST']._serialized_start=1768
+  _globals['_UNASSIGNPLANREQUEST']._serialized_end=1902
+  _globals['_UNASSIGNPLANRESPONSE']._serialized_start=1905
+  _globals['_UNASSIGNPLANRESPONSE']._serialized_end=2060
+  _globals['_SETOVERRIDEREQUEST']._serialized_start=2063
+  _globals['_SETOVERRIDEREQUEST']._serialized_end=2388
+  _globals['_SETOVERRIDERESPONSE']._serialized_start=2391
+  _globals['_SETOVERRIDERESPONSE']._serialized_end=2542
+  _globals['_REMOVEOVERRIDEREQUEST']._serialized_start=2545
+  _globals['_REMOVEOVERRIDEREQUEST']._serialized_end=2677
+  _globals['_REMOVEOVERRIDERESPONSE']._serialized_start=2680
+  _globals['_REMOVEOVERRIDERESPONSE']._serialized_end=2834
+  _globals['_LISTPLANSREQUEST']._serialized_start=2836
+  _globals['_LISTPLANSREQUEST']._serialized_end=2876
+  _globals['_LISTPLANSRESPONSE']._serialized_start=2879
+  _globals['_LISTPLANSRESPONSE']._serialized_end=3032
+  _globals['_PLAN']._serialized_start=3035
+  _globals['_PLAN']._serialized_end=3227
+  _globals['_PLANCREDITS']._serialized_start=3230
+  _globals['_PLANCREDITS']._serialized_end=3380
+  _globals['_PLANPRICE']._serialized_start=3382
+  _globals['_PLANPRICE']._serialized_end=3464
+  _globals['_PLANMETER']._serialized_start=3466
+  _globals['_PLANMETER']._serialized_end=3582
+  _globals['_METER']._serialized_start=3585
+  _globals['_METER']._serialized_end=3751
+  _globals['_SUBSCRIPTIONSERVICE']._serialized_start=4032
+  _globals['_SUBSCRIPTIONSERVICE']._serialized_end=4596
 # @@protoc_insertion_point(module_scope)

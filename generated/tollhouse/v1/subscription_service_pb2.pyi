@@ -12,17 +12,28 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class SubscriptionStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SUBSCRIPTION_STATUS_UNSPECIFIED: _ClassVar[SubscriptionStatus]
+    SUBSCRIPTION_STATUS_TRIALING: _ClassVar[SubscriptionStatus]
+    SUBSCRIPTION_STATUS_ACTIVE: _ClassVar[SubscriptionStatus]
+    SUBSCRIPTION_STATUS_CANCELED: _ClassVar[SubscriptionStatus]
+
 class OnUnavailable(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ON_UNAVAILABLE_UNSPECIFIED: _ClassVar[OnUnavailable]
     ON_UNAVAILABLE_ALLOW: _ClassVar[OnUnavailable]
     ON_UNAVAILABLE_DENY: _ClassVar[OnUnavailable]
+SUBSCRIPTION_STATUS_UNSPECIFIED: SubscriptionStatus
+SUBSCRIPTION_STATUS_TRIALING: SubscriptionStatus
+SUBSCRIPTION_STATUS_ACTIVE: SubscriptionStatus
+SUBSCRIPTION_STATUS_CANCELED: SubscriptionStatus
 ON_UNAVAILABLE_UNSPECIFIED: OnUnavailable
 ON_UNAVAILABLE_ALLOW: OnUnavailable
 ON_UNAVAILABLE_DENY: OnUnavailable
 
 class Subscription(_message.Message):
-    __slots__ = ("subscription_id", "provider", "plan", "plan_version", "start_time", "end_time", "anchor_time", "counts")
+    __slots__ = ("subscription_id", "provider", "plan", "plan_version", "start_time", "end_time", "anchor_time", "counts", "status", "trial_end_time", "pending")
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +42,9 @@ class Subscription(_message.Message):
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     ANCHOR_TIME_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_END_TIME_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
     subscription_id: str
     provider: str
     plan: str
@@ -39,7 +53,20 @@ class Subscription(_message.Message):
     end_time: _timestamp_pb2.Timestamp
     anchor_time: _timestamp_pb2.Timestamp
     counts: bool
-    def __init__(self, subscription_id: _Optional[str] = ..., provider: _Optional[str] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts: _Optional[bool] = ...) -> None: ...
+    status: SubscriptionStatus
+    trial_end_time: _timestamp_pb2.Timestamp
+    pending: PendingPlanChange
+    def __init__(self, subscription_id: _Optional[str] = ..., provider: _Optional[str] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts: _Optional[bool] = ..., status: _Optional[_Union[SubscriptionStatus, str]] = ..., trial_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pending: _Optional[_Union[PendingPlanChange, _Mapping]] = ...) -> None: ...
+
+class PendingPlanChange(_message.Message):
+    __slots__ = ("plan", "plan_version", "effective_time")
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    PLAN_VERSION_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
+    plan: str
+    plan_version: int
+    effective_time: _timestamp_pb2.Timestamp
+    def __init__(self, plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class MeterOverride(_message.Message):
     __slots__ = ("override_id", "meter", "included", "policy", "rate", "start_time", "end_time")
@@ -60,13 +87,15 @@ class MeterOverride(_message.Message):
     def __init__(self, override_id: _Optional[str] = ..., meter: _Optional[str] = ..., included: _Optional[int] = ..., policy: _Optional[_Union[_common_pb2.Policy, str]] = ..., rate: _Optional[_Union[_common_pb2.Rate, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class AssignPlanRequest(_message.Message):
-    __slots__ = ("subject", "plan", "plan_version", "start_time", "end_time", "subscription_id", "idempotency_key", "validate_only")
+    __slots__ = ("subject", "plan", "plan_version", "start_time", "end_time", "subscription_id", "trial_end_time", "effective_time", "idempotency_key", "validate_only")
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     PLAN_VERSION_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_END_TIME_FIELD_NUMBER: _ClassVar[int]
+    EFFECTIVE_TIME_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
     subject: _common_pb2.Subject
@@ -75,11 +104,37 @@ class AssignPlanRequest(_message.Message):
     start_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
     subscription_id: str
+    trial_end_time: _timestamp_pb2.Timestamp
+    effective_time: _timestamp_pb2.Timestamp
     idempotency_key: str
     validate_only: bool
-    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., subscription_id: _Optional[str] = ..., trial_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
 
 class AssignPlanResponse(_message.Message):
+    __slots__ = ("account_id", "subscription", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    subscription: Subscription
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class CancelPendingPlanChangeRequest(_message.Message):
+    __slots__ = ("subject", "subscription_id", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    subscription_id: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., subscription_id: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class CancelPendingPlanChangeResponse(_message.Message):
     __slots__ = ("account_id", "subscription", "matched_by", "replayed")
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]

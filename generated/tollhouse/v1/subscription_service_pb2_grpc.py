@@ -45,6 +45,11 @@ class SubscriptionServiceStub:
                 request_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.AssignPlanRequest.SerializeToString,
                 response_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.AssignPlanResponse.FromString,
                 _registered_method=True)
+        self.CancelPendingPlanChange = channel.unary_unary(
+                '/tollhouse.v1.SubscriptionService/CancelPendingPlanChange',
+                request_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.CancelPendingPlanChangeRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.CancelPendingPlanChangeResponse.FromString,
+                _registered_method=True)
         self.UnassignPlan = channel.unary_unary(
                 '/tollhouse.v1.SubscriptionService/UnassignPlan',
                 request_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.UnassignPlanRequest.SerializeToString,
@@ -88,6 +93,20 @@ class SubscriptionServiceServicer:
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
         IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
         INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelPendingPlanChange(self, request, context):
+        """Takes back a change of plan that was scheduled with AssignPlan and has not happened yet.
+
+        Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
+        NO_PENDING_PLAN_CHANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -157,6 +176,11 @@ def add_SubscriptionServiceServicer_to_server(servicer, server):
                     request_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.AssignPlanRequest.FromString,
                     response_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.AssignPlanResponse.SerializeToString,
             ),
+            'CancelPendingPlanChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelPendingPlanChange,
+                    request_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.CancelPendingPlanChangeRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.CancelPendingPlanChangeResponse.SerializeToString,
+            ),
             'UnassignPlan': grpc.unary_unary_rpc_method_handler(
                     servicer.UnassignPlan,
                     request_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.UnassignPlanRequest.FromString,
@@ -211,6 +235,33 @@ class SubscriptionService:
             '/tollhouse.v1.SubscriptionService/AssignPlan',
             tollhouse_dot_v1_dot_subscription__service__pb2.AssignPlanRequest.SerializeToString,
             tollhouse_dot_v1_dot_subscription__service__pb2.AssignPlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelPendingPlanChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.SubscriptionService/CancelPendingPlanChange',
+            tollhouse_dot_v1_dot_subscription__service__pb2.CancelPendingPlanChangeRequest.SerializeToString,
+            tollhouse_dot_v1_dot_subscription__service__pb2.CancelPendingPlanChangeResponse.FromString,
             options,
             channel_credentials,
             insecure,

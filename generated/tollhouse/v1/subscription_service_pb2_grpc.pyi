@@ -52,6 +52,16 @@ class SubscriptionServiceStub:
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
     """
+    CancelPendingPlanChange: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelPendingPlanChangeRequest, _subscription_service_pb2.CancelPendingPlanChangeResponse]
+    """Takes back a change of plan that was scheduled with AssignPlan and has not happened yet.
+
+    Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
+    NO_PENDING_PLAN_CHANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
     UnassignPlan: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.UnassignPlanRequest, _subscription_service_pb2.UnassignPlanResponse]
     """Ends a subscription that an operator assigned, at once; one that has not started yet never starts.
 
@@ -116,6 +126,16 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    CancelPendingPlanChange: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelPendingPlanChangeRequest, _subscription_service_pb2.CancelPendingPlanChangeResponse]  # type: ignore[assignment]
+    """Takes back a change of plan that was scheduled with AssignPlan and has not happened yet.
+
+    Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
+    NO_PENDING_PLAN_CHANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
     UnassignPlan: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.UnassignPlanRequest, _subscription_service_pb2.UnassignPlanResponse]  # type: ignore[assignment]
     """Ends a subscription that an operator assigned, at once; one that has not started yet never starts.
@@ -184,6 +204,22 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
         IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
         INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelPendingPlanChange(
+        self,
+        request: _subscription_service_pb2.CancelPendingPlanChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.CancelPendingPlanChangeResponse, _abc.Awaitable[_subscription_service_pb2.CancelPendingPlanChangeResponse]]:
+        """Takes back a change of plan that was scheduled with AssignPlan and has not happened yet.
+
+        Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
+        NO_PENDING_PLAN_CHANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
 
     @_abc_1.abstractmethod

@@ -45,6 +45,7 @@ class OperationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OPERATION_KIND_COMMIT_RESERVATION: _ClassVar[OperationKind]
     OPERATION_KIND_RELEASE_RESERVATION: _ClassVar[OperationKind]
     OPERATION_KIND_VOID_GRANT: _ClassVar[OperationKind]
+    OPERATION_KIND_CANCEL_PENDING_PLAN_CHANGE: _ClassVar[OperationKind]
     OPERATION_KIND_SET_USAGE: _ClassVar[OperationKind]
     OPERATION_KIND_VOID_USAGE: _ClassVar[OperationKind]
     OPERATION_KIND_ADD_MEMBER: _ClassVar[OperationKind]
@@ -74,6 +75,7 @@ OPERATION_KIND_EXTEND_RESERVATION: OperationKind
 OPERATION_KIND_COMMIT_RESERVATION: OperationKind
 OPERATION_KIND_RELEASE_RESERVATION: OperationKind
 OPERATION_KIND_VOID_GRANT: OperationKind
+OPERATION_KIND_CANCEL_PENDING_PLAN_CHANGE: OperationKind
 OPERATION_KIND_SET_USAGE: OperationKind
 OPERATION_KIND_VOID_USAGE: OperationKind
 OPERATION_KIND_ADD_MEMBER: OperationKind
@@ -500,7 +502,7 @@ class GetOperationResponse(_message.Message):
     def __init__(self, operation: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
 
 class Operation(_message.Message):
-    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "voided_by", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override", "create_client", "create_key", "rotate_key", "revoke_key", "reserve_usage", "extend_reservation", "commit_reservation", "release_reservation", "void_grant", "set_usage", "void_usage", "add_member", "remove_member", "erase_user", "advance_test_clock")
+    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "voided_by", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override", "create_client", "create_key", "rotate_key", "revoke_key", "reserve_usage", "extend_reservation", "commit_reservation", "release_reservation", "void_grant", "cancel_pending_plan_change", "set_usage", "void_usage", "add_member", "remove_member", "erase_user", "advance_test_clock")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -531,6 +533,7 @@ class Operation(_message.Message):
     COMMIT_RESERVATION_FIELD_NUMBER: _ClassVar[int]
     RELEASE_RESERVATION_FIELD_NUMBER: _ClassVar[int]
     VOID_GRANT_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_PENDING_PLAN_CHANGE_FIELD_NUMBER: _ClassVar[int]
     SET_USAGE_FIELD_NUMBER: _ClassVar[int]
     VOID_USAGE_FIELD_NUMBER: _ClassVar[int]
     ADD_MEMBER_FIELD_NUMBER: _ClassVar[int]
@@ -567,10 +570,11 @@ class Operation(_message.Message):
     commit_reservation: _reservation_service_pb2.CommitReservationResponse
     release_reservation: _reservation_service_pb2.ReleaseReservationResponse
     void_grant: _credits_service_pb2.VoidGrantResponse
+    cancel_pending_plan_change: _subscription_service_pb2.CancelPendingPlanChangeResponse
     set_usage: SetUsageResponse
     void_usage: VoidUsageResponse
     add_member: _account_service_pb2.AddMemberResponse
     remove_member: _account_service_pb2.RemoveMemberResponse
     erase_user: _account_service_pb2.EraseUserResponse
     advance_test_clock: _admin_service_pb2.AdvanceTestClockResponse
-    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., voided_by: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ..., create_client: _Optional[_Union[_admin_service_pb2.CreateClientResponse, _Mapping]] = ..., create_key: _Optional[_Union[_admin_service_pb2.CreateKeyResponse, _Mapping]] = ..., rotate_key: _Optional[_Union[_admin_service_pb2.RotateKeyResponse, _Mapping]] = ..., revoke_key: _Optional[_Union[_admin_service_pb2.RevokeKeyResponse, _Mapping]] = ..., reserve_usage: _Optional[_Union[_reservation_service_pb2.ReserveUsageResponse, _Mapping]] = ..., extend_reservation: _Optional[_Union[_reservation_service_pb2.ExtendReservationResponse, _Mapping]] = ..., commit_reservation: _Optional[_Union[_reservation_service_pb2.CommitReservationResponse, _Mapping]] = ..., release_reservation: _Optional[_Union[_reservation_service_pb2.ReleaseReservationResponse, _Mapping]] = ..., void_grant: _Optional[_Union[_credits_service_pb2.VoidGrantResponse, _Mapping]] = ..., set_usage: _Optional[_Union[SetUsageResponse, _Mapping]] = ..., void_usage: _Optional[_Union[VoidUsageResponse, _Mapping]] = ..., add_member: _Optional[_Union[_account_service_pb2.AddMemberResponse, _Mapping]] = ..., remove_member: _Optional[_Union[_account_service_pb2.RemoveMemberResponse, _Mapping]] = ..., erase_user: _Optional[_Union[_account_service_pb2.EraseUserResponse, _Mapping]] = ..., advance_test_clock: _Optional[_Union[_admin_service_pb2.AdvanceTestClockResponse, _Mapping]] = ...) -> None: ...
+    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., voided_by: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ..., create_client: _Optional[_Union[_admin_service_pb2.CreateClientResponse, _Mapping]] = ..., create_key: _Optional[_Union[_admin_service_pb2.CreateKeyResponse, _Mapping]] = ..., rotate_key: _Optional[_Union[_admin_service_pb2.RotateKeyResponse, _Mapping]] = ..., revoke_key: _Optional[_Union[_admin_service_pb2.RevokeKeyResponse, _Mapping]] = ..., reserve_usage: _Optional[_Union[_reservation_service_pb2.ReserveUsageResponse, _Mapping]] = ..., extend_reservation: _Optional[_Union[_reservation_service_pb2.ExtendReservationResponse, _Mapping]] = ..., commit_reservation: _Optional[_Union[_reservation_service_pb2.CommitReservationResponse, _Mapping]] = ..., release_reservation: _Optional[_Union[_reservation_service_pb2.ReleaseReservationResponse, _Mapping]] = ..., void_grant: _Optional[_Union[_credits_service_pb2.VoidGrantResponse, _Mapping]] = ..., cancel_pending_plan_change: _Optional[_Union[_subscription_service_pb2.CancelPendingPlanChangeResponse, _Mapping]] = ..., set_usage: _Optional[_Union[SetUsageResponse, _Mapping]] = ..., void_usage: _Optional[_Union[VoidUsageResponse, _Mapping]] = ..., add_member: _Optional[_Union[_account_service_pb2.AddMemberResponse, _Mapping]] = ..., remove_member: _Optional[_Union[_account_service_pb2.RemoveMemberResponse, _Mapping]] = ..., erase_user: _Optional[_Union[_account_service_pb2.EraseUserResponse, _Mapping]] = ..., advance_test_clock: _Optional[_Union[_admin_service_pb2.AdvanceTestClockResponse, _Mapping]] = ...) -> None: ...

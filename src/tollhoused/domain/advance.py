@@ -43,6 +43,7 @@ def advance(account: Account, now_us: int, history: CatalogueHistory) -> None:
         _end_reservations(account, at_us, now_us)
         expire_grants(account, at_us, now_us)
         settle_debt(account, at_us, now_us)
+        _change_plans(account, at_us)
         turn(account, at_us, now_us, history)
         account.due_us = min(coming_instants(account, at_us))
         account.dirty = True
@@ -144,6 +145,14 @@ def settle_debt(account: Account, at_us: int, now_us: int) -> None:
                 account.post(posting, cause, now_us, at_us)
 
 
+def _change_plans(account: Account, at_us: int) -> None:
+    """Scheduled changes of plan happen at their time, whether or not the subscription counts."""
+    for subscription in list(account.subscriptions.values()):
+        changed = subscription.changed(at_us)
+        if changed is not subscription:
+            account.put_subscription(changed)
+
+
 def _end_reservations(account: Account, at_us: int, now_us: int) -> None:
     """Reservations whose time is over end as they were told to when they were made."""
     over = [item for item in account.reservations.values() if item.is_open and item.expires_us <= at_us]
@@ -231,7 +240,7 @@ def coming_instants(account: Account, after_us: int) -> Iterator[int]:
         if grant.remaining_nanos > 0:
             candidates += [grant.effective_us, grant.expires_us]
     for subscription in account.subscriptions.values():
-        candidates += [subscription.start_us, subscription.end_us]
+        candidates += subscription.instants()
     for override in account.overrides.values():
         candidates += [override.from_us, override.until_us]
     for reservation in account.reservations.values():

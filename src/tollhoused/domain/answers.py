@@ -156,7 +156,7 @@ class VoidAnswer(NamedTuple):
 
 class SubscriptionAnswer(NamedTuple):
     """The subscription as it stands after an assignment, a change or its end; `counts` says whether it decides the
-    plan.
+    plan. The status is empty in answers of before there was one.
     """
 
     account_id: str
@@ -169,6 +169,11 @@ class SubscriptionAnswer(NamedTuple):
     end_us: int | None
     anchor_us: int
     counts: bool
+    status: str = ""
+    trial_end_us: int | None = None
+    pending_plan: str | None = None
+    pending_version: int | None = None
+    pending_us: int | None = None
 
 
 class OverrideAnswer(NamedTuple):
@@ -356,6 +361,7 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "void_usage": VoidAnswer,
     "assign_plan": SubscriptionAnswer,
     "unassign_plan": SubscriptionAnswer,
+    "cancel_pending_plan_change": SubscriptionAnswer,
     "set_override": OverrideAnswer,
     "remove_override": OverrideAnswer,
     "upsert_user": AccountAnswer,

@@ -248,7 +248,7 @@ class AssignPlan(Command):
     """Assigns a plan without a provider, or changes the plan of the subscription named in `changes`.
 
     `new_id` is the id of the subscription to make; a `start_us` before now counts as now. Its usage periods turn by
-    `anchor_us`, None for its start.
+    `anchor_us`, None for its start. A change may be scheduled for `effective_us`.
     """
 
     kind = "assign_plan"
@@ -260,16 +260,22 @@ class AssignPlan(Command):
     start_us: int | None
     end_us: int | None
     anchor_us: int | None = None
+    trial_end_us: int | None = None
+    effective_us: int | None = None
 
     def content(self) -> dict[str, object]:
-        anchored = {} if self.anchor_us is None else {"anchor_time": self.anchor_us}
+        later = {
+            "anchor_time": self.anchor_us,
+            "trial_end_time": self.trial_end_us,
+            "effective_time": self.effective_us,
+        }
         return {
             "plan": self.plan,
             "plan_version": self.plan_version,
             "start_time": self.start_us,
             "end_time": self.end_us,
             "subscription_id": self.changes,
-            **anchored,
+            **{name: at_us for name, at_us in later.items() if at_us is not None},
         }
 
 

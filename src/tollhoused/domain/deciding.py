@@ -21,6 +21,7 @@ from tollhoused.domain.commands import (
 from tollhoused.domain.decision import Decision, Rules
 from tollhoused.domain.gauges import SetUsage, decide_level
 from tollhoused.domain.opening import OpenUsage, decide_opening
+from tollhoused.domain.plans import CancelPendingPlanChange
 from tollhoused.domain.usage import decide_usage
 
 
@@ -53,6 +54,8 @@ def decide(account: Account, command: Command, now_us: int, history: CatalogueHi
             return plans.decide_assignment(account, command, now_us, history)
         case UnassignPlan():
             return plans.decide_unassignment(account, command, now_us, history)
+        case CancelPendingPlanChange():
+            return plans.decide_cancellation(account, command, now_us, history)
         case SetOverride():
             return plans.decide_override(account, command, now_us, history)
         case RemoveOverride():

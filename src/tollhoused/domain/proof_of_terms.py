@@ -120,6 +120,9 @@ def _now(evidence: Evidence, history: CatalogueHistory) -> Iterator[Finding]:
             f" is {_next_instant(account)}"
         )
         yield evidence.finding("V4", what)
+    for subscription in account.subscriptions.values():
+        if subscription.changed(account.as_of_us) is not subscription and subscription.runs(account.as_of_us):
+            yield evidence.finding("V6", f"{_named(subscription)} has a change of plan that should have happened")
     counting = counting_subscription(account, account.as_of_us, history)
     if account.segment.subscription_id != (counting.id if counting else None):
         what = f"its open segment is of subscription {account.segment.subscription_id}, but {_named(counting)} counts"
@@ -137,7 +140,7 @@ def _next_instant(account: Account) -> int:
         if grant.remaining_nanos > 0:
             candidates += [grant.effective_us, grant.expires_us]
     for subscription in account.subscriptions.values():
-        candidates += [subscription.start_us, subscription.end_us]
+        candidates += subscription.instants()
     for override in account.overrides.values():
         candidates += [override.from_us, override.until_us]
     coming = [at_us for at_us in candidates if at_us is not None and at_us > account.as_of_us]

@@ -63,6 +63,7 @@ ACCESS: Mapping[str, Access] = {
     "tollhouse.v1.SubscriptionService/ListPlans": READ,
     "tollhouse.v1.SubscriptionService/AssignPlan": ADMINISTER,
     "tollhouse.v1.SubscriptionService/UnassignPlan": ADMINISTER,
+    "tollhouse.v1.SubscriptionService/CancelPendingPlanChange": ADMINISTER,
     "tollhouse.v1.SubscriptionService/SetOverride": ADMINISTER,
     "tollhouse.v1.SubscriptionService/RemoveOverride": ADMINISTER,
     "tollhouse.v1.AdminService/CreateClient": RULE,

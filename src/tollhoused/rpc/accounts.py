@@ -112,6 +112,9 @@ def _view(view: AccountView) -> pb.GetAccountResponse:
                 end_us=item.end_us,
                 anchor_us=item.anchor_us,
                 counts=item.id == view.counting,
+                status=item.status(account.as_of_us),
+                trial_end_us=item.trial_end_us,
+                pending=item.pending,
             )
             for item in view.subscriptions
         ],

@@ -24,6 +24,7 @@ from tollhoused.domain.answers import (
     VoidAnswer,
 )
 from tollhoused.domain.rates import rate_from_json
+from tollhoused.domain.subscription import PlanChange
 from tollhoused.rpc import admin_answers, encode
 from tollhoused.rpc.encode import MATCHED_BY, REASONS
 from tollhoused.rpc.reservation_answers import (
@@ -236,6 +237,16 @@ def unassign_plan(answer: Answer, replayed: bool) -> subscription_pb.UnassignPla
     )
 
 
+def cancel_pending_plan_change(answer: Answer, replayed: bool) -> subscription_pb.CancelPendingPlanChangeResponse:
+    """The subscription as it stays."""
+    return subscription_pb.CancelPendingPlanChangeResponse(
+        account_id=answer.account_id,
+        subscription=_subscription(answer),
+        matched_by=MATCHED_BY[answer.matched_by],
+        replayed=replayed,
+    )
+
+
 def set_override(answer: Answer, replayed: bool) -> subscription_pb.SetOverrideResponse:
     """The override as it was made."""
     return subscription_pb.SetOverrideResponse(
@@ -276,6 +287,7 @@ BY_KIND: Mapping[str, Callable[[Answer, bool], Message]] = {
         erase_user,
         assign_plan,
         unassign_plan,
+        cancel_pending_plan_change,
         set_override,
         remove_override,
         admin_answers.create_client,
@@ -317,6 +329,9 @@ def _account(answer: Answer) -> tuple[account_pb.Account, account_pb.Identity, b
 
 def _subscription(answer: Answer) -> subscription_pb.Subscription:
     assert isinstance(answer, SubscriptionAnswer)
+    pending = None
+    if answer.pending_plan is not None and answer.pending_version is not None and answer.pending_us is not None:
+        pending = PlanChange(answer.pending_plan, answer.pending_version, answer.pending_us)
     return encode.subscription(
         subscription_id=answer.subscription_id,
         provider=answer.provider,
@@ -326,6 +341,9 @@ def _subscription(answer: Answer) -> subscription_pb.Subscription:
         end_us=answer.end_us,
         anchor_us=answer.anchor_us,
         counts=answer.counts,
+        status=answer.status,
+        trial_end_us=answer.trial_end_us,
+        pending=pending,
     )
 
 

@@ -17,6 +17,7 @@ from tollhoused.domain.catalogue import GrantCategory, Interval, MeterKind, Poli
 from tollhoused.domain.identity import MatchedBy
 from tollhoused.domain.rates import Rate, RateModel
 from tollhoused.domain.reservation import OnExpiry, OverCommit, ReservationState
+from tollhoused.domain.subscription import PlanChange, SubscriptionStatus
 
 # Tables are keyed by text, so that they serve enum members as well as what stored answers hold.
 REASONS: Mapping[str, error_reason.ErrorReason] = {
@@ -50,8 +51,12 @@ CATEGORIES: Mapping[str, credits_pb.GrantCategory] = {
     GrantCategory.PAID.value: credits_pb.GRANT_CATEGORY_PAID,
     GrantCategory.PROMOTIONAL.value: credits_pb.GRANT_CATEGORY_PROMOTIONAL,
 }
-
-
+STATUSES: Mapping[str, subscription_pb.SubscriptionStatus] = {
+    "": subscription_pb.SUBSCRIPTION_STATUS_UNSPECIFIED,
+    SubscriptionStatus.TRIALING.value: subscription_pb.SUBSCRIPTION_STATUS_TRIALING,
+    SubscriptionStatus.ACTIVE.value: subscription_pb.SUBSCRIPTION_STATUS_ACTIVE,
+    SubscriptionStatus.CANCELED.value: subscription_pb.SUBSCRIPTION_STATUS_CANCELED,
+}
 RESERVATION_STATES: Mapping[str, reservation_pb.ReservationState] = {
     ReservationState.OPEN.value: reservation_pb.RESERVATION_STATE_OPEN,
     ReservationState.COMMITTED.value: reservation_pb.RESERVATION_STATE_COMMITTED,
@@ -173,6 +178,9 @@ def subscription(
     end_us: int | None,
     anchor_us: int,
     counts: bool,
+    status: str,
+    trial_end_us: int | None,
+    pending: PlanChange | None,
 ) -> subscription_pb.Subscription:
     """A subscription; `counts` as of the instant of the answer."""
     return subscription_pb.Subscription(
@@ -184,6 +192,13 @@ def subscription(
         end_time=optional_timestamp(end_us),
         anchor_time=timestamp(anchor_us),
         counts=counts,
+        status=STATUSES[status],
+        trial_end_time=optional_timestamp(trial_end_us),
+        pending=subscription_pb.PendingPlanChange(
+            plan=pending.plan, plan_version=pending.plan_version, effective_time=timestamp(pending.at_us)
+        )
+        if pending
+        else None,
     )
 
 

@@ -31,6 +31,8 @@ class SubscriptionServicer:
             plan_version=request.plan_version,
             start_us=decode.given_instant(request, "start_time"),
             end_us=decode.given_instant(request, "end_time"),
+            trial_end_us=decode.given_instant(request, "trial_end_time"),
+            effective_us=decode.given_instant(request, "effective_time"),
             subscription_id=request.subscription_id,
             idempotency_key=request.idempotency_key,
             validate_only=request.validate_only,
@@ -47,6 +49,19 @@ class SubscriptionServicer:
             validate_only=request.validate_only,
         )
         return answers.unassign_plan(settled.answer, settled.replayed)
+
+    def CancelPendingPlanChange(
+        self, request: pb.CancelPendingPlanChangeRequest, call: Call
+    ) -> pb.CancelPendingPlanChangeResponse:
+        settled = subscriptions.cancel_pending_plan_change(
+            self._core,
+            call,
+            subject=decode.subject(request.subject),
+            subscription_id=request.subscription_id,
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        return answers.cancel_pending_plan_change(settled.answer, settled.replayed)
 
     def SetOverride(self, request: pb.SetOverrideRequest, call: Call) -> pb.SetOverrideResponse:
         settled = subscriptions.set_override(

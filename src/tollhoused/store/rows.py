@@ -10,7 +10,7 @@ from tollhoused.domain.identity import Membership, Organization, User
 from tollhoused.domain.keys import Client, Environment, Key, Scope
 from tollhoused.domain.rates import rate_from_json, rate_to_json
 from tollhoused.domain.reservation import Hold, OnExpiry, OverCommit, Reservation, ReservationState
-from tollhoused.domain.subscription import Subscription
+from tollhoused.domain.subscription import PlanChange, Subscription
 from tollhoused.domain.terms import Override, terms_from_json, terms_to_json
 
 Row = tuple[Any, ...]
@@ -189,7 +189,10 @@ def reservation_row(account_id: str, item: Reservation) -> Row:
 
 def subscription_from_row(row: Row) -> Subscription:
     """A subscription."""
-    return Subscription(*row[1:])
+    pending_plan, pending_version, pending_us = row[9:]
+    pending = None if pending_us is None else PlanChange(pending_plan, pending_version, pending_us)
+    fields = [*row[1:9], pending]
+    return Subscription(*fields)
 
 
 def subscription_row(account_id: str, item: Subscription) -> Row:
@@ -203,6 +206,8 @@ def subscription_row(account_id: str, item: Subscription) -> Row:
         item.start_us,
         item.end_us,
         item.anchor_us,
+        item.trial_end_us,
+        *(item.pending or (None, None, None)),
     )
 
 

@@ -33,6 +33,9 @@ metadata = MetaData(
 )
 
 LARGEST_TOTAL = 2**62
+PENDING_WHOLE = (
+    "(pending_plan IS NULL) = (pending_us IS NULL) AND (pending_plan_version IS NULL) = (pending_us IS NULL)"
+)
 
 
 def text(name: str) -> Column[str]:
@@ -160,8 +163,13 @@ subscriptions = Table(
     number("start_us"),
     maybe_number("end_us"),
     number("anchor_us"),
+    maybe_number("trial_end_us"),
+    maybe_text("pending_plan"),
+    maybe_number("pending_plan_version"),
+    maybe_number("pending_us"),
     PrimaryKeyConstraint("account", "id"),
     of_account(),
+    check("pending", PENDING_WHOLE),
     check("validity", "end_us IS NULL OR end_us >= start_us"),
 )
 

@@ -80,8 +80,9 @@ def get_account(core: Core, subject: Subject) -> AccountView:
     with reading():
         users, organizations = core.store.names(account.id)
         memberships = core.store.memberships(account.id)
-        subscriptions = core.store.subscriptions(account.id)[::-1]
+        stored = core.store.subscriptions(account.id)[::-1]
         overrides = [item for item in core.store.overrides(account.id) if _lasts(item, account.as_of_us)]
+    subscriptions = [account.subscriptions.get(item.id, item) for item in stored]
     counting = core.knowing(lambda: counting_subscription(account, account.as_of_us, core.shelf.history))
     return AccountView(
         account, match, users, organizations, subscriptions, overrides, counting.id if counting else None, memberships

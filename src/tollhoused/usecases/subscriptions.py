@@ -5,6 +5,7 @@ from tollhoused.domain.books import Settled
 from tollhoused.domain.catalogue import Catalogue, Policy
 from tollhoused.domain.commands import AssignPlan, RemoveOverride, SetOverride, UnassignPlan
 from tollhoused.domain.identity import Subject
+from tollhoused.domain.plans import CancelPendingPlanChange
 from tollhoused.domain.rates import Rate
 from tollhoused.errors import InvalidField
 from tollhoused.usecases import forms
@@ -24,10 +25,12 @@ def assign_plan(
     idempotency_key: str,
     validate_only: bool,
     anchor_us: int | None = None,
+    trial_end_us: int | None = None,
+    effective_us: int | None = None,
 ) -> Settled:
     """Assigns a plan without a provider, or changes the plan of the manual subscription `subscription_id`.
 
-    The usage periods of a new one turn by `anchor_us`, by its start unless given.
+    The usage periods of a new one turn by `anchor_us`, by its start unless given. A change is made at `effective_us`.
     """
     forms.idempotency_key(idempotency_key)
     match = core.match(subject)
@@ -44,6 +47,8 @@ def assign_plan(
         start_us=start_us,
         end_us=end_us,
         anchor_us=anchor_us,
+        trial_end_us=trial_end_us,
+        effective_us=effective_us,
     )
     return core.run(call, command, validate_only)
 
@@ -55,6 +60,23 @@ def unassign_plan(
     forms.idempotency_key(idempotency_key)
     match = core.match(subject)
     command = UnassignPlan(
+        client=call.client,
+        idempotency_key=idempotency_key,
+        subject=subject,
+        account_id=match.account_id,
+        matched_by=match.matched_by,
+        subscription_id=forms.text("subscription_id", subscription_id, forms.NAME_LENGTH_MAX),
+    )
+    return core.run(call, command, validate_only)
+
+
+def cancel_pending_plan_change(
+    core: Core, call: Call, *, subject: Subject, subscription_id: str, idempotency_key: str, validate_only: bool
+) -> Settled:
+    """Takes back a change of plan that was scheduled for a manual subscription."""
+    forms.idempotency_key(idempotency_key)
+    match = core.match(subject)
+    command = CancelPendingPlanChange(
         client=call.client,
         idempotency_key=idempotency_key,
         subject=subject,
