@@ -378,7 +378,7 @@ def steps(stakes: Stakes) -> st.SearchStrategy[Step]:
 
 def steps_about_holds(_: Stakes) -> st.SearchStrategy[Step]:
     """Steps of a game in which a few meters, a few grants, and what is held, charged and taken back keep meeting."""
-    meters = st.sampled_from(["calls", "calls", "pages", "minutes"])
+    meters = st.sampled_from(["calls", "calls", "calls", "calls", "pages", "minutes"])
     which = st.integers(0, 99)
     quantities = st.integers(1, 12)
     validities = st.builds(Validity, st.none() | st.integers(0, 20), st.none() | st.integers(1, 40))
@@ -391,26 +391,29 @@ def steps_about_holds(_: Stakes) -> st.SearchStrategy[Step]:
         late_minutes=st.none(),
         enforcement=st.sampled_from(Enforcement),
     )
+    reserved = _step(
+        Game.units_are_reserved,
+        quantity=quantities,
+        meter=meters,
+        product=st.just("talk"),
+        hours=st.integers(1, 30),
+        end=st.sampled_from(OnExpiry),
+        more=st.sampled_from(OverCommit),
+    )
     return st.one_of(
         used,
         used,
         _step(Game.usage_is_taken_back, which=which),
         _step(Game.usage_is_taken_back, which=which),
-        _step(
-            Game.units_are_reserved,
-            quantity=quantities,
-            meter=meters,
-            product=st.just("talk"),
-            hours=st.integers(1, 30),
-            end=st.sampled_from(OnExpiry),
-            more=st.sampled_from(OverCommit),
-        ),
+        reserved,
+        reserved,
         committed,
+        _step(Game.a_reservation_is_released, which=which),
         _step(Game.a_reservation_is_released, which=which),
         _step(Game.the_clock_moves, passed_us=st.integers(0, 12).map(lambda hours: hours * HOUR_US)),
         _step(
             Game.credits_are_granted,
-            amount=st.integers(1, 12).map(lambda units: units * NANOS),
+            amount=st.integers(1, 50).map(lambda units: units * NANOS),
             category=st.sampled_from(GrantCategory),
             priority=st.integers(0, 1),
             validity=validities,
