@@ -11,10 +11,10 @@ from typing import Any
 
 BATCH = 1_000
 
-INSERT_OPERATION = f"INSERT INTO operations VALUES ({','.join('?' * 16)})"
+INSERT_OPERATION = f"INSERT INTO operations VALUES ({','.join('?' * 17)})"
 INSERT_ENTRY = f"INSERT INTO ledger_entries VALUES ({','.join('?' * 11)})"
 UPDATE_COUNTER = """
-    INSERT INTO counters VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO counters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (account, segment_start_us, meter)
     DO UPDATE SET carried = excluded.carried, used = excluded.used, overage = excluded.overage,
         charged_nanos = excluded.charged_nanos"""
