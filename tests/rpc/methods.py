@@ -14,6 +14,7 @@ from tollhouse.v1 import (
     admin_service_pb2,
     credits_service_pb2,
     entitlement_service_pb2,
+    event_service_pb2,
     reservation_service_pb2,
     subscription_service_pb2,
     usage_service_pb2,
@@ -27,6 +28,7 @@ FILES = (
     admin_service_pb2,
     credits_service_pb2,
     entitlement_service_pb2,
+    event_service_pb2,
     reservation_service_pb2,
     subscription_service_pb2,
     usage_service_pb2,
@@ -111,6 +113,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     },
     "RemoveOverride": {"subject": ANNA, "override_id": "known", "idempotency_key": "remove"},
     "ListPlans": {},
+    "ListEvents": {"after_position": 0, "kinds": ["credits.low"], "subject": ANNA},
     "CreateClient": {"client_id": "doc-backend", "name": "Doc", "idempotency_key": "client"},
     "ListClients": {},
     "CreateKey": {

@@ -262,6 +262,8 @@ CORRUPTIONS = [
     ("V12", FAY, f"accounts SET open_reservations = 9 WHERE id = '{FAY}'"),
     ("V6", FAY, f"grants SET voided_us = NULL WHERE {OF_FAY} AND voided_us IS NOT NULL"),
     ("V2", FAY, f"DELETE FROM ledger_entries WHERE {OF_FAY} AND cause_kind = 'reservation'"),
+    ("V6", "acct_9", f"outbox SET account = 'acct_9' WHERE {OF_FAY} AND kind = 'reservation.expired'"),
+    ("V6", FAY, f"outbox SET version = 999 WHERE {OF_FAY} AND kind = 'reservation.expired'"),
 ]
 
 
@@ -385,6 +387,6 @@ def test_each_table_and_invariant_has_a_corruption() -> None:
 
     assert tables == {
         "accounts", "catalog_versions", "counters", "grants", "ledger_entries", "memberships", "operations",
-        "organizations", "overrides", "reservations", "segments", "subscriptions", "users",
+        "organizations", "outbox", "overrides", "reservations", "segments", "subscriptions", "users",
     }  # fmt: skip
     assert {invariant for invariant, _, _ in CORRUPTIONS} == set(INVARIANTS)

@@ -12,6 +12,7 @@ from tollhoused.cli.opening import compose
 from tollhoused.cli.options import DatabaseUrl, setting, settings_from
 from tollhoused.cli.program import Program
 from tollhoused.cli.pulse import Pulse
+from tollhoused.cli.relay import Relay
 from tollhoused.cli.signals import StopSignal
 from tollhoused.cli.starter import Starter
 from tollhoused.cli.telemetry import Telemetry, telemetry
@@ -127,6 +128,7 @@ def _serve_seen(
     seen.look_at(core, lambda: server.health.serving)
     starter = Starter(program, settings, core, keyring, migrate=migrate)
     pulse = Pulse(core, server.health.report, keyring, open_books=starter.open)
+    relay = Relay(core)
     grace_seconds = notice_seconds = 0.0
     core.journal.start()
     try:
@@ -135,6 +137,7 @@ def _serve_seen(
             server.start_probed(settings.health_listen)
         seen.serve_http(lambda: server.health.serving)
         pulse.start()
+        relay.start()
         print_line(f"tollhouse is serving on {Address(settings.listen_address.host, port)}")
         grace_seconds, notice_seconds = settings.drain_seconds, NOTICE_SECONDS
         stop.wait()
@@ -144,6 +147,7 @@ def _serve_seen(
         server.drain(grace_seconds, notice_seconds)
         pulse.note_uses()
         core.journal.close()
+        relay.stop()
         store.close()
 
 

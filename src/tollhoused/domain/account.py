@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from tollhoused.domain.catalogue import MeterTerms, Policy
 from tollhoused.domain.money import MAX_NANOS
+from tollhoused.domain.outgoing import OutgoingEvent
 from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.terms import Override, Terms, charge_for, overage_of
 from tollhoused.errors import AmountOutOfRange
@@ -170,7 +171,10 @@ class Posting(NamedTuple):
 
 @dataclass(slots=True)
 class Changes:
-    """What has to be written: keys of replaced values, and new ledger entries in order."""
+    """What has to be written: keys of replaced values, new ledger entries and outgoing events, both in order.
+
+    `rises` are counters before and after more was used, from which events are told.
+    """
 
     counters: set[tuple[int, str]] = field(default_factory=set)
     grants: set[str] = field(default_factory=set)
@@ -179,6 +183,8 @@ class Changes:
     overrides: set[str] = field(default_factory=set)
     reservations: set[str] = field(default_factory=set)
     entries: list[LedgerEntry] = field(default_factory=list)
+    rises: list[tuple[Counter, Counter]] = field(default_factory=list)
+    events: list[OutgoingEvent] = field(default_factory=list)
 
     def copy(self) -> "Changes":
         """An independent copy."""
@@ -190,6 +196,8 @@ class Changes:
             set(self.overrides),
             set(self.reservations),
             list(self.entries),
+            list(self.rises),
+            list(self.events),
         )
 
 
@@ -199,7 +207,7 @@ class Account:
     here; every open reservation always is.
 
     `version` is the loaded one (0: not stored yet). `due_us` is the next instant at which time alone changes the
-    account.
+    account. `alarms` are bits: which events about low credits may fire.
     """
 
     id: str
@@ -216,6 +224,7 @@ class Account:
     open_reservations: int
     ledger_seq: int
     whole: bool
+    alarms: int = 0
     segments: list[Segment] = field(default_factory=list)
     counters: dict[tuple[int, str], Counter] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
@@ -287,6 +296,9 @@ class Account:
     def put_counter(self, counter: Counter) -> None:
         """Stores a counter's new state."""
         key = (counter.segment_start_us, counter.meter)
+        before = self.counters.get(key)
+        if counter.used > (before.used if before else 0):
+            self.changes.rises.append((before or Counter(*key, carried=counter.carried), counter))
         self.counters[key] = counter
         self.changes.counters.add(key)
         self.dirty = True

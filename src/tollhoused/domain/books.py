@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tollhoused.domain import credits, plans, reservations
 from tollhoused.domain.account import HOUR_US, Account, AccountKind, Counter
-from tollhoused.domain.advance import advance, turn
+from tollhoused.domain.advance import turn
 from tollhoused.domain.answers import (
     AccountAnswer,
     Answer,
@@ -47,6 +47,7 @@ from tollhoused.domain.commands import (
 )
 from tollhoused.domain.decision import Decision, Rules, apply
 from tollhoused.domain.directory import Directory
+from tollhoused.domain.events import advance_telling, mark, tell
 from tollhoused.domain.identity import MatchedBy
 from tollhoused.domain.opening import OpenUsage, decide_opening
 from tollhoused.domain.people import PeopleCommand
@@ -157,17 +158,19 @@ class Books:
             return Settled(answer)
         if isinstance(command, Tick):
             account = self.accounts[command.account_id]
-            advance(account, max(self.clock_us, account.as_of_us), history)
+            advance_telling(account, max(self.clock_us, account.as_of_us), history)
             return Settled(TickAnswer(account.id))
         account = self._account(command)
         now_us = max(self.clock_us, account.as_of_us)
-        advance(account, now_us, history)
+        advance_telling(account, now_us, history)
         while command.needs_whole and account.segment.start_us >= now_us:
             now_us += 1  # a segment of no length could not be stored
-            advance(account, now_us, history)
+            advance_telling(account, now_us, history)
         command = self._as_found(command)
         decision = decide(account, command, now_us, history, rules)
+        since = mark(account)
         apply(account, decision.effect, now_us, history)
+        tell(account, since, now_us, now_us, history.newest.thresholds)
         self._add(command, decision.answer, now_us, decision.effect.counter)
         return Settled(decision.answer)
 

@@ -13,6 +13,7 @@ from tollhouse.v1 import account_service_pb2 as account_pb
 from tollhouse.v1 import admin_service_pb2 as admin_pb
 from tollhouse.v1 import credits_service_pb2 as credits_pb
 from tollhouse.v1 import entitlement_service_pb2 as entitlement_pb
+from tollhouse.v1 import event_service_pb2 as event_pb
 from tollhouse.v1 import reservation_service_pb2 as reservation_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
@@ -27,6 +28,7 @@ from tollhoused.rpc.channel import HEALTH_SERVICE
 from tollhoused.rpc.credits import CreditsServicer
 from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.entitlements import EntitlementServicer
+from tollhoused.rpc.events import EventServicer
 from tollhoused.rpc.guard import Deadlines, Guard, Handler
 from tollhoused.rpc.health import HealthKeeper
 from tollhoused.rpc.reservations import ReservationServicer
@@ -124,6 +126,7 @@ class GrpcServer:
                 subscription_pb.DESCRIPTOR.services_by_name["SubscriptionService"],
                 SubscriptionServicer(core),
             ),
+            self._add(guard, event_pb.DESCRIPTOR.services_by_name["EventService"], EventServicer(core)),
             self._add(guard, admin_pb.DESCRIPTOR.services_by_name["AdminService"], AdminServicer(core)),
         ]
         # Probes get a server of their own: in plain text, and without a client's way to keep it busy.

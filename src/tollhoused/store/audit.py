@@ -91,9 +91,10 @@ class Audit:
             for table in (t.counters, t.grants, t.subscriptions, t.overrides)
         }
         reservations = self._in_step("reservations", select(t.reservations))
+        events = self._in_step("outbox", self._last_events())
         operations = self._in_step("operations", self._operations())
         entries = self._in_step("ledger_entries", self._entries(), t.ledger_entries.c.seq)
-        every = [names, members, segments, *parts.values(), reservations, operations, entries]
+        every = [names, members, segments, *parts.values(), reservations, events, operations, entries]
         for row in self._rows(self._ordered(select(t.accounts), t.accounts.c.id)):
             for table in every:
                 yield from table.strays(before=row[0])
@@ -111,6 +112,7 @@ class Audit:
                 names=frozenset(kind for _, kind in names.of(account.id)),
                 members=list(map(MemberRow._make, members.of(account.id))),
                 reservations=map(reservation_from_row, reservations.of(account.id)),
+                last_event_version=max([version for _, version in events.of(account.id)], default=0),
                 operations=map(OperationRow._make, operations.of(account.id)),
                 entries=map(EntryRow._make, entries.of(account.id)),
             )
@@ -158,6 +160,11 @@ class Audit:
                 t.organizations, t.organizations.c.org_id == row.org_id
             )
         )
+
+    def _last_events(self) -> Select[Any]:
+        """The newest version of each account that an outgoing event names."""
+        row = t.outbox.c
+        return select(row.account, func.max(row.version)).group_by(row.account)
 
     def _operations(self) -> Select[Any]:
         """Every operation but those on clients and keys, which belong to no account."""

@@ -17,6 +17,7 @@ from tollhoused.store.rows import (
     counter_from_row,
     counter_row,
     entry_row,
+    event_row,
     grant_from_row,
     grant_row,
     key_from_row,
@@ -120,6 +121,7 @@ def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
             statements.upsert_overrides,
             [override_row(a.id, a.overrides[id_]) for a in dirty for id_ in a.changes.overrides],
         ),
+        (statements.insert_events, [event_row(event) for a in dirty for event in a.changes.events]),
         (statements.update_accounts, [(*moving_columns(account), account.id, account.version) for account in known]),
     ]
     return [(write, rows) for write, rows in plan if rows]

@@ -19,6 +19,7 @@ from tollhoused.domain.books import Operation
 from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.identity import Membership, Organization, User
 from tollhoused.domain.keys import Client, Environment, Key, Scope
+from tollhoused.domain.outgoing import EventKind, OutgoingEvent, data_from_json, data_to_json
 from tollhoused.domain.rates import rate_from_json, rate_to_json
 from tollhoused.domain.reservation import Hold, OnExpiry, OverCommit, Reservation, ReservationState
 from tollhoused.domain.terms import Override, terms_from_json, terms_to_json
@@ -32,7 +33,7 @@ USER_WIDTH = 4
 def account_from_row(row: Row, whole: bool) -> Account:
     """An account without what belongs to it."""
     (id_, kind, currency, zone, anchor_us, version, as_of_us, due_us, *totals) = row
-    balance_nanos, debt_nanos, ledger_seq, held_nanos, open_reservations = totals
+    balance_nanos, debt_nanos, ledger_seq, held_nanos, open_reservations, alarms = totals
     return Account(
         id=id_,
         kind=AccountKind(kind),
@@ -48,6 +49,7 @@ def account_from_row(row: Row, whole: bool) -> Account:
         open_reservations=open_reservations,
         ledger_seq=ledger_seq,
         whole=whole,
+        alarms=alarms,
     )
 
 
@@ -67,6 +69,7 @@ def moving_columns(account: Account) -> Row:
         account.ledger_seq,
         account.held_nanos,
         account.open_reservations,
+        account.alarms,
     )
 
 
@@ -316,6 +319,26 @@ def entry_row(account_id: str, entry: LedgerEntry) -> Row:
         cause.kind.value,
         cause.reference,
         cause.client,
+    )
+
+
+def event_from_row(row: Row) -> OutgoingEvent:
+    """An outgoing event."""
+    account_id, version, number, kind, at_us, data, position = row
+    known = EventKind(kind)
+    return OutgoingEvent(account_id, version, number, known, at_us, data_from_json(known, data), position)
+
+
+def event_row(event: OutgoingEvent) -> Row:
+    """An outgoing event's row."""
+    return (
+        event.account_id,
+        event.version,
+        event.number,
+        event.kind.value,
+        event.at_us,
+        data_to_json(event.data),
+        event.position,
     )
 
 

@@ -22,6 +22,7 @@ MOVING_COLUMNS = (
     "ledger_seq",
     "held_nanos",
     "open_reservations",
+    "alarms",
 )
 
 
@@ -66,6 +67,7 @@ class Statements:
         self.upsert_users = dialect.upsert(t.users)
         self.delete_memberships = dialect.delete(t.memberships)
         self.upsert_memberships = dialect.upsert(t.memberships)
+        self.insert_events = dialect.insert(t.outbox)
         self.upsert_counters = dialect.upsert(t.counters)
         self.upsert_grants = dialect.upsert(t.grants)
         self.upsert_reservations = dialect.upsert(t.reservations)

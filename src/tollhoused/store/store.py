@@ -18,6 +18,7 @@ from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.terms import Override
 from tollhoused.store import rows
 from tollhoused.store.dialect import Query, Rows
+from tollhoused.store.events import EventStore
 from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.loading import load, load_directory, writes
 from tollhoused.store.postgres import PostgresEngine
@@ -58,6 +59,7 @@ class Store:
         self.engine = engine
         self._statements = Statements(engine.dialect)
         self._questions = Questions(engine.dialect)
+        self.events = EventStore(engine, self._read)
 
     @contextmanager
     def batch(self) -> Iterator[Batch]:

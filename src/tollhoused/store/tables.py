@@ -86,6 +86,7 @@ accounts = Table(
     number("ledger_seq"),
     zero("held_nanos"),
     zero("open_reservations"),
+    zero("alarms"),
     PrimaryKeyConstraint("id"),
     check("kind", "kind IN ('personal', 'organization')"),
     check("version", "version >= 1"),
@@ -322,6 +323,53 @@ ledger_entries = Table(
     check("seq", "seq >= 1"),
     check("amount", "amount_nanos <> 0"),
 )
+
+IS_WAITING: ColumnElement[bool] = literal_column("position IS NULL")
+
+outbox = Table(
+    "outbox",
+    metadata,
+    text("account"),
+    number("version"),
+    number("number"),
+    text("kind"),
+    number("at_us"),
+    text("data"),
+    maybe_number("position"),
+    PrimaryKeyConstraint("account", "version", "number"),
+    UniqueConstraint("position"),
+    Index(None, "account", "position"),
+    Index(
+        "ix_outbox_waiting",
+        "at_us",
+        "account",
+        "version",
+        "number",
+        sqlite_where=IS_WAITING,
+        postgresql_where=IS_WAITING,
+    ),
+    check("number", "number >= 1"),
+    check("position", "position IS NULL OR position >= 1"),
+)
+"""Outgoing events, written in the transactions that cause them. The relay gives committed ones their positions, so that
+a position is never passed by one that is committed later.
+"""
+
+leases = Table(
+    "leases",
+    metadata,
+    text("name"),
+    text("holder"),
+    number("until_us"),
+    number("fence"),
+    number("reached"),
+    PrimaryKeyConstraint("name"),
+    check("fence", "fence >= 1"),
+    check("reached", "reached >= 0"),
+)
+"""Work that one process does for all, and until when it is whose. `fence` grows with each change of hands; `reached` is
+how far the work has come.
+"""
 
 clients = Table(
     "clients",
