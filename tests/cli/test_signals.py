@@ -10,11 +10,11 @@ WAITING = """
 import signal, threading
 from tollhoused.cli.signals import StopSignal
 
-stop = StopSignal()
-threading.Timer(0.3, lambda: signal.pthread_kill(threading.get_ident(), {number})).start()
-stop.wait()
-print("told")
-{then}
+with StopSignal() as stop:
+    threading.Timer(0.3, lambda: signal.pthread_kill(threading.get_ident(), {number})).start()
+    stop.wait()
+    print("told")
+    {then}
 """
 
 
@@ -26,7 +26,7 @@ def test_a_signal_in_another_thread_is_heard(number: int) -> None:
 
 
 def test_a_second_signal_ends_the_process_at_once() -> None:
-    ended = _run(WAITING.format(number=int(signal.SIGTERM), then="signal.raise_signal(signal.SIGTERM)\nprint('here')"))
+    ended = _run(WAITING.format(number=int(signal.SIGTERM), then="signal.raise_signal(signal.SIGTERM); print('here')"))
 
     assert ended.returncode == -signal.SIGTERM
     assert "here" not in ended.stdout

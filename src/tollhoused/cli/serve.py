@@ -92,7 +92,8 @@ def serve(
         log_level=log_level,
     )
     start_logging(settings.log_level, settings.log_format)
-    _serve(Program.of(context), settings, migrate, StopSignal())
+    with StopSignal() as stop:
+        _serve(Program.of(context), settings, migrate, stop)
 
 
 def _serve(program: Program, settings: Settings, migrate: bool, stop: StopSignal) -> None:

@@ -2,6 +2,8 @@
 
 import signal
 import socket
+from types import TracebackType
+from typing import Self
 
 
 class StopSignal:
@@ -11,13 +13,23 @@ class StopSignal:
     do: a signal that another thread takes, or that comes just before the main thread falls asleep, does not wake it.
     """
 
-    def __init__(self) -> None:
-        """To be made in the main thread; signals count from here on."""
+    def __enter__(self) -> Self:
+        """To be entered in the main thread; signals count from here on."""
         self._woken, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _once)
+        self._before = {number: signal.signal(number, _once) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Signals mean again what they meant before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(-1)
+        self._waker.close()
+        self._woken.close()
 
     def wait(self) -> None:
         """Returns when there was a signal."""

@@ -9,7 +9,6 @@ from google.protobuf.message import Message
 from tollhouse.v1 import account_service_pb2 as account_pb
 from tollhouse.v1 import admin_service_pb2 as admin_pb
 from tollhouse.v1 import credits_service_pb2 as credits_pb
-from tollhouse.v1 import reservation_service_pb2 as reservation_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
@@ -18,13 +17,11 @@ from tollhoused.domain.answers import (
     AccountAnswer,
     Answer,
     ClientAnswer,
-    CommitAnswer,
     CreditsAnswer,
     ErasureAnswer,
     KeyAnswer,
     MemberAnswer,
     OverrideAnswer,
-    ReservationAnswer,
     SubscriptionAnswer,
     UsageAnswer,
 )
@@ -33,6 +30,12 @@ from tollhoused.domain.rates import rate_from_json
 from tollhoused.domain.registry import key_answer
 from tollhoused.rpc import encode
 from tollhoused.rpc.encode import MATCHED_BY, REASONS
+from tollhoused.rpc.reservation_answers import (
+    commit_reservation,
+    extend_reservation,
+    release_reservation,
+    reserve_usage,
+)
 
 ACCOUNT_KINDS: Mapping[str, account_pb.AccountKind] = {
     AccountKind.PERSONAL.value: account_pb.ACCOUNT_KIND_PERSONAL,
@@ -133,66 +136,6 @@ def void_grant(answer: Answer, replayed: bool) -> credits_pb.VoidGrantResponse:
         voided_nanos=sum(debit.amount_nanos for debit in answer.debits),
         balance=encode.balance(answer.currency, answer.balance),
         matched_by=MATCHED_BY[answer.matched_by],
-        replayed=replayed,
-    )
-
-
-def reserve_usage(answer: Answer, replayed: bool) -> reservation_pb.ReserveUsageResponse:
-    """The reservation that was made."""
-    assert isinstance(answer, ReservationAnswer)
-    return reservation_pb.ReserveUsageResponse(
-        account_id=answer.account_id,
-        reservation=encode.reservation(answer.currency, answer.reservation),
-        balance=encode.balance(answer.currency, answer.balance),
-        matched_by=MATCHED_BY[answer.matched_by],
-        replayed=replayed,
-    )
-
-
-def extend_reservation(answer: Answer, replayed: bool) -> reservation_pb.ExtendReservationResponse:
-    """The reservation with its new end."""
-    assert isinstance(answer, ReservationAnswer)
-    return reservation_pb.ExtendReservationResponse(
-        account_id=answer.account_id,
-        reservation=encode.reservation(answer.currency, answer.reservation),
-        replayed=replayed,
-    )
-
-
-def release_reservation(answer: Answer, replayed: bool) -> reservation_pb.ReleaseReservationResponse:
-    """The reservation that was given back."""
-    assert isinstance(answer, ReservationAnswer)
-    return reservation_pb.ReleaseReservationResponse(
-        account_id=answer.account_id,
-        reservation=encode.reservation(answer.currency, answer.reservation),
-        balance=encode.balance(answer.currency, answer.balance),
-        replayed=replayed,
-    )
-
-
-def commit_reservation(answer: Answer, replayed: bool) -> reservation_pb.CommitReservationResponse:
-    """The reservation that was committed, and what that recorded."""
-    assert isinstance(answer, CommitAnswer)
-    usage = answer.usage
-    return reservation_pb.CommitReservationResponse(
-        account_id=answer.account_id,
-        reservation=encode.reservation(usage.currency, answer.reservation),
-        usage=reservation_pb.CommittedUsage(
-            quantity=usage.quantity,
-            new_usage=usage.new_usage,
-            limit=usage.limit,
-            remaining=usage.remaining,
-            overage_quantity=usage.overage_quantity,
-            charged_nanos=usage.charged_nanos,
-            currency=usage.currency,
-            balance_after_nanos=usage.balance_after_nanos,
-            debits=encode.debits(usage.debits),
-            debt_nanos=usage.debt_nanos,
-            lifted=sorted(REASONS[reason] for reason in usage.lifted),
-            event_time=encode.timestamp(usage.event_us),
-            record_time=encode.timestamp(usage.recorded_us),
-            usage_period=encode.usage_period(usage.period_start_us, usage.period_end_us),
-        ),
         replayed=replayed,
     )
 

@@ -3,7 +3,8 @@
 from tollhouse.v1 import reservation_service_pb2 as pb
 
 from tollhoused.domain.reservations import reservation_facts
-from tollhoused.rpc import answers, decode, encode
+from tollhoused.rpc import decode, encode
+from tollhoused.rpc import reservation_answers as answers
 from tollhoused.usecases import pages, reservations
 from tollhoused.usecases.core import Call, Core
 
