@@ -25,10 +25,14 @@ class EndedCall:
     """One call, told when its answer is known and before it is sent.
 
     `method` is such as "tollhouse.v1.UsageService/RecordUsage"; `code` gRPC's name of the status; `reason` and
-    `error_id` are empty where there is none, `client` where the caller is not known.
+    `error_id` are empty where there is none, `client` where the caller is not known. What `stayed_open` was told by
+    `opened` before, and took as long as its caller wanted.
     """
 
-    __slots__ = ("_metadata", "_new_id", "_request_id", "client", "code", "error_id", "method", "reason", "seconds")
+    __slots__ = (
+        "_metadata", "_new_id", "_request_id", "client", "code", "error_id", "method", "reason", "seconds",
+        "stayed_open",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class EndedCall:
         self.code = code
         self.reason = reason
         self.error_id = error_id
+        self.stayed_open = False
         self._metadata = metadata
         self._new_id = new_id
         self._request_id = ""
@@ -65,8 +70,11 @@ class CallObserver:
     def ended(self, call: EndedCall) -> None:
         """A call has its answer."""
 
+    def opened(self, method: str) -> None:
+        """A call begins that stays open: a stream."""
+
     def batch_recorded(self, outcomes: Mapping[str, int]) -> None:
-        """A BatchRecordUsage: how many of its items were STORED, REPLAYED, or refused for which reason."""
+        """Items of a batch or a stream: how many were STORED, REPLAYED, or refused for which reason."""
 
 
 class JournalObserver:
@@ -126,6 +134,10 @@ class _Everybody(CallObserver):
     def ended(self, call: EndedCall) -> None:
         for observer in self._observers:
             observer.ended(call)
+
+    def opened(self, method: str) -> None:
+        for observer in self._observers:
+            observer.opened(method)
 
     def batch_recorded(self, outcomes: Mapping[str, int]) -> None:
         for observer in self._observers:

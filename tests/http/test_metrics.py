@@ -1,15 +1,18 @@
 """What was done shows in the metrics by just that much, on both engines."""
 
+import queue
 import re
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from tollhouse.v1 import usage_service_pb2 as pb
+from tollhouse.v1.common_pb2 import Subject
+from tollhouse.v1.entitlement_service_pb2 import WatchEntitlementsRequest
 
 from tests.http.scrape import Scrape, moved
 from tests.support.door import TIMEOUT_SECONDS, Door, ServerMaker, item, refusal, until, usage
@@ -23,6 +26,8 @@ from tollhoused.usecases.core import Core
 
 RECORD = "tollhouse.v1.UsageService/RecordUsage"
 BATCH = "tollhouse.v1.UsageService/BatchRecordUsage"
+STREAM = "tollhouse.v1.UsageService/StreamUsage"
+WATCH = "tollhouse.v1.EntitlementService/WatchEntitlements"
 
 
 class Seen(NamedTuple):
@@ -74,6 +79,33 @@ def test_a_success_a_replay_and_a_conflict_are_counted_as_what_they_are(seen: Se
     assert by("tollhouse_journal_batch_commands_sum") == 3
     for name in ("wait", "transaction", "commit"):
         assert by(f"tollhouse_journal_{name}_seconds_count") == 3
+
+
+def test_streams_are_counted_while_they_are_open_and_when_they_end(seen: Seen) -> None:
+    def open_streams(method: str) -> float:
+        return seen.scrape()("tollhouse_streams_open", method=method)
+
+    def act() -> None:
+        sent: queue.Queue[pb.StreamUsageRequest | None] = queue.Queue()
+        stream = seen.door.usage.StreamUsage(iter(sent.get, None), timeout=TIMEOUT_SECONDS)
+        request = WatchEntitlementsRequest(subjects=[Subject(user_id="anna")])
+        watch: Any = seen.door.entitlements.WatchEntitlements(request, timeout=TIMEOUT_SECONDS)
+        sent.put(pb.StreamUsageRequest(items=[item("anna", "one"), item("anna", "one"), item("nobody", "two")]))
+        next(iter(stream))
+        next(watch)
+        assert (open_streams(STREAM), open_streams(WATCH)) == (1, 1)
+        sent.put(None)
+        watch.cancel()
+        assert list(stream) == []
+        until(lambda: open_streams(STREAM) == open_streams(WATCH) == 0, "both have ended")
+
+    by = moved(seen.scrape, act)
+
+    assert by("tollhouse_calls_total", method=STREAM, code="OK", reason="") == 1
+    assert by("tollhouse_calls_total", method=WATCH, code="CANCELLED", reason="") == 1
+    assert by("tollhouse_call_seconds_count", method=STREAM) == 0
+    for outcome in ("STORED", "REPLAYED", "SUBJECT_NOT_FOUND"):
+        assert by("tollhouse_batch_items_total", outcome=outcome) == 1
 
 
 def test_a_refusal_is_counted_by_its_reason_also_before_it_reaches_the_journal(seen: Seen) -> None:

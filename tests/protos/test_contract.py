@@ -6,7 +6,11 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from tests.protos.contract import Contract
 from tollhoused.rpc.access import ACCESS
 
-BATCH = "BatchRecordUsage"
+# Mutations of many items: each item has its key and its result, in these fields.
+OF_ITEMS = {"BatchRecordUsage": ("items", "results"), "StreamUsage": ("items", "acknowledgements")}
+NOT_VALIDATED = {
+    "StreamUsage": "an acknowledgement says that its item is stored, without exception; batches are there to validate"
+}
 KEY_NUMBER, VALIDATE_ONLY_NUMBER, REPLAYED_NUMBER = 14, 15, 15
 STATUSES = (
     "INVALID_ARGUMENT", "UNAUTHENTICATED", "NOT_FOUND", "PERMISSION_DENIED", "ALREADY_EXISTS", "FAILED_PRECONDITION",
@@ -25,8 +29,8 @@ NUMBER_TYPES = {
 
 def test_the_services_have_their_methods(contract: Contract) -> None:
     assert Counter(rpc.service for rpc in contract.rpcs) == {
-        "EntitlementService": 4,
-        "UsageService": 4,
+        "EntitlementService": 5,
+        "UsageService": 5,
         "ReservationService": 6,
         "CreditsService": 6,
         "AccountService": 7,
@@ -48,17 +52,20 @@ def test_every_mutation_has_an_idempotency_key_and_validate_only(contract: Contr
     assert contract.mutations
     for rpc in contract.mutations:
         request = contract.fields[rpc.request]
-        assert request["validate_only"].number == VALIDATE_ONLY_NUMBER, rpc.request
-        if rpc.method == BATCH:
-            request = contract.fields[contract.message_of(request["items"])]
+        if rpc.method in NOT_VALIDATED:
+            assert "validate_only" not in request, rpc.request
+        else:
+            assert request["validate_only"].number == VALIDATE_ONLY_NUMBER, rpc.request
+        if rpc.method in OF_ITEMS:
+            request = contract.fields[contract.message_of(request[OF_ITEMS[rpc.method][0]])]
         assert request["idempotency_key"].number == KEY_NUMBER, rpc.request
 
 
 def test_the_answer_of_every_mutation_says_whether_it_was_replayed(contract: Contract) -> None:
     for rpc in contract.mutations:
         response = contract.fields[rpc.response]
-        if rpc.method == BATCH:
-            result = contract.fields[contract.message_of(response["results"])]
+        if rpc.method in OF_ITEMS:
+            result = contract.fields[contract.message_of(response[OF_ITEMS[rpc.method][1]])]
             response = contract.fields[contract.message_of(result["recorded"])]
         assert response["replayed"].number == REPLAYED_NUMBER, rpc.response
 
@@ -87,7 +94,7 @@ def test_an_operation_can_hold_the_answer_of_every_mutation(contract: Contract) 
     answers = {
         contract.message_of(field) for field in contract.fields["Operation"].values() if field.HasField("oneof_index")
     }
-    mutations = [rpc for rpc in contract.mutations if rpc.method != BATCH]
+    mutations = [rpc for rpc in contract.mutations if rpc.method not in OF_ITEMS]
 
     assert answers == {rpc.response for rpc in mutations}
     kinds = {f"OPERATION_KIND_{_capitals(rpc.method)}" for rpc in mutations}

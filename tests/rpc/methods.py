@@ -9,6 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc.code_pb2 import Code
 from tollhouse.v1 import (
     account_service_pb2,
     admin_service_pb2,
@@ -19,8 +20,9 @@ from tollhouse.v1 import (
     subscription_service_pb2,
     usage_service_pb2,
 )
+from tollhouse.v1.error_reason_pb2 import ErrorReason
 
-from tests.support.door import at
+from tests.support.door import TIMEOUT_SECONDS, Door, Refusal, at, refusal
 from tests.support.house import DAY_US, START_US
 
 FILES = (
@@ -51,10 +53,16 @@ RANGE: dict[str, Any] = {"start_time": at(START_US - DAY_US), "end_time": at(STA
 ACCEPTED: dict[str, dict[str, Any]] = {
     "RecordUsage": EVENT,
     "BatchRecordUsage": {"items": [EVENT], "atomic": True},
+    "StreamUsage": {"items": [EVENT]},
     "ListUsageEvents": {"subject": ANNA, "meter": "voice_minutes", "product": "talk", **RANGE},
     "GetOperation": {"idempotency_key": "known"},
     "GetEntitlement": {"subject": ANNA, "product": "talk"},
     "BatchGetEntitlements": {"subjects": [ANNA], "product": "talk"},
+    "WatchEntitlements": {
+        "subjects": [ANNA],
+        "product": "talk",
+        "known": [{"account_id": "acct_known", "version": 1}],
+    },
     "CheckFeature": {"subject": ANNA, "feature": "talk.access"},
     "CheckUsage": {key: EVENT[key] for key in ("subject", "product", "meter", "quantity", "event_time")},
     "GetBalance": {"subject": ANNA},
@@ -144,6 +152,36 @@ class Method:
 def _method(descriptor: MethodDescriptor) -> Method:
     request = GetMessageClass(descriptor.input_type)(**ACCEPTED[descriptor.name])
     return Method(f"/{descriptor.containing_service.full_name}/{descriptor.name}", request)
+
+
+STREAM_USAGE = "/tollhouse.v1.UsageService/StreamUsage"
+
+
+def item_refusal(path: str, answer: bytes) -> Refusal | None:
+    """Why the only item of a stream was refused: there it is not the call that ends with it."""
+    if path != STREAM_USAGE:
+        return None
+    (result,) = usage_service_pb2.StreamUsageResponse.FromString(answer).acknowledgements
+    if not result.HasField("error"):
+        return None
+    error, metadata = result.error, dict(result.error.metadata)
+    violations = {metadata["field"]: error.message} if "field" in metadata else {}
+    return Refusal(
+        code=Code.Name(error.code),
+        message=error.message,
+        reason=ErrorReason.Name(error.reason).removeprefix("ERROR_REASON_"),
+        metadata=metadata,
+        violations=violations,
+    )
+
+
+def refused(door: Door, path: str, data: bytes) -> Refusal:
+    """Calls, and gives what the call or its only item was refused with."""
+    if path != STREAM_USAGE:
+        return refusal(door.raw(path), data)
+    found = item_refusal(path, door.raw(path)(data, timeout=TIMEOUT_SECONDS))
+    assert found
+    return found
 
 
 METHODS = [

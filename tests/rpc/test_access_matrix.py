@@ -18,7 +18,7 @@ from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRe
 from tollhouse.v1.reservation_service_pb2 import ReserveUsageRequest
 from tollhouse.v1.subscription_service_pb2 import AssignPlanRequest, SetOverrideRequest
 
-from tests.rpc.methods import METHODS, Method, places
+from tests.rpc.methods import METHODS, Method, item_refusal, places
 from tests.support.callers import make_client, make_key, revoke
 from tests.support.door import TIMEOUT_SECONDS, Door, Refusal, refusal_of, usage
 from tests.support.engines import NUMBERS
@@ -79,7 +79,7 @@ class Gate:
     def refusal(self, method: Method, request: bytes, text: str) -> Refusal | None:
         """Why a call is refused; None where it is not."""
         ended = self.call(method, request, text)
-        return refusal_of(ended) if isinstance(ended, grpc.RpcError) else None
+        return refusal_of(ended) if isinstance(ended, grpc.RpcError) else item_refusal(method.path, ended)
 
 
 @pytest.fixture(scope="module")
@@ -263,6 +263,7 @@ OF_NO_PRODUCT = {
     "user_id": "accounts are shared by all products",
     "email": "accounts are shared by all products",
     "org_id": "accounts are shared by all products",
+    "account_id": "it says what the caller has, and is not looked up",
     "key_id": "only keys that speak for every product may name it",
     "client_id": "only keys that speak for every product may name it",
 }

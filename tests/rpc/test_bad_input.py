@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import usage_service_pb2 as pb
 
-from tests.rpc.methods import HEALTH, METHODS, Method, places
+from tests.rpc.methods import HEALTH, METHODS, Method, places, refused
 from tests.support.door import TIMEOUT_SECONDS, Door, refusal, refusal_of, usage
 
 LONG = "x" * 10_000
@@ -43,7 +43,7 @@ def door(sqlite_door: Door) -> Door:
 
 
 def _refused_fields(door: Door, path: str, request: Message) -> list[str]:
-    found = refusal(door.raw(path), request.SerializeToString())
+    found = refused(door, path, request.SerializeToString())
     assert (found.code, found.reason) == ("INVALID_ARGUMENT", "INVALID_FIELD"), (path, request, found)
     return list(found.violations)
 
@@ -84,7 +84,7 @@ def test_every_text_without_bound_or_with_a_null_is_refused_by_its_name(door: Do
     for method in METHODS:
         for text in ("a\0b", LONG):
             for named, request in _spoiled(method, FieldDescriptor.TYPE_STRING, text):
-                if not named.startswith("subjects["):  # there the refusal is the subject's own result
+                if not named.startswith("subjects["):  # there the refusal is the subject's own state
                     assert _refused_fields(door, method.path, request) == [named]
                     seen += 1
     assert seen > 100

@@ -10,7 +10,7 @@ from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import usage_service_pb2 as pb
 from tollhouse.v1.error_reason_pb2 import ERROR_REASON_INTERNAL
 
-from tests.rpc.methods import METHODS
+from tests.rpc.methods import METHODS, refused
 from tests.support.door import TIMEOUT_SECONDS, Door, ServerMaker, item, refusal, refusal_of, usage
 from tests.support.house import CoreMaker
 from tollhoused.domain.books import Settled
@@ -57,7 +57,7 @@ def test_no_method_lets_a_defect_of_its_own_out(
         monkeypatch.setattr(core, part, None)
 
     for method in METHODS:
-        found = refusal(door.raw(method.path), method.request.SerializeToString())
+        found = refused(door, method.path, method.request.SerializeToString())
         assert (found.code, found.reason) == ("INTERNAL", "INTERNAL"), method
         assert found.message == f"internal error, id={found.metadata['error_id']}"
     assert len(caplog.records) == len(METHODS)

@@ -31,6 +31,7 @@ from tests.support.keyed import keyed
 from tollhoused.domain.money import NANOS_PER_UNIT
 from tollhoused.observing import CallObserver, Tracing
 from tollhoused.rpc.guard import Deadlines
+from tollhoused.rpc.open_calls import OpenLimits
 from tollhoused.rpc.server import CALLS_MAX, GrpcServer
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
@@ -38,6 +39,7 @@ from tollhoused.usecases.throttle import Throttle
 
 TIMEOUT_SECONDS = 30.0
 PATIENCE_SECONDS = 10.0
+WATCH_ENTITLEMENTS = "/tollhouse.v1.EntitlementService/WatchEntitlements"
 
 
 @dataclass(slots=True)
@@ -69,8 +71,20 @@ class Door:
         self.admin = AdminServiceStub(self.channel)
 
     def raw(self, method: str) -> Callable[..., bytes]:
-        """A method by its path, such as "/tollhouse.v1.UsageService/RecordUsage", that takes and gives bytes."""
+        """A method by its path, such as "/tollhouse.v1.UsageService/RecordUsage", that takes and gives bytes.
+
+        Of a stream of requests it sends one, of a watch it takes the first answer and leaves.
+        """
+        if method == WATCH_ENTITLEMENTS:
+            return self._first_answer
         return cast(Callable[..., bytes], self.channel.unary_unary(method))
+
+    def _first_answer(self, request: bytes, **more: Any) -> bytes:
+        method: Any = self.channel.unary_stream(WATCH_ENTITLEMENTS)
+        watch = method(request, **more)
+        answer: bytes = next(watch)
+        watch.cancel()
+        return answer
 
     def health(self, service: str = "") -> int:
         """What health says about a service, or about the whole server."""
@@ -208,6 +222,7 @@ def serve() -> Iterator[ServerMaker]:
         key: str = "",
         reflection: bool = False,
         deadlines: Deadlines | None = None,
+        open_limits: OpenLimits | None = None,
         throttle: Throttle | None = None,
         calls_max: int = CALLS_MAX,
         observer: CallObserver | None = None,
@@ -220,6 +235,7 @@ def serve() -> Iterator[ServerMaker]:
             calls_max=calls_max,
             reflection=reflection,
             deadlines=deadlines,
+            open_limits=open_limits,
             observer=observer,
             tracing=tracing,
         )

@@ -18,19 +18,26 @@ class _Details(NamedTuple):
     compression: Any
 
 
-class _WithKey(grpc.UnaryUnaryClientInterceptor):
-    """Adds the key to each call; methods that stream have none here."""
+class _WithKey(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamStreamClientInterceptor):
+    """Adds the key to each call."""
 
     def __init__(self, key: str) -> None:
         self._metadata = key_metadata(key)
 
     def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
-        given = client_call_details
+        return continuation(self._with_key(client_call_details), request)
+
+    def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return continuation(self._with_key(client_call_details), request)
+
+    def intercept_stream_stream(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+        return continuation(self._with_key(client_call_details), request_iterator)
+
+    def _with_key(self, given: Any) -> _Details:
         metadata = (*(given.metadata or ()), *self._metadata)
-        details = _Details(
+        return _Details(
             given.method, given.timeout, metadata, given.credentials, given.wait_for_ready, given.compression
         )
-        return continuation(details, request)
 
 
 def keyed(channel: grpc.Channel, key: str) -> grpc.Channel:

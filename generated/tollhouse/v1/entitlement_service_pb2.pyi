@@ -172,3 +172,41 @@ class CheckUsageResponse(_message.Message):
     plans_that_allow: _containers.RepeatedScalarFieldContainer[str]
     reset_time: _timestamp_pb2.Timestamp
     def __init__(self, allowed: _Optional[bool] = ..., reason: _Optional[_Union[_error_reason_pb2.ErrorReason, str]] = ..., account_id: _Optional[str] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., meter: _Optional[str] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., new_usage: _Optional[int] = ..., limit: _Optional[int] = ..., remaining: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., cost_nanos: _Optional[int] = ..., missing_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., balance_after_nanos: _Optional[int] = ..., plans_that_allow: _Optional[_Iterable[str]] = ..., reset_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class WatchEntitlementsRequest(_message.Message):
+    __slots__ = ("subjects", "product", "known")
+    SUBJECTS_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_FIELD_NUMBER: _ClassVar[int]
+    subjects: _containers.RepeatedCompositeFieldContainer[_common_pb2.Subject]
+    product: str
+    known: _containers.RepeatedCompositeFieldContainer[KnownEntitlement]
+    def __init__(self, subjects: _Optional[_Iterable[_Union[_common_pb2.Subject, _Mapping]]] = ..., product: _Optional[str] = ..., known: _Optional[_Iterable[_Union[KnownEntitlement, _Mapping]]] = ...) -> None: ...
+
+class KnownEntitlement(_message.Message):
+    __slots__ = ("account_id", "version")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    version: int
+    def __init__(self, account_id: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class WatchEntitlementsResponse(_message.Message):
+    __slots__ = ("states", "checked_time")
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    CHECKED_TIME_FIELD_NUMBER: _ClassVar[int]
+    states: _containers.RepeatedCompositeFieldContainer[WatchedEntitlement]
+    checked_time: _timestamp_pb2.Timestamp
+    def __init__(self, states: _Optional[_Iterable[_Union[WatchedEntitlement, _Mapping]]] = ..., checked_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class WatchedEntitlement(_message.Message):
+    __slots__ = ("subject", "version", "entitlement", "error")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ENTITLEMENT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    version: int
+    entitlement: Entitlement
+    error: _common_pb2.ItemError
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., version: _Optional[int] = ..., entitlement: _Optional[_Union[Entitlement, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ItemError, _Mapping]] = ...) -> None: ...

@@ -62,6 +62,11 @@ class EntitlementServiceStub:
                 request_serializer=tollhouse_dot_v1_dot_entitlement__service__pb2.CheckUsageRequest.SerializeToString,
                 response_deserializer=tollhouse_dot_v1_dot_entitlement__service__pb2.CheckUsageResponse.FromString,
                 _registered_method=True)
+        self.WatchEntitlements = channel.unary_stream(
+                '/tollhouse.v1.EntitlementService/WatchEntitlements',
+                request_serializer=tollhouse_dot_v1_dot_entitlement__service__pb2.WatchEntitlementsRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_entitlement__service__pb2.WatchEntitlementsResponse.FromString,
+                _registered_method=True)
 
 
 class EntitlementServiceServicer:
@@ -128,6 +133,33 @@ class EntitlementServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchEntitlements(self, request, context):
+        """Tells the entitlements of several subjects, and then every change of them, so that checks can be answered from
+        memory with a known staleness.
+
+        The first message has the states of all subjects; those that follow have the states that have changed, also by time
+        alone or because a subject names another account or none any more. The newest state wins: of several changes in
+        quick succession the last is told, never an older one after a newer. Changes are usually told within some
+        milliseconds by the server that recorded them, within about a second by others on the same database, more slowly
+        while more is watched than the server can tell; changes of what a subject names within about ten seconds.
+
+        At least every 15 seconds a message comes, without states where there are none: its `checked_time` tells up to when
+        the states are known to be current. While the server cannot look, none comes. Resumable: with the versions that the
+        client has in `known`, the first message leaves out what has not changed since. Idempotent: it is a read.
+
+        The server ends a watch when the caller's key ends, as it would refuse a call then; with DEADLINE_EXCEEDED after an
+        hour; with SHUTTING_DOWN when it stops: watch again. It cancels the watch of a client that leaves a message unread
+        for five seconds, or a quarter of one while other watchers wait for that. It takes on 2,000 watches of 20,000
+        subjects in all and refuses more with OVERLOADED.
+
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED; per subject: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+        NOT_A_MEMBER.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EntitlementServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -150,6 +182,11 @@ def add_EntitlementServiceServicer_to_server(servicer, server):
                     servicer.CheckUsage,
                     request_deserializer=tollhouse_dot_v1_dot_entitlement__service__pb2.CheckUsageRequest.FromString,
                     response_serializer=tollhouse_dot_v1_dot_entitlement__service__pb2.CheckUsageResponse.SerializeToString,
+            ),
+            'WatchEntitlements': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchEntitlements,
+                    request_deserializer=tollhouse_dot_v1_dot_entitlement__service__pb2.WatchEntitlementsRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_entitlement__service__pb2.WatchEntitlementsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -268,6 +305,33 @@ class EntitlementService:
             '/tollhouse.v1.EntitlementService/CheckUsage',
             tollhouse_dot_v1_dot_entitlement__service__pb2.CheckUsageRequest.SerializeToString,
             tollhouse_dot_v1_dot_entitlement__service__pb2.CheckUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchEntitlements(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tollhouse.v1.EntitlementService/WatchEntitlements',
+            tollhouse_dot_v1_dot_entitlement__service__pb2.WatchEntitlementsRequest.SerializeToString,
+            tollhouse_dot_v1_dot_entitlement__service__pb2.WatchEntitlementsResponse.FromString,
             options,
             channel_credentials,
             insecure,

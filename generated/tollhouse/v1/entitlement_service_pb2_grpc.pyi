@@ -78,6 +78,29 @@ class EntitlementServiceStub:
     Scope: entitlements.read.
     Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
+    WatchEntitlements: _grpc.UnaryStreamMultiCallable[_entitlement_service_pb2.WatchEntitlementsRequest, _entitlement_service_pb2.WatchEntitlementsResponse]
+    """Tells the entitlements of several subjects, and then every change of them, so that checks can be answered from
+    memory with a known staleness.
+
+    The first message has the states of all subjects; those that follow have the states that have changed, also by time
+    alone or because a subject names another account or none any more. The newest state wins: of several changes in
+    quick succession the last is told, never an older one after a newer. Changes are usually told within some
+    milliseconds by the server that recorded them, within about a second by others on the same database, more slowly
+    while more is watched than the server can tell; changes of what a subject names within about ten seconds.
+
+    At least every 15 seconds a message comes, without states where there are none: its `checked_time` tells up to when
+    the states are known to be current. While the server cannot look, none comes. Resumable: with the versions that the
+    client has in `known`, the first message leaves out what has not changed since. Idempotent: it is a read.
+
+    The server ends a watch when the caller's key ends, as it would refuse a call then; with DEADLINE_EXCEEDED after an
+    hour; with SHUTTING_DOWN when it stops: watch again. It cancels the watch of a client that leaves a message unread
+    for five seconds, or a quarter of one while other watchers wait for that. It takes on 2,000 watches of 20,000
+    subjects in all and refuses more with OVERLOADED.
+
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED; per subject: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+    NOT_A_MEMBER.
+    """
 
 @_typing.type_check_only
 class EntitlementServiceAsyncStub(EntitlementServiceStub):
@@ -128,6 +151,29 @@ class EntitlementServiceAsyncStub(EntitlementServiceStub):
 
     Scope: entitlements.read.
     Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    """
+    WatchEntitlements: _aio.UnaryStreamMultiCallable[_entitlement_service_pb2.WatchEntitlementsRequest, _entitlement_service_pb2.WatchEntitlementsResponse]  # type: ignore[assignment]
+    """Tells the entitlements of several subjects, and then every change of them, so that checks can be answered from
+    memory with a known staleness.
+
+    The first message has the states of all subjects; those that follow have the states that have changed, also by time
+    alone or because a subject names another account or none any more. The newest state wins: of several changes in
+    quick succession the last is told, never an older one after a newer. Changes are usually told within some
+    milliseconds by the server that recorded them, within about a second by others on the same database, more slowly
+    while more is watched than the server can tell; changes of what a subject names within about ten seconds.
+
+    At least every 15 seconds a message comes, without states where there are none: its `checked_time` tells up to when
+    the states are known to be current. While the server cannot look, none comes. Resumable: with the versions that the
+    client has in `known`, the first message leaves out what has not changed since. Idempotent: it is a read.
+
+    The server ends a watch when the caller's key ends, as it would refuse a call then; with DEADLINE_EXCEEDED after an
+    hour; with SHUTTING_DOWN when it stops: watch again. It cancels the watch of a client that leaves a message unread
+    for five seconds, or a quarter of one while other watchers wait for that. It takes on 2,000 watches of 20,000
+    subjects in all and refuses more with OVERLOADED.
+
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED; per subject: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+    NOT_A_MEMBER.
     """
 
 class EntitlementServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -200,6 +246,35 @@ class EntitlementServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Scope: entitlements.read.
         Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchEntitlements(
+        self,
+        request: _entitlement_service_pb2.WatchEntitlementsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_entitlement_service_pb2.WatchEntitlementsResponse], _abc.AsyncIterator[_entitlement_service_pb2.WatchEntitlementsResponse]]:
+        """Tells the entitlements of several subjects, and then every change of them, so that checks can be answered from
+        memory with a known staleness.
+
+        The first message has the states of all subjects; those that follow have the states that have changed, also by time
+        alone or because a subject names another account or none any more. The newest state wins: of several changes in
+        quick succession the last is told, never an older one after a newer. Changes are usually told within some
+        milliseconds by the server that recorded them, within about a second by others on the same database, more slowly
+        while more is watched than the server can tell; changes of what a subject names within about ten seconds.
+
+        At least every 15 seconds a message comes, without states where there are none: its `checked_time` tells up to when
+        the states are known to be current. While the server cannot look, none comes. Resumable: with the versions that the
+        client has in `known`, the first message leaves out what has not changed since. Idempotent: it is a read.
+
+        The server ends a watch when the caller's key ends, as it would refuse a call then; with DEADLINE_EXCEEDED after an
+        hour; with SHUTTING_DOWN when it stops: watch again. It cancels the watch of a client that leaves a message unread
+        for five seconds, or a quarter of one while other watchers wait for that. It takes on 2,000 watches of 20,000
+        subjects in all and refuses more with OVERLOADED.
+
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, PRODUCT_NOT_ALLOWED; per subject: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT,
+        NOT_A_MEMBER.
         """
 
 def add_EntitlementServiceServicer_to_server(servicer: EntitlementServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

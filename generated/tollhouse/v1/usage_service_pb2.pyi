@@ -194,6 +194,30 @@ class BatchItemResult(_message.Message):
     error: _common_pb2.ItemError
     def __init__(self, recorded: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ItemError, _Mapping]] = ...) -> None: ...
 
+class StreamUsageRequest(_message.Message):
+    __slots__ = ("items",)
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[UsageItem]
+    def __init__(self, items: _Optional[_Iterable[_Union[UsageItem, _Mapping]]] = ...) -> None: ...
+
+class StreamUsageResponse(_message.Message):
+    __slots__ = ("acknowledgements",)
+    ACKNOWLEDGEMENTS_FIELD_NUMBER: _ClassVar[int]
+    acknowledgements: _containers.RepeatedCompositeFieldContainer[ItemAcknowledgement]
+    def __init__(self, acknowledgements: _Optional[_Iterable[_Union[ItemAcknowledgement, _Mapping]]] = ...) -> None: ...
+
+class ItemAcknowledgement(_message.Message):
+    __slots__ = ("sequence", "idempotency_key", "recorded", "error")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    idempotency_key: str
+    recorded: RecordUsageResponse
+    error: _common_pb2.ItemError
+    def __init__(self, sequence: _Optional[int] = ..., idempotency_key: _Optional[str] = ..., recorded: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., error: _Optional[_Union[_common_pb2.ItemError, _Mapping]] = ...) -> None: ...
+
 class ListUsageEventsRequest(_message.Message):
     __slots__ = ("subject", "start_time", "end_time", "meter", "product", "page_size", "page_token")
     SUBJECT_FIELD_NUMBER: _ClassVar[int]

@@ -50,6 +50,11 @@ class UsageServiceStub:
                 request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageRequest.SerializeToString,
                 response_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageResponse.FromString,
                 _registered_method=True)
+        self.StreamUsage = channel.stream_stream(
+                '/tollhouse.v1.UsageService/StreamUsage',
+                request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.StreamUsageRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.StreamUsageResponse.FromString,
+                _registered_method=True)
         self.ListUsageEvents = channel.unary_unary(
                 '/tollhouse.v1.UsageService/ListUsageEvents',
                 request_serializer=tollhouse_dot_v1_dot_usage__service__pb2.ListUsageEventsRequest.SerializeToString,
@@ -110,6 +115,33 @@ class UsageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamUsage(self, request_iterator, context):
+        """Records usage events as they come, for high volume: usage events in, acknowledgements out.
+
+        Each item is recorded exactly once per its own idempotency key, as in a BatchRecordUsage that is not atomic, and has
+        one acknowledgement, in the order of the items; several may come in one message. What is acknowledged as recorded
+        is stored for good. A stream that was cut loses nothing that was acknowledged: send what was not again, under the
+        same keys, on another stream. Idempotent per key.
+
+        Items are settled in order within an account. The server reads on while fewer than 1,000 items wait for their
+        acknowledgement, and no faster than the client's rate allows: HTTP/2's flow control holds a faster client back, no
+        item is refused for that. Read the acknowledgements while sending. Close the sending side when done: the stream
+        ends with OK after the last acknowledgement.
+
+        The server ends a stream once what it has read is acknowledged: when the caller's key ends, as it would refuse a
+        call then; with DEADLINE_EXCEEDED after an hour, and after five minutes without an item; with SHUTTING_DOWN when it
+        stops. It cancels a stream whose acknowledgements nobody reads for 30 seconds, and at the caller's own deadline. It
+        takes on 32 streams and refuses more with OVERLOADED. There is no `validate_only` here; ask BatchRecordUsage.
+
+        Scope: usage.write.
+        Errors: INVALID_FIELD (for `items` itself); per item those of RecordUsage, IDEMPOTENCY_KEY_REUSED among them. On
+        these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the stream or
+        of one item, the outcome of what was not acknowledged or of that item is unknown: repeat with the same keys.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListUsageEvents(self, request, context):
         """Lists an account's usage events, those recorded last first.
 
@@ -148,6 +180,11 @@ def add_UsageServiceServicer_to_server(servicer, server):
                     servicer.BatchRecordUsage,
                     request_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageRequest.FromString,
                     response_serializer=tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageResponse.SerializeToString,
+            ),
+            'StreamUsage': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamUsage,
+                    request_deserializer=tollhouse_dot_v1_dot_usage__service__pb2.StreamUsageRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_usage__service__pb2.StreamUsageResponse.SerializeToString,
             ),
             'ListUsageEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListUsageEvents,
@@ -220,6 +257,33 @@ class UsageService:
             '/tollhouse.v1.UsageService/BatchRecordUsage',
             tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageRequest.SerializeToString,
             tollhouse_dot_v1_dot_usage__service__pb2.BatchRecordUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamUsage(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/tollhouse.v1.UsageService/StreamUsage',
+            tollhouse_dot_v1_dot_usage__service__pb2.StreamUsageRequest.SerializeToString,
+            tollhouse_dot_v1_dot_usage__service__pb2.StreamUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -70,6 +70,29 @@ class UsageServiceStub:
     On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the call or of one item, the outcome of
     the call or of that item is unknown: repeat with the same keys.
     """
+    StreamUsage: _grpc.StreamStreamMultiCallable[_usage_service_pb2.StreamUsageRequest, _usage_service_pb2.StreamUsageResponse]
+    """Records usage events as they come, for high volume: usage events in, acknowledgements out.
+
+    Each item is recorded exactly once per its own idempotency key, as in a BatchRecordUsage that is not atomic, and has
+    one acknowledgement, in the order of the items; several may come in one message. What is acknowledged as recorded
+    is stored for good. A stream that was cut loses nothing that was acknowledged: send what was not again, under the
+    same keys, on another stream. Idempotent per key.
+
+    Items are settled in order within an account. The server reads on while fewer than 1,000 items wait for their
+    acknowledgement, and no faster than the client's rate allows: HTTP/2's flow control holds a faster client back, no
+    item is refused for that. Read the acknowledgements while sending. Close the sending side when done: the stream
+    ends with OK after the last acknowledgement.
+
+    The server ends a stream once what it has read is acknowledged: when the caller's key ends, as it would refuse a
+    call then; with DEADLINE_EXCEEDED after an hour, and after five minutes without an item; with SHUTTING_DOWN when it
+    stops. It cancels a stream whose acknowledgements nobody reads for 30 seconds, and at the caller's own deadline. It
+    takes on 32 streams and refuses more with OVERLOADED. There is no `validate_only` here; ask BatchRecordUsage.
+
+    Scope: usage.write.
+    Errors: INVALID_FIELD (for `items` itself); per item those of RecordUsage, IDEMPOTENCY_KEY_REUSED among them. On
+    these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the stream or
+    of one item, the outcome of what was not acknowledged or of that item is unknown: repeat with the same keys.
+    """
     ListUsageEvents: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.ListUsageEventsRequest, _usage_service_pb2.ListUsageEventsResponse]
     """Lists an account's usage events, those recorded last first.
 
@@ -130,6 +153,29 @@ class UsageServiceAsyncStub(UsageServiceStub):
     RecordUsage, IDEMPOTENCY_KEY_REUSED when some keys are known and others are not. On these nothing was recorded.
     On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the call or of one item, the outcome of
     the call or of that item is unknown: repeat with the same keys.
+    """
+    StreamUsage: _aio.StreamStreamMultiCallable[_usage_service_pb2.StreamUsageRequest, _usage_service_pb2.StreamUsageResponse]  # type: ignore[assignment]
+    """Records usage events as they come, for high volume: usage events in, acknowledgements out.
+
+    Each item is recorded exactly once per its own idempotency key, as in a BatchRecordUsage that is not atomic, and has
+    one acknowledgement, in the order of the items; several may come in one message. What is acknowledged as recorded
+    is stored for good. A stream that was cut loses nothing that was acknowledged: send what was not again, under the
+    same keys, on another stream. Idempotent per key.
+
+    Items are settled in order within an account. The server reads on while fewer than 1,000 items wait for their
+    acknowledgement, and no faster than the client's rate allows: HTTP/2's flow control holds a faster client back, no
+    item is refused for that. Read the acknowledgements while sending. Close the sending side when done: the stream
+    ends with OK after the last acknowledgement.
+
+    The server ends a stream once what it has read is acknowledged: when the caller's key ends, as it would refuse a
+    call then; with DEADLINE_EXCEEDED after an hour, and after five minutes without an item; with SHUTTING_DOWN when it
+    stops. It cancels a stream whose acknowledgements nobody reads for 30 seconds, and at the caller's own deadline. It
+    takes on 32 streams and refuses more with OVERLOADED. There is no `validate_only` here; ask BatchRecordUsage.
+
+    Scope: usage.write.
+    Errors: INVALID_FIELD (for `items` itself); per item those of RecordUsage, IDEMPOTENCY_KEY_REUSED among them. On
+    these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the stream or
+    of one item, the outcome of what was not acknowledged or of that item is unknown: repeat with the same keys.
     """
     ListUsageEvents: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.ListUsageEventsRequest, _usage_service_pb2.ListUsageEventsResponse]  # type: ignore[assignment]
     """Lists an account's usage events, those recorded last first.
@@ -200,6 +246,35 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         RecordUsage, IDEMPOTENCY_KEY_REUSED when some keys are known and others are not. On these nothing was recorded.
         On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the call or of one item, the outcome of
         the call or of that item is unknown: repeat with the same keys.
+        """
+
+    @_abc_1.abstractmethod
+    def StreamUsage(
+        self,
+        request_iterator: _MaybeAsyncIterator[_usage_service_pb2.StreamUsageRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_usage_service_pb2.StreamUsageResponse], _abc.AsyncIterator[_usage_service_pb2.StreamUsageResponse]]:
+        """Records usage events as they come, for high volume: usage events in, acknowledgements out.
+
+        Each item is recorded exactly once per its own idempotency key, as in a BatchRecordUsage that is not atomic, and has
+        one acknowledgement, in the order of the items; several may come in one message. What is acknowledged as recorded
+        is stored for good. A stream that was cut loses nothing that was acknowledged: send what was not again, under the
+        same keys, on another stream. Idempotent per key.
+
+        Items are settled in order within an account. The server reads on while fewer than 1,000 items wait for their
+        acknowledgement, and no faster than the client's rate allows: HTTP/2's flow control holds a faster client back, no
+        item is refused for that. Read the acknowledgements while sending. Close the sending side when done: the stream
+        ends with OK after the last acknowledgement.
+
+        The server ends a stream once what it has read is acknowledged: when the caller's key ends, as it would refuse a
+        call then; with DEADLINE_EXCEEDED after an hour, and after five minutes without an item; with SHUTTING_DOWN when it
+        stops. It cancels a stream whose acknowledgements nobody reads for 30 seconds, and at the caller's own deadline. It
+        takes on 32 streams and refuses more with OVERLOADED. There is no `validate_only` here; ask BatchRecordUsage.
+
+        Scope: usage.write.
+        Errors: INVALID_FIELD (for `items` itself); per item those of RecordUsage, IDEMPOTENCY_KEY_REUSED among them. On
+        these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL, of the stream or
+        of one item, the outcome of what was not acknowledged or of that item is unknown: repeat with the same keys.
         """
 
     @_abc_1.abstractmethod

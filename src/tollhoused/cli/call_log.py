@@ -30,7 +30,7 @@ class CallLog(CallObserver):
     def ended(self, call: EndedCall) -> None:
         if call.code in FAILURES:
             self._tell_trouble("a call failed", call)
-        elif call.seconds > SLOW_SECONDS:
+        elif call.seconds > SLOW_SECONDS and not call.stayed_open:
             self._tell_trouble("a call took long", call)
         elif log.isEnabledFor(self._level):
             log.log(self._level, "a call ended", extra={"fields": _fields(call)})

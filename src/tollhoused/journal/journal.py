@@ -8,9 +8,10 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from tollhoused.domain.account import Account
 from tollhoused.domain.advance import UnknownCatalogueVersion
 from tollhoused.domain.books import Books, Moved
 from tollhoused.domain.catalogue import CatalogueError
@@ -149,6 +150,8 @@ class Journal:
         self._closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        # Hears which accounts a transaction had loaded once it is stored, in this thread: it must be quick.
+        self.on_commit: Callable[[Iterable[Account]], None] | None = None
 
     @property
     def waiting(self) -> int:
@@ -302,7 +305,15 @@ class Journal:
             else:
                 piece.commands = redirected(piece.commands, answers)
                 moved.append(piece)
+        if self.on_commit:
+            self._announce(self.on_commit, books)
         return moved
+
+    def _announce(self, hear: Callable[[Iterable[Account]], None], books: Books) -> None:
+        try:
+            hear(books.accounts.values())
+        except Exception:
+            log.exception("who follows commits has failed")  # what is stored stays so
 
     def _settle(self, books: Books, piece: Piece) -> list[Outcome | Moved]:
         settle = settle_together if piece.ticket.atomic else settle_each

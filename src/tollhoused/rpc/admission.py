@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import grpc
 
@@ -22,10 +22,10 @@ THREADS_MAX = 256
 
 
 class CallPool(ThreadPoolExecutor):
-    """The threads of ordinary calls, and how many calls have them or wait for one."""
+    """The threads of calls, and how many calls have them or wait for one."""
 
-    def __init__(self, calls_max: int) -> None:
-        super().__init__(min(THREADS_MAX, calls_max), thread_name_prefix="call")
+    def __init__(self, calls_max: int, name: str = "call") -> None:
+        super().__init__(min(THREADS_MAX, calls_max), thread_name_prefix=name)
         self._calls_max = calls_max
         self._under_way = 0
         self._lock = threading.Lock()
@@ -61,15 +61,35 @@ class CallPool(ThreadPoolExecutor):
             self._under_way -= 1
 
 
+class Room(Protocol):
+    """What takes calls on, up to a limit."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more call may be taken on."""
+
+
 class Dispatch(grpc.GenericRpcHandler):
     """Finds the method of a call, or the refusal when there is no room for it."""
 
-    def __init__(self, methods: Mapping[str, Handler], refusing: Mapping[str, Handler], calls: CallPool) -> None:
-        """`methods`, and what refuses each of them, by path, such as "/tollhouse.v1.UsageService/RecordUsage"."""
+    def __init__(
+        self,
+        methods: Mapping[str, Handler],
+        refusing: Mapping[str, Handler],
+        calls: Room,
+        own: Mapping[str, Room] | None = None,
+    ) -> None:
+        """`methods`, and what refuses each of them, by path, such as "/tollhouse.v1.UsageService/RecordUsage".
+
+        `own` has the methods whose calls are counted apart from the others.
+        """
         self._methods = methods
         self._refusing = refusing
         self._calls = calls
+        self._own = own or {}
 
     def service(self, handler_call_details: Any) -> "Handler | None":
         """Called for each call on gRPC's own thread, which then submits the call to the pool."""
-        return (self._methods if self._calls.has_room else self._refusing).get(handler_call_details.method)
+        path = handler_call_details.method
+        room = self._own.get(path, self._calls)
+        return (self._methods if room.has_room else self._refusing).get(path)

@@ -24,7 +24,7 @@ class EntitlementServicer:
 
     def GetEntitlement(self, request: pb.GetEntitlementRequest, call: Call) -> pb.GetEntitlementResponse:
         found = entitlements.get_entitlement(self._core, call, decode.subject(request.subject), request.product)
-        return pb.GetEntitlementResponse(entitlement=_entitlement(found, self._core.catalogue))
+        return pb.GetEntitlementResponse(entitlement=entitlement_message(found, self._core.catalogue))
 
     def BatchGetEntitlements(
         self, request: pb.BatchGetEntitlementsRequest, call: Call
@@ -44,11 +44,12 @@ class EntitlementServicer:
 
     def _result(self, item: Entitlement | TollhouseError, catalogue: Catalogue) -> pb.BatchEntitlementResult:
         if isinstance(item, Entitlement):
-            return pb.BatchEntitlementResult(entitlement=_entitlement(item, catalogue))
+            return pb.BatchEntitlementResult(entitlement=entitlement_message(item, catalogue))
         return pb.BatchEntitlementResult(error=item_error(self._faults.disclosable(item)))
 
 
-def _entitlement(found: Entitlement, catalogue: Catalogue) -> pb.Entitlement:
+def entitlement_message(found: Entitlement, catalogue: Catalogue) -> pb.Entitlement:
+    """What an account may do."""
     account, segment = found.account, found.segment
     return pb.Entitlement(
         account_id=account.id,

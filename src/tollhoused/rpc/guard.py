@@ -83,7 +83,7 @@ class Guard:
                 client = caller.client
                 deadline = began + deadlines.seconds(context.time_remaining())
                 call = Call(client, deadline, caller.products, caller.may_create)
-                request = _decoded(decode, data)
+                request = decoded(decode, data)
                 if take:
                     take(client, len(items_of(request)) if items_of else 1)
                 answer = method(request, call).SerializeToString()
@@ -104,11 +104,11 @@ class Guard:
 
         def guarded(data: bytes, context: Context) -> bytes:
             try:
-                return method(_decoded(decode, data), context).SerializeToString()
+                return method(decoded(decode, data), context).SerializeToString()
             except Exception as error:
                 self._end(context, error)
 
-        return grpc.unary_unary_rpc_method_handler(_placed(guarded, pool))
+        return grpc.unary_unary_rpc_method_handler(placed(guarded, pool))
 
     def watching(
         self, request_type: type[Q], method: Callable[[Q, Context, Send], None], pool: ThreadPoolExecutor
@@ -121,12 +121,12 @@ class Guard:
                 send(None if message is None else message.SerializeToString())
 
             try:
-                return method(_decoded(decode, data), context, send_message)
+                return method(decoded(decode, data), context, send_message)
             except Exception as error:
                 self._end(context, error)
 
         vars(guarded)["experimental_non_blocking"] = True
-        return grpc.unary_stream_rpc_method_handler(_placed(guarded, pool))
+        return grpc.unary_stream_rpc_method_handler(placed(guarded, pool))
 
     def refusing(self, name: str, error: TollhouseError, pool: ThreadPoolExecutor) -> Handler:
         """What takes the place of the method `name` to end a call with this error.
@@ -138,7 +138,7 @@ class Guard:
             ended = EndedCall(name, "", 0.0, context.invocation_metadata(), self._faults.new_id)
             self._fail(context, error, ended)
 
-        return grpc.stream_unary_rpc_method_handler(_placed(refused, pool))
+        return grpc.stream_unary_rpc_method_handler(placed(refused, pool))
 
     def _end(self, context: Context, error: Exception) -> NoReturn:
         context.abort_with_status(status_of(self._faults.disclosable(error)))
@@ -164,14 +164,15 @@ class Guard:
         return traced
 
 
-def _decoded(decode: Callable[[bytes], Q], data: bytes) -> Q:
+def decoded(decode: Callable[[bytes], Q], data: bytes) -> Q:
+    """A request's message. Raises UndecodableRequest."""
     try:
         return decode(data)
     except DecodeError:
         raise UndecodableRequest("the bytes are no message of the method's request type") from None
 
 
-def _placed(behaviour: Callable[..., object], pool: ThreadPoolExecutor | None) -> Callable[..., object]:
+def placed(behaviour: Callable[..., object], pool: ThreadPoolExecutor | None) -> Callable[..., object]:
     """Tells the server in which threads the method runs; it looks for this attribute."""
     if pool is not None:
         vars(behaviour)["experimental_thread_pool"] = pool

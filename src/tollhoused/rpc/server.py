@@ -31,10 +31,13 @@ from tollhoused.rpc.entitlements import EntitlementServicer
 from tollhoused.rpc.events import EventServicer
 from tollhoused.rpc.guard import Deadlines, Guard, Handler
 from tollhoused.rpc.health import HealthKeeper
+from tollhoused.rpc.open_calls import Keeper, OpenDoor, OpenLimits
 from tollhoused.rpc.reservations import ReservationServicer
 from tollhoused.rpc.status import Faults
 from tollhoused.rpc.subscriptions import SubscriptionServicer
 from tollhoused.rpc.usage import UsageServicer
+from tollhoused.rpc.usage_streams import UsageStreams
+from tollhoused.rpc.watches import Watches
 from tollhoused.settings import parse_address
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
@@ -48,6 +51,9 @@ HEALTH_THREADS = 2
 
 REFUSAL_THREADS = 2
 """For refusing calls that are too many: quick, and never waiting for anything."""
+
+STREAM_USAGE = "tollhouse.v1.UsageService/StreamUsage"
+WATCH_ENTITLEMENTS = "tollhouse.v1.EntitlementService/WatchEntitlements"
 
 FULL = Overloaded("the server has all the calls it takes on at once")
 
@@ -64,6 +70,9 @@ OPTIONS: list[tuple[str, Any]] = [
     ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
     # A port has one owner: a second server fails loudly instead of taking half of the connections.
     ("grpc.so_reuseport", 0),
+    # A stream that is not read takes in this much and no more, however fast its client is.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 256 * 1024),
     # What is more than this on one connection waits at its client.
     ("grpc.max_concurrent_streams", 1_000),
     # Dead connections are found out; clients may ping every ten seconds, also between calls. Who pings more often than
@@ -91,6 +100,7 @@ class GrpcServer:
         calls_max: int = CALLS_MAX,
         reflection: bool = False,
         deadlines: Deadlines | None = None,
+        open_limits: OpenLimits | None = None,
         observer: CallObserver | None = None,
         tracing: Tracing | None = None,
     ) -> None:
@@ -101,12 +111,19 @@ class GrpcServer:
         self._refusals = ThreadPoolExecutor(REFUSAL_THREADS, thread_name_prefix="refusal")
         self._methods: dict[str, Handler] = {}
         self._refusing: dict[str, Handler] = {}
+        self._own: dict[str, UsageStreams | Watches] = {}
         self._server = grpc.server(self._calls, options=OPTIONS)
         self._asks_for_keys = keyring is not None
-        faults = Faults(core.new_id)
-        guard = Guard(
-            faults, deadlines or Deadlines(), Doorkeeper(keyring, core.check_open), throttle, observer, tracing
-        )
+        faults, doorkeeper = Faults(core.new_id), Doorkeeper(keyring, core.check_open)
+        guard = Guard(faults, deadlines or Deadlines(), doorkeeper, throttle, observer, tracing)
+        open_door = OpenDoor(faults, doorkeeper, throttle, observer, open_limits)
+        self.streams = UsageStreams(core, open_door)
+        self.watches = Watches(core, open_door, self._calls)
+        self._keeper = Keeper([self.streams.tick, self.watches.tick])
+        self._open_calls: dict[str, UsageStreams | Watches] = {
+            STREAM_USAGE: self.streams,
+            WATCH_ENTITLEMENTS: self.watches,
+        }
         services = [
             self._add(
                 guard, usage_pb.DESCRIPTOR.services_by_name["UsageService"], UsageServicer(core, faults, observer)
@@ -133,7 +150,7 @@ class GrpcServer:
         self._probed = grpc.server(self._small, options=OPTIONS)
         for server in (self._server, self._probed):
             server.add_generic_rpc_handlers([self.health.handler(guard, self._small)])
-        self._server.add_generic_rpc_handlers([Dispatch(self._methods, self._refusing, self._calls)])
+        self._server.add_generic_rpc_handlers([Dispatch(self._methods, self._refusing, self._calls, self._own)])
         if reflection:
             enable_server_reflection([*services, HEALTH_SERVICE, REFLECTION_SERVICE], self._server)
 
@@ -143,7 +160,10 @@ class GrpcServer:
         Without credentials it speaks plain text. Raises AddressError, and SettingsError for text that is no address.
         """
         check_listen(address, secured=credentials is not None, asks_for_keys=self._asks_for_keys)
-        return _listening(self._server, address, credentials)
+        port = _listening(self._server, address, credentials)
+        self.watches.start()
+        self._keeper.start()
+        return port
 
     def start_probed(self, address: str) -> int:
         """Answers health, and nothing else, in plain text on this address of any network; returns the port.
@@ -161,21 +181,29 @@ class GrpcServer:
         self.health.retire()
         time.sleep(notice_seconds)
         self.health.close()
+        self.streams.close()
+        self.watches.close()
         self._server.stop(grace_seconds).wait()
+        self._keeper.stop()
+        self.streams.shutdown()
         self._probed.stop(None).wait()
         self._calls.shutdown(wait=False, cancel_futures=True)
         self._small.shutdown(wait=False, cancel_futures=True)
         self._refusals.shutdown(wait=False, cancel_futures=True)
 
     def _add(self, guard: Guard, service: ServiceDescriptor, servicer: object) -> str:
-        """Registers a service; its servicer has methods by the same names. Returns the service's full name.
+        """Registers a service; its servicer has methods by the same names, but for streams. Returns its full name.
 
         A method without its row in ACCESS is a KeyError.
         """
         for method in service.methods:
             name = f"{service.full_name}/{method.name}"
-            behaviour = getattr(servicer, method.name)
-            self._methods[f"/{name}"] = guard.call(name, GetMessageClass(method.input_type), ACCESS[name], behaviour)
+            if method.server_streaming:
+                self._own[f"/{name}"] = self._open_calls[name]
+                self._methods[f"/{name}"] = self._open_calls[name].handler(name, ACCESS[name])
+            else:
+                behaviour, request_type = getattr(servicer, method.name), GetMessageClass(method.input_type)
+                self._methods[f"/{name}"] = guard.call(name, request_type, ACCESS[name], behaviour)
             self._refusing[f"/{name}"] = guard.refusing(name, FULL, self._refusals)
         self.health.add(service.full_name)
         return service.full_name

@@ -38,7 +38,7 @@ class UsageServicer:
             validate_only=request.validate_only,
         )
         if self._observer and not request.validate_only:
-            self._observer.batch_recorded(_tally(outcomes))
+            self._observer.batch_recorded(tally(outcomes))
         response = pb.BatchRecordUsageResponse()
         for outcome in outcomes:
             self._fill(response.results.add(), outcome)
@@ -74,7 +74,7 @@ class UsageServicer:
             result.error.CopyFrom(item_error(self._faults.disclosable(outcome)))
 
 
-def _tally(outcomes: Sequence[Settled | TollhouseError]) -> Counter[str]:
+def tally(outcomes: Sequence[Settled | TollhouseError]) -> Counter[str]:
     """How many items came to which end."""
     return Counter(
         each.reason if isinstance(each, TollhouseError) else REPLAYED if each.replayed else STORED for each in outcomes

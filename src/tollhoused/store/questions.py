@@ -10,6 +10,7 @@ from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation
 
 SLICES = Relation("wanted_slices", (("slice", NUMBER),))
+VERSIONS = Relation("known_versions", (("account", TEXT), ("version", NUMBER)))
 
 
 def _number(name: str) -> Any:
@@ -55,6 +56,7 @@ class Questions:
         self.due_accounts = dialect.query(
             select(t.accounts.c.id).where(due).order_by(t.accounts.c.due_us).limit(_number("size"))
         )
+        self.moved_accounts = self._moved_accounts(dialect)
         self.clients = dialect.query(select(t.clients).order_by(t.clients.c.id))
         self.keys = dialect.query(select(t.api_keys).order_by(t.api_keys.c.id))
         self.key = dialect.query(select(t.api_keys).where(t.api_keys.c.id == _text("id")))
@@ -66,6 +68,12 @@ class Questions:
 
     def _of_account(self, table: Table, *order: str) -> Select[Any]:
         return select(table).where(table.c.account == _text("account")).order_by(*[table.c[name] for name in order])
+
+    def _moved_accounts(self, dialect: Dialect) -> Query:
+        """Of the given accounts those whose version is another by now."""
+        known = dialect.relation(VERSIONS)
+        moved = and_(t.accounts.c.id == known.c.account, t.accounts.c.version != known.c.version)
+        return dialect.query(select(t.accounts.c.id).select_from(known).join(t.accounts, moved), VERSIONS)
 
     def _members(self) -> Select[Any]:
         """A page of an organization's members in the order of their users' ids."""

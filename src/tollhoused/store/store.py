@@ -2,7 +2,7 @@
 values.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -202,6 +202,10 @@ class Store:
     def due_accounts(self, now_us: int, size: int) -> list[str]:
         """Accounts that time alone has changed by now, longest overdue first."""
         return [row[0] for row in self._ask(self._questions.due_accounts, now_us=now_us, size=size)]
+
+    def moved_accounts(self, versions: Sequence[tuple[str, int]]) -> list[str]:
+        """Of accounts known by (id, version) those that have changed since."""
+        return [row[0] for row in self._ask(self._questions.moved_accounts, {"known_versions": versions})]
 
     def catalogues(self, known: int) -> list[tuple[int, str]]:
         """Applied catalogue versions above `known`, as (version, TOML text)."""

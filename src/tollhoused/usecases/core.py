@@ -18,7 +18,7 @@ from tollhoused.domain.identity import Match, Subject
 from tollhoused.domain.instants import DAY_US
 from tollhoused.domain.keys import Environment
 from tollhoused.errors import Contention, ProductNotAllowed, StoreUnavailable, SubjectNotFound, TollhouseError
-from tollhoused.journal.journal import Journal
+from tollhoused.journal.journal import Journal, Ticket
 from tollhoused.journal.preview import preview
 from tollhoused.journal.settling import Outcome
 from tollhoused.store.faults import StoreFault
@@ -180,7 +180,12 @@ class Core:
         if atomic and first:
             self.journal.submit(first, call.deadline).wait()
             first = ()
-        outcomes = self.journal.submit([*first, *commands], call.deadline, atomic).wait()[len(first) :]
+        ticket = self.journal.submit([*first, *commands], call.deadline, atomic)
+        return self.settled(commands, ticket, len(first))
+
+    def settled(self, commands: Sequence[Command], ticket: Ticket, after: int = 0) -> list[Outcome]:
+        """Waits for what became of commands that were submitted after so many others; outcomes in their order."""
+        outcomes = ticket.wait()[after:]
         for command, outcome in zip(commands, outcomes, strict=True):
             elsewhere = isinstance(outcome, Settled) and outcome.answer.account_id != command.account_id
             if elsewhere or isinstance(outcome, SubjectNotFound):

@@ -77,7 +77,7 @@ class UsageCheck:
 def get_entitlement(core: Core, call: Call, subject: Subject, product: str) -> Entitlement:
     """Everything that an account may do, has used and has left."""
     product = call.product(core.catalogue, product, required=False)
-    return _entitlement(core, call, core.view(subject), product)
+    return entitlement_of(core, call, core.view(subject), product)
 
 
 def batch_get_entitlements(
@@ -91,7 +91,7 @@ def batch_get_entitlements(
     results: list[Entitlement | TollhouseError] = []
     for subject in subjects:
         view = views[subject] if isinstance(subject, Subject) else subject
-        results.append(_entitlement(core, call, view, product) if isinstance(view, View) else view)
+        results.append(entitlement_of(core, call, view, product) if isinstance(view, View) else view)
     return results
 
 
@@ -143,7 +143,7 @@ def check_usage(core: Core, call: Call, subject: Subject, report: UsageReport) -
     )
 
 
-def _entitlement(core: Core, call: Call, view: View, product: str) -> Entitlement:
+def entitlement_of(core: Core, call: Call, view: View, product: str) -> Entitlement:
     """Access is to the product, or where none is named to any that the caller speaks for."""
     account, segment = view.account, view.account.segment
     terms = segment.terms

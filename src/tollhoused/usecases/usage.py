@@ -9,6 +9,7 @@ from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.identity import Match, Subject
 from tollhoused.domain.opening import OpenUsage
 from tollhoused.errors import InvalidField, OperationNotFound, SubjectNotFound, TollhouseError
+from tollhoused.journal.journal import Ticket
 from tollhoused.journal.settling import Outcome
 from tollhoused.usecases import forms
 from tollhoused.usecases.core import Call, Core, reading, single
@@ -72,6 +73,39 @@ def record_batch(
         if isinstance(outcome, TollhouseError):
             raise outcome
     return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Reports on their way: those that could be submitted have a ticket, the others their refusals."""
+
+    _core: Core
+    _prepared: Sequence[RecordUsage | TollhouseError]
+    _ticket: Ticket | None
+    _first: int
+
+    @property
+    def settled(self) -> bool:
+        """Whether `outcomes` would not wait."""
+        return self._ticket is None or self._ticket.outcomes is not None
+
+    def outcomes(self) -> list[Outcome]:
+        """Outcomes in the order of the reports, once all are known. Raises OutOfTime at the call's deadline."""
+        if self._ticket is None:
+            return [item for item in self._prepared if isinstance(item, TollhouseError)]
+        settled = iter(self._core.settled(self._ticket.commands[self._first :], self._ticket, self._first))
+        return [next(settled) if isinstance(item, RecordUsage) else item for item in self._prepared]
+
+
+def submit_batch(core: Core, call: Call, reports: Sequence[UsageReport | TollhouseError]) -> Submission:
+    """Does with independent reports what `record_batch` does, without waiting for the outcomes.
+
+    Raises Overloaded when the queue is full: nothing was submitted then.
+    """
+    prepared, first = _prepare(core, call, reports)
+    commands = [item for item in prepared if isinstance(item, RecordUsage)]
+    ticket = core.journal.submit([*first, *commands], call.deadline) if commands else None
+    return Submission(core, prepared, ticket, len(first))
 
 
 def open_usage(
