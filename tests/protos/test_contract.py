@@ -35,7 +35,7 @@ def test_the_services_have_their_methods(contract: Contract) -> None:
         "CreditsService": 6,
         "AccountService": 7,
         "SubscriptionService": 5,
-        "EventService": 1,
+        "EventService": 2,
         "AdminService": 7,
     }
 

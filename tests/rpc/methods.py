@@ -122,6 +122,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "RemoveOverride": {"subject": ANNA, "override_id": "known", "idempotency_key": "remove"},
     "ListPlans": {},
     "ListEvents": {"after_position": 0, "kinds": ["credits.low"], "subject": ANNA},
+    "WatchEvents": {"after_position": 0, "kinds": ["credits.low"], "subject": ANNA},
     "CreateClient": {"client_id": "doc-backend", "name": "Doc", "idempotency_key": "client"},
     "ListClients": {},
     "CreateKey": {

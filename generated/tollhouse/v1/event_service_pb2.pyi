@@ -31,6 +31,24 @@ class ListEventsResponse(_message.Message):
     reached_position: int
     def __init__(self, events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., reached_position: _Optional[int] = ...) -> None: ...
 
+class WatchEventsRequest(_message.Message):
+    __slots__ = ("after_position", "kinds", "subject")
+    AFTER_POSITION_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    after_position: int
+    kinds: _containers.RepeatedScalarFieldContainer[str]
+    subject: _common_pb2.Subject
+    def __init__(self, after_position: _Optional[int] = ..., kinds: _Optional[_Iterable[str]] = ..., subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ...) -> None: ...
+
+class WatchEventsResponse(_message.Message):
+    __slots__ = ("events", "reached_position")
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    REACHED_POSITION_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[Event]
+    reached_position: int
+    def __init__(self, events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., reached_position: _Optional[int] = ...) -> None: ...
+
 class Event(_message.Message):
     __slots__ = ("position", "event_id", "kind", "account_id", "record_time", "usage_threshold", "credits_level", "credits_granted", "credits_expired", "plan_changed", "reservation_expired")
     POSITION_FIELD_NUMBER: _ClassVar[int]

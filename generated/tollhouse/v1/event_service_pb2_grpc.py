@@ -51,6 +51,11 @@ class EventServiceStub:
                 request_serializer=tollhouse_dot_v1_dot_event__service__pb2.ListEventsRequest.SerializeToString,
                 response_deserializer=tollhouse_dot_v1_dot_event__service__pb2.ListEventsResponse.FromString,
                 _registered_method=True)
+        self.WatchEvents = channel.unary_stream(
+                '/tollhouse.v1.EventService/WatchEvents',
+                request_serializer=tollhouse_dot_v1_dot_event__service__pb2.WatchEventsRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_event__service__pb2.WatchEventsResponse.FromString,
+                _registered_method=True)
 
 
 class EventServiceServicer:
@@ -80,6 +85,26 @@ class EventServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchEvents(self, request, context):
+        """Tells the events behind a position, in order, and then every new one as it gets its position.
+
+        The first message comes at once, and then at least one every 15 seconds, without events where there are none; while
+        the server cannot look, none comes. Resumable: each message says the position to go on from, which the client keeps
+        once it has dealt with the events. So each event is told at least once, and again where the client did not get as
+        far as that. Idempotent: it is a read.
+
+        The server ends a watch when the caller's key ends, as it would refuse a call then; with DEADLINE_EXCEEDED after an
+        hour; with SHUTTING_DOWN when it stops: watch again. It cancels the watch of a client that leaves a message unread
+        for five seconds, or a quarter of one while other watchers wait for that. It takes on 200 watches of events and
+        refuses more with OVERLOADED.
+
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EventServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -87,6 +112,11 @@ def add_EventServiceServicer_to_server(servicer, server):
                     servicer.ListEvents,
                     request_deserializer=tollhouse_dot_v1_dot_event__service__pb2.ListEventsRequest.FromString,
                     response_serializer=tollhouse_dot_v1_dot_event__service__pb2.ListEventsResponse.SerializeToString,
+            ),
+            'WatchEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchEvents,
+                    request_deserializer=tollhouse_dot_v1_dot_event__service__pb2.WatchEventsRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_event__service__pb2.WatchEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -128,6 +158,33 @@ class EventService:
             '/tollhouse.v1.EventService/ListEvents',
             tollhouse_dot_v1_dot_event__service__pb2.ListEventsRequest.SerializeToString,
             tollhouse_dot_v1_dot_event__service__pb2.ListEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/tollhouse.v1.EventService/WatchEvents',
+            tollhouse_dot_v1_dot_event__service__pb2.WatchEventsRequest.SerializeToString,
+            tollhouse_dot_v1_dot_event__service__pb2.WatchEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

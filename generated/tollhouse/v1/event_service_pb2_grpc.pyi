@@ -53,6 +53,22 @@ class EventServiceStub:
     Scope: entitlements.read.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
+    WatchEvents: _grpc.UnaryStreamMultiCallable[_event_service_pb2.WatchEventsRequest, _event_service_pb2.WatchEventsResponse]
+    """Tells the events behind a position, in order, and then every new one as it gets its position.
+
+    The first message comes at once, and then at least one every 15 seconds, without events where there are none; while
+    the server cannot look, none comes. Resumable: each message says the position to go on from, which the client keeps
+    once it has dealt with the events. So each event is told at least once, and again where the client did not get as
+    far as that. Idempotent: it is a read.
+
+    The server ends a watch when the caller's key ends, as it would refuse a call then; with DEADLINE_EXCEEDED after an
+    hour; with SHUTTING_DOWN when it stops: watch again. It cancels the watch of a client that leaves a message unread
+    for five seconds, or a quarter of one while other watchers wait for that. It takes on 200 watches of events and
+    refuses more with OVERLOADED.
+
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    """
 
 @_typing.type_check_only
 class EventServiceAsyncStub(EventServiceStub):
@@ -75,6 +91,22 @@ class EventServiceAsyncStub(EventServiceStub):
     """Lists the events behind a position, in order.
 
     Idempotent: it is a read.
+
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    """
+    WatchEvents: _aio.UnaryStreamMultiCallable[_event_service_pb2.WatchEventsRequest, _event_service_pb2.WatchEventsResponse]  # type: ignore[assignment]
+    """Tells the events behind a position, in order, and then every new one as it gets its position.
+
+    The first message comes at once, and then at least one every 15 seconds, without events where there are none; while
+    the server cannot look, none comes. Resumable: each message says the position to go on from, which the client keeps
+    once it has dealt with the events. So each event is told at least once, and again where the client did not get as
+    far as that. Idempotent: it is a read.
+
+    The server ends a watch when the caller's key ends, as it would refuse a call then; with DEADLINE_EXCEEDED after an
+    hour; with SHUTTING_DOWN when it stops: watch again. It cancels the watch of a client that leaves a message unread
+    for five seconds, or a quarter of one while other watchers wait for that. It takes on 200 watches of events and
+    refuses more with OVERLOADED.
 
     Scope: entitlements.read.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
@@ -104,6 +136,28 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists the events behind a position, in order.
 
         Idempotent: it is a read.
+
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchEvents(
+        self,
+        request: _event_service_pb2.WatchEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_event_service_pb2.WatchEventsResponse], _abc.AsyncIterator[_event_service_pb2.WatchEventsResponse]]:
+        """Tells the events behind a position, in order, and then every new one as it gets its position.
+
+        The first message comes at once, and then at least one every 15 seconds, without events where there are none; while
+        the server cannot look, none comes. Resumable: each message says the position to go on from, which the client keeps
+        once it has dealt with the events. So each event is told at least once, and again where the client did not get as
+        far as that. Idempotent: it is a read.
+
+        The server ends a watch when the caller's key ends, as it would refuse a call then; with DEADLINE_EXCEEDED after an
+        hour; with SHUTTING_DOWN when it stops: watch again. It cancels the watch of a client that leaves a message unread
+        for five seconds, or a quarter of one while other watchers wait for that. It takes on 200 watches of events and
+        refuses more with OVERLOADED.
 
         Scope: entitlements.read.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.

@@ -63,6 +63,7 @@ ACCESS: Mapping[str, Access] = {
     "tollhouse.v1.SubscriptionService/SetOverride": ADMINISTER,
     "tollhouse.v1.SubscriptionService/RemoveOverride": ADMINISTER,
     "tollhouse.v1.EventService/ListEvents": READ._replace(every_product=True),
+    "tollhouse.v1.EventService/WatchEvents": READ._replace(every_product=True),
     "tollhouse.v1.AdminService/CreateClient": RULE,
     "tollhouse.v1.AdminService/ListClients": RULE,
     "tollhouse.v1.AdminService/CreateKey": RULE,

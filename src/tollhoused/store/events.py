@@ -83,6 +83,11 @@ class EventStore:
             session.commit([(keep, [moved]), *([(self._statements.place, placed)] if placed else ())])
         return len(placed)
 
+    def newest_position(self) -> int:
+        """The position that was given last; 0 before the first."""
+        ask = Ask(self._statements.newest)
+        return self._read(lambda session: session.read([ask], last=True))[0][0][0] or 0
+
     def after(
         self, position: int, size: int, kinds: frozenset[str] = frozenset(), account_id: str = ""
     ) -> tuple[list[OutgoingEvent], int]:
