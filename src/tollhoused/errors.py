@@ -269,6 +269,12 @@ class ReservationExceeded(FailedPrecondition):
     reason = "RESERVATION_EXCEEDED"
 
 
+class EndpointNotFound(NotFound):
+    """No event endpoint has this id, or it was deleted."""
+
+    reason = "ENDPOINT_NOT_FOUND"
+
+
 class TooManyKeys(FailedPrecondition):
     """The client has as many live keys as it may have at once."""
 

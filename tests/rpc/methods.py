@@ -135,6 +135,14 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "ListKeys": {"client_id": "talk-backend"},
     "RotateKey": {"key_id": "known", "overlap": {"seconds": 60}, "idempotency_key": "rotate"},
     "RevokeKey": {"key_id": "known", "idempotency_key": "revoke"},
+    "CreateEventEndpoint": {
+        "url": "https://hooks.example.test/events?of=us",
+        "kinds": ["credits.low"],
+        "idempotency_key": "endpoint",
+    },
+    "ListEventEndpoints": {},
+    "RotateEventEndpoint": {"endpoint_id": "known", "overlap": {"seconds": 60}, "idempotency_key": "rotate-endpoint"},
+    "DeleteEventEndpoint": {"endpoint_id": "known", "idempotency_key": "delete-endpoint"},
     "ListAuditEntries": RANGE,
 }
 

@@ -41,6 +41,9 @@ class OperationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OPERATION_KIND_ADD_MEMBER: _ClassVar[OperationKind]
     OPERATION_KIND_REMOVE_MEMBER: _ClassVar[OperationKind]
     OPERATION_KIND_ERASE_USER: _ClassVar[OperationKind]
+    OPERATION_KIND_CREATE_EVENT_ENDPOINT: _ClassVar[OperationKind]
+    OPERATION_KIND_ROTATE_EVENT_ENDPOINT: _ClassVar[OperationKind]
+    OPERATION_KIND_DELETE_EVENT_ENDPOINT: _ClassVar[OperationKind]
 OPERATION_KIND_UNSPECIFIED: OperationKind
 OPERATION_KIND_RECORD_USAGE: OperationKind
 OPERATION_KIND_GRANT_CREDITS: OperationKind
@@ -63,6 +66,9 @@ OPERATION_KIND_VOID_GRANT: OperationKind
 OPERATION_KIND_ADD_MEMBER: OperationKind
 OPERATION_KIND_REMOVE_MEMBER: OperationKind
 OPERATION_KIND_ERASE_USER: OperationKind
+OPERATION_KIND_CREATE_EVENT_ENDPOINT: OperationKind
+OPERATION_KIND_ROTATE_EVENT_ENDPOINT: OperationKind
+OPERATION_KIND_DELETE_EVENT_ENDPOINT: OperationKind
 
 class RecordUsageRequest(_message.Message):
     __slots__ = ("subject", "product", "meter", "quantity", "event_time", "enforcement", "metadata", "create_if_missing", "idempotency_key", "validate_only")
@@ -290,7 +296,7 @@ class GetOperationResponse(_message.Message):
     def __init__(self, operation: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
 
 class Operation(_message.Message):
-    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override", "create_client", "create_key", "rotate_key", "revoke_key", "reserve_usage", "extend_reservation", "commit_reservation", "release_reservation", "void_grant", "add_member", "remove_member", "erase_user")
+    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override", "create_client", "create_key", "rotate_key", "revoke_key", "reserve_usage", "extend_reservation", "commit_reservation", "release_reservation", "void_grant", "add_member", "remove_member", "erase_user", "create_event_endpoint", "rotate_event_endpoint", "delete_event_endpoint")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -323,6 +329,9 @@ class Operation(_message.Message):
     ADD_MEMBER_FIELD_NUMBER: _ClassVar[int]
     REMOVE_MEMBER_FIELD_NUMBER: _ClassVar[int]
     ERASE_USER_FIELD_NUMBER: _ClassVar[int]
+    CREATE_EVENT_ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    ROTATE_EVENT_ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    DELETE_EVENT_ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     kind: OperationKind
     account_id: str
@@ -355,4 +364,7 @@ class Operation(_message.Message):
     add_member: _account_service_pb2.AddMemberResponse
     remove_member: _account_service_pb2.RemoveMemberResponse
     erase_user: _account_service_pb2.EraseUserResponse
-    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ..., create_client: _Optional[_Union[_admin_service_pb2.CreateClientResponse, _Mapping]] = ..., create_key: _Optional[_Union[_admin_service_pb2.CreateKeyResponse, _Mapping]] = ..., rotate_key: _Optional[_Union[_admin_service_pb2.RotateKeyResponse, _Mapping]] = ..., revoke_key: _Optional[_Union[_admin_service_pb2.RevokeKeyResponse, _Mapping]] = ..., reserve_usage: _Optional[_Union[_reservation_service_pb2.ReserveUsageResponse, _Mapping]] = ..., extend_reservation: _Optional[_Union[_reservation_service_pb2.ExtendReservationResponse, _Mapping]] = ..., commit_reservation: _Optional[_Union[_reservation_service_pb2.CommitReservationResponse, _Mapping]] = ..., release_reservation: _Optional[_Union[_reservation_service_pb2.ReleaseReservationResponse, _Mapping]] = ..., void_grant: _Optional[_Union[_credits_service_pb2.VoidGrantResponse, _Mapping]] = ..., add_member: _Optional[_Union[_account_service_pb2.AddMemberResponse, _Mapping]] = ..., remove_member: _Optional[_Union[_account_service_pb2.RemoveMemberResponse, _Mapping]] = ..., erase_user: _Optional[_Union[_account_service_pb2.EraseUserResponse, _Mapping]] = ...) -> None: ...
+    create_event_endpoint: _admin_service_pb2.CreateEventEndpointResponse
+    rotate_event_endpoint: _admin_service_pb2.RotateEventEndpointResponse
+    delete_event_endpoint: _admin_service_pb2.DeleteEventEndpointResponse
+    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ..., create_client: _Optional[_Union[_admin_service_pb2.CreateClientResponse, _Mapping]] = ..., create_key: _Optional[_Union[_admin_service_pb2.CreateKeyResponse, _Mapping]] = ..., rotate_key: _Optional[_Union[_admin_service_pb2.RotateKeyResponse, _Mapping]] = ..., revoke_key: _Optional[_Union[_admin_service_pb2.RevokeKeyResponse, _Mapping]] = ..., reserve_usage: _Optional[_Union[_reservation_service_pb2.ReserveUsageResponse, _Mapping]] = ..., extend_reservation: _Optional[_Union[_reservation_service_pb2.ExtendReservationResponse, _Mapping]] = ..., commit_reservation: _Optional[_Union[_reservation_service_pb2.CommitReservationResponse, _Mapping]] = ..., release_reservation: _Optional[_Union[_reservation_service_pb2.ReleaseReservationResponse, _Mapping]] = ..., void_grant: _Optional[_Union[_credits_service_pb2.VoidGrantResponse, _Mapping]] = ..., add_member: _Optional[_Union[_account_service_pb2.AddMemberResponse, _Mapping]] = ..., remove_member: _Optional[_Union[_account_service_pb2.RemoveMemberResponse, _Mapping]] = ..., erase_user: _Optional[_Union[_account_service_pb2.EraseUserResponse, _Mapping]] = ..., create_event_endpoint: _Optional[_Union[_admin_service_pb2.CreateEventEndpointResponse, _Mapping]] = ..., rotate_event_endpoint: _Optional[_Union[_admin_service_pb2.RotateEventEndpointResponse, _Mapping]] = ..., delete_event_endpoint: _Optional[_Union[_admin_service_pb2.DeleteEventEndpointResponse, _Mapping]] = ...) -> None: ...

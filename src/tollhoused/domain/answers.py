@@ -226,6 +226,19 @@ class KeyAnswer(NamedTuple):
     matched_by: str = ""
 
 
+class EndpointAnswer(NamedTuple):
+    """An endpoint for outgoing events as it stood when the answer was made, without its secrets."""
+
+    endpoint_id: str
+    url: str
+    kinds: tuple[str, ...]
+    created_us: int
+    deleted_us: int | None
+    previous_until_us: int | None
+    account_id: str = ""
+    matched_by: str = ""
+
+
 class TickAnswer(NamedTuple):
     """The account was brought up to date; nobody asked for it, and it is stored nowhere."""
 
@@ -246,6 +259,7 @@ Answer = (
     | OpeningAnswer
     | ClientAnswer
     | KeyAnswer
+    | EndpointAnswer
     | TickAnswer
 )
 
@@ -296,6 +310,7 @@ _NESTED: dict[str, Callable[[Any], object]] = {
     "lifted": tuple,
     "scopes": tuple,
     "products": tuple,
+    "kinds": tuple,
     "grant": _grant,
     "reservation": _reservation,
     "usage": _usage,
@@ -324,4 +339,7 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "create_key": KeyAnswer,
     "rotate_key": KeyAnswer,
     "revoke_key": KeyAnswer,
+    "create_event_endpoint": EndpointAnswer,
+    "rotate_event_endpoint": EndpointAnswer,
+    "delete_event_endpoint": EndpointAnswer,
 }

@@ -70,5 +70,9 @@ ACCESS: Mapping[str, Access] = {
     "tollhouse.v1.AdminService/ListKeys": RULE,
     "tollhouse.v1.AdminService/RotateKey": RULE,
     "tollhouse.v1.AdminService/RevokeKey": RULE,
+    "tollhouse.v1.AdminService/CreateEventEndpoint": RULE,
+    "tollhouse.v1.AdminService/ListEventEndpoints": RULE,
+    "tollhouse.v1.AdminService/RotateEventEndpoint": RULE,
+    "tollhouse.v1.AdminService/DeleteEventEndpoint": RULE,
     "tollhouse.v1.AdminService/ListAuditEntries": RULE,
 }

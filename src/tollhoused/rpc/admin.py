@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from tollhouse.v1 import admin_service_pb2 as pb
 
+from tollhoused.domain.endpoints import endpoint_answer
 from tollhoused.domain.keys import Scope
 from tollhoused.rpc import answers, decode, encode
-from tollhoused.usecases import pages, registry
+from tollhoused.usecases import endpoints, pages, registry
 from tollhoused.usecases.core import Call, Core
 
 SCOPES: Mapping[int, Scope] = {
@@ -80,6 +81,48 @@ class AdminServicer:
             validate_only=request.validate_only,
         )
         return answers.revoke_key(settled.answer, settled.replayed)
+
+    def CreateEventEndpoint(self, request: pb.CreateEventEndpointRequest, call: Call) -> pb.CreateEventEndpointResponse:
+        made = endpoints.create(
+            self._core,
+            call,
+            url=request.url,
+            kinds=list(request.kinds),
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        response = answers.create_event_endpoint(made.answer, made.replayed)
+        response.secret = made.secret
+        return response
+
+    def ListEventEndpoints(self, request: pb.ListEventEndpointsRequest, call: Call) -> pb.ListEventEndpointsResponse:
+        found = endpoints.list_endpoints(self._core)
+        return pb.ListEventEndpointsResponse(
+            endpoints=[answers.event_endpoint(endpoint_answer(endpoint)) for endpoint in found]
+        )
+
+    def RotateEventEndpoint(self, request: pb.RotateEventEndpointRequest, call: Call) -> pb.RotateEventEndpointResponse:
+        made = endpoints.rotate(
+            self._core,
+            call,
+            endpoint_id=request.endpoint_id,
+            overlap_us=decode.given_duration(request, "overlap"),
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        response = answers.rotate_event_endpoint(made.answer, made.replayed)
+        response.secret = made.secret
+        return response
+
+    def DeleteEventEndpoint(self, request: pb.DeleteEventEndpointRequest, call: Call) -> pb.DeleteEventEndpointResponse:
+        settled = endpoints.delete(
+            self._core,
+            call,
+            endpoint_id=request.endpoint_id,
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        return answers.delete_event_endpoint(settled.answer, settled.replayed)
 
     def ListAuditEntries(self, request: pb.ListAuditEntriesRequest, call: Call) -> pb.ListAuditEntriesResponse:
         entries, token = registry.list_audit(

@@ -18,6 +18,7 @@ from tollhoused.domain.answers import (
     Answer,
     ClientAnswer,
     CreditsAnswer,
+    EndpointAnswer,
     ErasureAnswer,
     KeyAnswer,
     MemberAnswer,
@@ -239,6 +240,34 @@ def revoke_key(answer: Answer, replayed: bool) -> admin_pb.RevokeKeyResponse:
     return admin_pb.RevokeKeyResponse(key=_key(answer), replayed=replayed)
 
 
+def event_endpoint(answer: Answer) -> admin_pb.EventEndpoint:
+    """An endpoint, without its secrets."""
+    assert isinstance(answer, EndpointAnswer)
+    return admin_pb.EventEndpoint(
+        endpoint_id=answer.endpoint_id,
+        url=answer.url,
+        kinds=answer.kinds,
+        create_time=encode.timestamp(answer.created_us),
+        delete_time=encode.optional_timestamp(answer.deleted_us),
+        previous_secret_end_time=encode.optional_timestamp(answer.previous_until_us),
+    )
+
+
+def create_event_endpoint(answer: Answer, replayed: bool) -> admin_pb.CreateEventEndpointResponse:
+    """The endpoint that was made, without its secret."""
+    return admin_pb.CreateEventEndpointResponse(endpoint=event_endpoint(answer), replayed=replayed)
+
+
+def rotate_event_endpoint(answer: Answer, replayed: bool) -> admin_pb.RotateEventEndpointResponse:
+    """The endpoint whose secret was replaced, without it."""
+    return admin_pb.RotateEventEndpointResponse(endpoint=event_endpoint(answer), replayed=replayed)
+
+
+def delete_event_endpoint(answer: Answer, replayed: bool) -> admin_pb.DeleteEventEndpointResponse:
+    """The endpoint that was deleted."""
+    return admin_pb.DeleteEventEndpointResponse(endpoint=event_endpoint(answer), replayed=replayed)
+
+
 BY_KIND: Mapping[str, Callable[[Answer, bool], Message]] = {
     function.__name__: function
     for function in (
@@ -263,6 +292,9 @@ BY_KIND: Mapping[str, Callable[[Answer, bool], Message]] = {
         create_key,
         rotate_key,
         revoke_key,
+        create_event_endpoint,
+        rotate_event_endpoint,
+        delete_event_endpoint,
     )
 }
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from tollhoused.domain.account import Account, AccountKind, CauseKind
 from tollhoused.domain.commands import Enforcement, RecordUsage
+from tollhoused.domain.endpoints import CreateEventEndpoint, DeleteEventEndpoint, RotateEventEndpoint
 from tollhoused.domain.proof import EntryRow, Evidence, Finding, MemberRow, OperationRow
 from tollhoused.domain.registry_commands import CreateClient, CreateKey, RevokeKey, RotateKey
 from tollhoused.store import tables as t
@@ -46,7 +47,18 @@ from tollhoused.store.store import Store
 UNREADABLE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """What a row raises that holds what no row of ours can hold, such as terms that are no JSON."""
 
-REGISTRY_KINDS = tuple(command.kind for command in (CreateClient, CreateKey, RotateKey, RevokeKey))
+REGISTRY_KINDS = tuple(
+    command.kind
+    for command in (
+        CreateClient,
+        CreateKey,
+        RotateKey,
+        RevokeKey,
+        CreateEventEndpoint,
+        RotateEventEndpoint,
+        DeleteEventEndpoint,
+    )
+)
 CAUSED_BY_OPERATIONS = (CauseKind.USAGE, CauseKind.GRANT, CauseKind.ADJUSTMENT, CauseKind.VOIDED_GRANT)
 
 

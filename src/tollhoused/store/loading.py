@@ -16,6 +16,8 @@ from tollhoused.store.rows import (
     client_row,
     counter_from_row,
     counter_row,
+    endpoint_from_row,
+    endpoint_row,
     entry_row,
     event_row,
     grant_from_row,
@@ -103,6 +105,7 @@ def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
         (statements.upsert_memberships, [membership_row(item) for item in directory.changed_memberships.values()]),
         (statements.insert_clients, [client_row(client) for client in books.registry.new_clients]),
         (statements.upsert_keys, [key_row(key) for key in books.registry.changed_keys.values()]),
+        (statements.upsert_endpoints, [endpoint_row(item) for item in books.registry.changed_endpoints.values()]),
         (statements.insert_audit, books.audit),
         (statements.insert_operations, [operation_row(operation) for operation in books.added]),
         (statements.insert_entries, [entry_row(a.id, entry) for a in dirty for entry in a.changes.entries]),
@@ -163,13 +166,23 @@ def _registry_plan(statements: Statements, wanted: Wanted, lock: bool) -> list[t
     return [
         ("clients", statements.clients_locked if lock else statements.clients, names),
         ("keys", statements.keys_locked if lock else statements.keys, names),
+        (
+            "endpoints",
+            statements.endpoints_locked if lock else statements.endpoints,
+            [(id_,) for id_ in sorted(wanted.endpoints)],
+        ),
     ]
 
 
 def _registry(found: dict[str, list[Row]]) -> Registry:
     keys = [key_from_row(row) for row in found.get("keys", ())]
     clients = [client_from_row(row) for row in found.get("clients", ())]
-    return Registry({client.id: client for client in clients}, {key.id: key for key in keys})
+    endpoints = [endpoint_from_row(row) for row in found.get("endpoints", ())]
+    return Registry(
+        {client.id: client for client in clients},
+        {key.id: key for key in keys},
+        endpoints={endpoint.id: endpoint for endpoint in endpoints},
+    )
 
 
 def _names(wanted: Wanted, part: str) -> Rows:

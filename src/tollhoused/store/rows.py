@@ -17,6 +17,7 @@ from tollhoused.domain.account import (
 )
 from tollhoused.domain.books import Operation
 from tollhoused.domain.catalogue import Policy
+from tollhoused.domain.endpoints import Endpoint
 from tollhoused.domain.identity import Membership, Organization, User
 from tollhoused.domain.keys import Client, Environment, Key, Scope
 from tollhoused.domain.outgoing import EventKind, OutgoingEvent, data_from_json, data_to_json
@@ -339,6 +340,27 @@ def event_row(event: OutgoingEvent) -> Row:
         event.at_us,
         data_to_json(event.data),
         event.position,
+    )
+
+
+def endpoint_from_row(row: Row) -> Endpoint:
+    """An event endpoint."""
+    id_, url, kinds, *rest = row
+    return Endpoint(id_, url, frozenset(kind for kind in kinds.split(",") if kind), *rest)
+
+
+def endpoint_row(endpoint: Endpoint) -> Row:
+    """An event endpoint's row; its kinds are joined by commas, none for all."""
+    return (
+        endpoint.id,
+        endpoint.url,
+        ",".join(sorted(endpoint.kinds)),
+        endpoint.secret,
+        endpoint.previous_secret,
+        endpoint.previous_until_us,
+        endpoint.created_us,
+        endpoint.deleted_us,
+        endpoint.reached,
     )
 
 

@@ -17,6 +17,7 @@ from tollhoused.domain.keys import CLI_CLIENT, Client, Key
 from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.terms import Override
 from tollhoused.store import rows
+from tollhoused.store.deliveries import DeliveryStore
 from tollhoused.store.dialect import Query, Rows
 from tollhoused.store.events import EventStore
 from tollhoused.store.faults import Fault, StoreFault
@@ -60,6 +61,7 @@ class Store:
         self._statements = Statements(engine.dialect)
         self._questions = Questions(engine.dialect)
         self.events = EventStore(engine, self._read)
+        self.deliveries = DeliveryStore(engine, self._read, self.events.after)
 
     @contextmanager
     def batch(self) -> Iterator[Batch]:

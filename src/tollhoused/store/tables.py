@@ -371,6 +371,40 @@ leases = Table(
 how far the work has come.
 """
 
+event_endpoints = Table(
+    "event_endpoints",
+    metadata,
+    text("id"),
+    text("url"),
+    text("kinds"),
+    text("secret"),
+    maybe_text("previous_secret"),
+    maybe_number("previous_until_us"),
+    number("created_us"),
+    maybe_number("deleted_us"),
+    number("reached"),
+    PrimaryKeyConstraint("id"),
+    check("reached", "reached >= 0"),
+)
+"""Where outgoing events are sent to. The secrets stand here as they are: without them nothing could be signed."""
+
+event_deliveries = Table(
+    "event_deliveries",
+    metadata,
+    text("endpoint"),
+    number("position"),
+    text("state"),
+    number("attempts"),
+    number("next_attempt_us"),
+    text("problem"),
+    PrimaryKeyConstraint("endpoint", "position"),
+    ForeignKeyConstraint(["endpoint"], ["event_endpoints.id"]),
+    Index(None, "state", "next_attempt_us"),
+    check("state", "state IN ('pending', 'delivered', 'dead')"),
+    check("attempts", "attempts >= 0"),
+)
+"""Events that an endpoint did not take at once, or is to be sent again; what it took at the first one has no row."""
+
 clients = Table(
     "clients",
     metadata,

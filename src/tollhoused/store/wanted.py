@@ -13,6 +13,7 @@ from tollhoused.domain.commands import (
     UpsertOrganization,
     UpsertUser,
 )
+from tollhoused.domain.endpoints import EndpointCommand
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry_commands import RegistryCommand
@@ -23,8 +24,8 @@ class Wanted:
     """Accounts with the earliest event time asked of each, counters by (account, meter), operations by (key, client).
 
     `whole` accounts are loaded with every counter of their open segment, every subscription and every override.
-    `reservations` are (account, id), whether open or not. `registry` names clients and keys by their ids. `upserts`
-    says that directory entries will change and must be locked.
+    `reservations` are (account, id), whether open or not. `registry` names clients and keys by their ids, `endpoints`
+    those of events. `upserts` says that directory entries will change and must be locked.
     """
 
     accounts: dict[str, int] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class Wanted:
     subjects: set[Subject] = field(default_factory=set)
     reservations: set[tuple[str, str]] = field(default_factory=set)
     registry: set[str] = field(default_factory=set)
+    endpoints: set[str] = field(default_factory=set)
     upserts: bool = False
 
 
@@ -45,6 +47,8 @@ def wanted_by(commands: Iterable[Command]) -> Wanted:
             wanted.keys.add((command.idempotency_key, command.client))
         if isinstance(command, RegistryCommand):
             wanted.registry.update(command.names())
+            if isinstance(command, EndpointCommand):
+                wanted.endpoints.add(command.endpoint_id)
             continue
         if isinstance(command, UpsertUser | UpsertOrganization):
             wanted.upserts = True

@@ -1,8 +1,16 @@
-"""Outgoing events, and leases on the work that one process does for all."""
+"""Outgoing events, where they are sent to, and leases on the work that one process does for all."""
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy import BigInteger, CheckConstraint, Column, PrimaryKeyConstraint, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    PrimaryKeyConstraint,
+    Text,
+    UniqueConstraint,
+)
 
 revision = "0010"
 down_revision = "0004"
@@ -52,10 +60,40 @@ def upgrade() -> None:
         CheckConstraint("fence >= 1", name="ck_leases_fence"),
         CheckConstraint("reached >= 0", name="ck_leases_reached"),
     )
+    op.create_table(
+        "event_endpoints",
+        text("id"),
+        text("url"),
+        text("kinds"),
+        text("secret"),
+        Column("previous_secret", Text, nullable=True),
+        number("previous_until_us", nullable=True),
+        number("created_us"),
+        number("deleted_us", nullable=True),
+        number("reached"),
+        PrimaryKeyConstraint("id", name="pk_event_endpoints"),
+        CheckConstraint("reached >= 0", name="ck_event_endpoints_reached"),
+    )
+    op.create_table(
+        "event_deliveries",
+        text("endpoint"),
+        number("position"),
+        text("state"),
+        number("attempts"),
+        number("next_attempt_us"),
+        text("problem"),
+        PrimaryKeyConstraint("endpoint", "position", name="pk_event_deliveries"),
+        ForeignKeyConstraint(["endpoint"], ["event_endpoints.id"], name="fk_event_deliveries_event_endpoints"),
+        CheckConstraint("state IN ('pending', 'delivered', 'dead')", name="ck_event_deliveries_state"),
+        CheckConstraint("attempts >= 0", name="ck_event_deliveries_attempts"),
+    )
+    op.create_index("ix_event_deliveries_state_next_attempt_us", "event_deliveries", ["state", "next_attempt_us"])
 
 
 def downgrade() -> None:
     """Removes them again, and with them every event."""
+    op.drop_table("event_deliveries")
+    op.drop_table("event_endpoints")
     op.drop_table("leases")
     op.drop_table("outbox")
     with op.batch_alter_table("accounts") as accounts:
