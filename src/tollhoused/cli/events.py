@@ -128,8 +128,8 @@ def list_dead(context: typer.Context, database_url: DatabaseUrl = None, as_json:
 def redeliver(
     context: typer.Context,
     endpoint_id: EndpointId,
-    first: Annotated[int, typer.Option("--from", help="The first position.", min=1, show_default=False)] = 0,
-    last: Annotated[int, typer.Option("--to", help="The last position.", min=1, show_default=False)] = 0,
+    first: Annotated[int | None, typer.Option("--from", help="The first position.", min=1)] = None,
+    last: Annotated[int | None, typer.Option("--to", help="The last position.", min=1)] = None,
     dead: Annotated[bool, typer.Option("--dead", help="All that it has not taken, instead of positions.")] = False,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
@@ -146,7 +146,7 @@ def redeliver(
             letters = endpoints.list_dead(core, endpoint_id)
             ranges = [(letter.event.position or 0,) * 2 for letter in letters]
         else:
-            ranges = [(first, last)]
+            ranges = [(first or 0, last or 0)]
         number = sum(endpoints.send_again(core, endpoint, *each) for each in ranges)
     if as_json:
         print_json({"endpoint_id": endpoint_id, "events": number})

@@ -6,7 +6,8 @@ the time that a frozen dataclass takes.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -188,17 +189,7 @@ class Changes:
 
     def copy(self) -> "Changes":
         """An independent copy."""
-        return Changes(
-            set(self.counters),
-            set(self.grants),
-            set(self.segments),
-            set(self.subscriptions),
-            set(self.overrides),
-            set(self.reservations),
-            list(self.entries),
-            list(self.rises),
-            list(self.events),
-        )
+        return Changes(*(copy(getattr(self, item.name)) for item in fields(self)))
 
 
 @dataclass(slots=True, eq=False)

@@ -31,6 +31,7 @@ from tollhoused.domain.proof import EntryRow, Evidence, Finding, MemberRow, Oper
 from tollhoused.domain.registry_commands import CreateClient, CreateKey, RevokeKey, RotateKey
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import TEXT, Dialect
+from tollhoused.store.event_tables import outbox
 from tollhoused.store.rows import (
     Row,
     account_from_row,
@@ -175,7 +176,7 @@ class Audit:
 
     def _last_events(self) -> Select[Any]:
         """The newest version of each account that an outgoing event names."""
-        row = t.outbox.c
+        row = outbox.c
         return select(row.account, func.max(row.version)).group_by(row.account)
 
     def _operations(self) -> Select[Any]:

@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, literal_column, s
 from tollhoused.domain.endpoints import Endpoint
 from tollhoused.domain.leases import Lease, taken
 from tollhoused.domain.outgoing import OutgoingEvent
-from tollhoused.store import tables as t
+from tollhoused.store import event_tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Rows, Write
-from tollhoused.store.rows import endpoint_from_row, event_from_row
+from tollhoused.store.event_rows import endpoint_from_row, event_from_row
 from tollhoused.store.session import Ask, Engine, Session
 
 EVENT_WIDTH = 7

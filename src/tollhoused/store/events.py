@@ -7,9 +7,9 @@ from sqlalchemy import Select, bindparam, func, literal_column, or_, select
 
 from tollhoused.domain.leases import Lease, taken
 from tollhoused.domain.outgoing import OutgoingEvent
-from tollhoused.store import tables as t
+from tollhoused.store import event_tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation
-from tollhoused.store.rows import event_from_row
+from tollhoused.store.event_rows import event_from_row
 from tollhoused.store.session import Ask, Engine, Session
 
 RELAY = "relay"

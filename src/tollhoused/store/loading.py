@@ -8,6 +8,7 @@ from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.registry import Registry
 from tollhoused.store.dialect import Query, Rows, Write
+from tollhoused.store.event_rows import endpoint_from_row, endpoint_row, event_row
 from tollhoused.store.rows import (
     USER_WIDTH,
     Row,
@@ -16,10 +17,7 @@ from tollhoused.store.rows import (
     client_row,
     counter_from_row,
     counter_row,
-    endpoint_from_row,
-    endpoint_row,
     entry_row,
-    event_row,
     grant_from_row,
     grant_row,
     key_from_row,

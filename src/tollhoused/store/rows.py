@@ -17,10 +17,8 @@ from tollhoused.domain.account import (
 )
 from tollhoused.domain.books import Operation
 from tollhoused.domain.catalogue import Policy
-from tollhoused.domain.endpoints import Endpoint
 from tollhoused.domain.identity import Membership, Organization, User
 from tollhoused.domain.keys import Client, Environment, Key, Scope
-from tollhoused.domain.outgoing import EventKind, OutgoingEvent, data_from_json, data_to_json
 from tollhoused.domain.rates import rate_from_json, rate_to_json
 from tollhoused.domain.reservation import Hold, OnExpiry, OverCommit, Reservation, ReservationState
 from tollhoused.domain.terms import Override, terms_from_json, terms_to_json
@@ -320,47 +318,6 @@ def entry_row(account_id: str, entry: LedgerEntry) -> Row:
         cause.kind.value,
         cause.reference,
         cause.client,
-    )
-
-
-def event_from_row(row: Row) -> OutgoingEvent:
-    """An outgoing event."""
-    account_id, version, number, kind, at_us, data, position = row
-    known = EventKind(kind)
-    return OutgoingEvent(account_id, version, number, known, at_us, data_from_json(known, data), position)
-
-
-def event_row(event: OutgoingEvent) -> Row:
-    """An outgoing event's row."""
-    return (
-        event.account_id,
-        event.version,
-        event.number,
-        event.kind.value,
-        event.at_us,
-        data_to_json(event.data),
-        event.position,
-    )
-
-
-def endpoint_from_row(row: Row) -> Endpoint:
-    """An event endpoint."""
-    id_, url, kinds, *rest = row
-    return Endpoint(id_, url, frozenset(kind for kind in kinds.split(",") if kind), *rest)
-
-
-def endpoint_row(endpoint: Endpoint) -> Row:
-    """An event endpoint's row; its kinds are joined by commas, none for all."""
-    return (
-        endpoint.id,
-        endpoint.url,
-        ",".join(sorted(endpoint.kinds)),
-        endpoint.secret,
-        endpoint.previous_secret,
-        endpoint.previous_until_us,
-        endpoint.created_us,
-        endpoint.deleted_us,
-        endpoint.reached,
     )
 
 

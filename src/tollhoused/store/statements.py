@@ -3,6 +3,7 @@
 from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, literal_column, or_, select
 
 from tollhoused.domain.reservations import LIFE_MAX_US
+from tollhoused.store import event_tables as events
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation, Write
 
@@ -57,9 +58,9 @@ class Statements:
         self.clients_locked = self._registry(dialect, t.clients, t.clients.c.id, lock=True)
         self.keys = self._registry(dialect, t.api_keys, t.api_keys.c.client)
         self.keys_locked = self._registry(dialect, t.api_keys, t.api_keys.c.client, lock=True)
-        self.endpoints = self._named(dialect, t.event_endpoints, "id")
-        self.endpoints_locked = self._named(dialect, t.event_endpoints, "id", lock=True)
-        self.upsert_endpoints = dialect.upsert(t.event_endpoints)
+        self.endpoints = self._named(dialect, events.event_endpoints, "id")
+        self.endpoints_locked = self._named(dialect, events.event_endpoints, "id", lock=True)
+        self.upsert_endpoints = dialect.upsert(events.event_endpoints)
         self.insert_clients = dialect.insert(t.clients)
         self.upsert_keys = dialect.upsert(t.api_keys)
         self.insert_audit = dialect.insert(t.audit_log)
@@ -70,7 +71,7 @@ class Statements:
         self.upsert_users = dialect.upsert(t.users)
         self.delete_memberships = dialect.delete(t.memberships)
         self.upsert_memberships = dialect.upsert(t.memberships)
-        self.insert_events = dialect.insert(t.outbox)
+        self.insert_events = dialect.insert(events.outbox)
         self.upsert_counters = dialect.upsert(t.counters)
         self.upsert_grants = dialect.upsert(t.grants)
         self.upsert_reservations = dialect.upsert(t.reservations)
