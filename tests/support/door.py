@@ -20,6 +20,7 @@ from tollhouse.v1.common_pb2 import Subject
 from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRequest, GrantCreditsResponse
 from tollhouse.v1.credits_service_pb2_grpc import CreditsServiceStub
 from tollhouse.v1.entitlement_service_pb2_grpc import EntitlementServiceStub
+from tollhouse.v1.event_service_pb2_grpc import EventServiceStub
 from tollhouse.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from tollhouse.v1.subscription_service_pb2_grpc import SubscriptionServiceStub
 from tollhouse.v1.usage_service_pb2 import RecordUsageRequest, RecordUsageResponse, UsageItem
@@ -54,6 +55,7 @@ class Door:
     accounts: AccountServiceStub = field(init=False)
     subscriptions: SubscriptionServiceStub = field(init=False)
     reservations: ReservationServiceStub = field(init=False)
+    events: EventServiceStub = field(init=False)
     admin: AdminServiceStub = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,6 +67,7 @@ class Door:
         self.accounts = AccountServiceStub(self.channel)
         self.subscriptions = SubscriptionServiceStub(self.channel)
         self.reservations = ReservationServiceStub(self.channel)
+        self.events = EventServiceStub(self.channel)
         self.admin = AdminServiceStub(self.channel)
 
     def raw(self, method: str) -> Callable[..., bytes]:
