@@ -9,12 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Table
+
+from tollhoused.store import tables
+
 BATCH = 1_000
 
-INSERT_OPERATION = f"INSERT INTO operations VALUES ({','.join('?' * 16)})"
-INSERT_ENTRY = f"INSERT INTO ledger_entries VALUES ({','.join('?' * 11)})"
-UPDATE_COUNTER = """
-    INSERT INTO counters VALUES (?, ?, ?, ?, ?, ?, ?)
+
+def _insert(table: Table) -> str:
+    return f"INSERT INTO {table.name} VALUES ({','.join('?' * len(table.columns))})"
+
+
+INSERT_OPERATION = _insert(tables.operations)
+INSERT_ENTRY = _insert(tables.ledger_entries)
+UPDATE_COUNTER = f"""
+    {_insert(tables.counters)}
     ON CONFLICT (account, segment_start_us, meter)
     DO UPDATE SET carried = excluded.carried, used = excluded.used, overage = excluded.overage,
         charged_nanos = excluded.charged_nanos"""

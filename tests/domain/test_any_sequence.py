@@ -376,6 +376,99 @@ def steps(stakes: Stakes) -> st.SearchStrategy[Step]:
     )
 
 
+def steps_about_holds(_: Stakes) -> st.SearchStrategy[Step]:
+    """Steps of a game in which a few meters, a few grants, and what is held, charged and taken back keep meeting."""
+    meters = st.sampled_from(["calls", "calls", "calls", "calls", "pages", "minutes"])
+    which = st.integers(0, 99)
+    quantities = st.integers(1, 12)
+    validities = st.builds(Validity, st.none() | st.integers(0, 20), st.none() | st.integers(1, 40))
+    committed = _step(Game.a_reservation_is_committed, which=which, quantity=st.integers(0, 16))
+    used = _step(
+        Game.usage_is_reported,
+        quantity=quantities,
+        meter=meters,
+        product=st.just("talk"),
+        late_minutes=st.none(),
+        enforcement=st.sampled_from(Enforcement),
+    )
+    reserved = _step(
+        Game.units_are_reserved,
+        quantity=quantities,
+        meter=meters,
+        product=st.just("talk"),
+        hours=st.integers(1, 30),
+        end=st.sampled_from(OnExpiry),
+        more=st.sampled_from(OverCommit),
+    )
+    return st.one_of(
+        used,
+        used,
+        _step(Game.usage_is_taken_back, which=which),
+        _step(Game.usage_is_taken_back, which=which),
+        reserved,
+        reserved,
+        committed,
+        _step(Game.a_reservation_is_released, which=which),
+        _step(Game.a_reservation_is_released, which=which),
+        _step(Game.the_clock_moves, passed_us=st.integers(0, 12).map(lambda hours: hours * HOUR_US)),
+        _step(
+            Game.credits_are_granted,
+            amount=st.integers(1, 50).map(lambda units: units * NANOS),
+            category=st.sampled_from(GrantCategory),
+            priority=st.integers(0, 1),
+            validity=validities,
+            meters=st.sampled_from([(), ("calls",), ("pages", "minutes")]),
+        ),
+        _step(
+            Game.the_balance_is_corrected, amount=st.integers(1, 9).map(lambda units: units * NANOS), sign=st.just(-1)
+        ),
+    )
+
+
+def steps_about_levels(_: Stakes) -> st.SearchStrategy[Step]:
+    """Steps of a game about one gauge: levels in and out of order, periods that turn, terms that change."""
+    level = _step(
+        Game.a_level_is_set_or_changed,
+        level=st.none() | st.integers(0, 15),
+        delta=st.integers(-6, 9),
+        product=st.just("talk"),
+        late_minutes=st.one_of(st.none(), st.none(), st.sampled_from([0, 0, 600]), st.integers(0, 30 * 24 * 60)),
+        enforcement=st.sampled_from(Enforcement),
+    )
+    return st.one_of(
+        level,
+        level,
+        level,
+        _step(Game.the_clock_moves, passed_us=st.sampled_from([0, 1, 24, 20 * 24, 40 * 24]).map(lambda h: h * HOUR_US)),
+        _step(
+            Game.credits_are_granted,
+            amount=st.integers(1, 30).map(lambda units: units * NANOS),
+            category=st.sampled_from(GrantCategory),
+            priority=st.integers(0, 1),
+            validity=st.builds(Validity, st.none(), st.none() | st.integers(1, 40 * 24)),
+            meters=st.sampled_from([(), ("space",)]),
+        ),
+        _step(
+            Game.a_plan_is_assigned,
+            plan=st.sampled_from(["plus", "most"]),
+            validity=st.builds(Validity, st.none(), st.none() | st.integers(1, 60 * 24)),
+        ),
+        _step(
+            Game.a_plan_is_changed_or_ended,
+            plan=st.none() | st.sampled_from(["free", "plus", "most"]),
+            which=st.just(0),
+        ),
+        _step(
+            Game.an_exception_is_made,
+            meter=st.just("space"),
+            included=st.integers(0, 12),
+            policy=st.none() | st.sampled_from(Policy),
+            rate=st.none() | st.just(Rate(2 * NANOS)),
+            validity=st.builds(Validity, st.none(), st.none() | st.integers(1, 40 * 24)),
+        ),
+    )
+
+
 def _step(method: Callable[..., None], **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
     return st.fixed_dictionaries(arguments).map(lambda chosen: partial(method, **chosen))
 
@@ -419,13 +512,17 @@ def _compare(settled: Settled, expected: dict[str, Any] | None) -> None:
     assert told == expected
 
 
-@pytest.mark.parametrize("stakes", [POOR, NEAR_THE_LIMIT], ids=["poor", "near the limit"])
+@pytest.mark.parametrize(
+    ("stakes", "kinds"),
+    [(POOR, steps), (NEAR_THE_LIMIT, steps), (POOR, steps_about_holds), (POOR, steps_about_levels)],
+    ids=["poor", "near the limit", "holds", "levels"],
+)
 @settings(max_examples=100)
 @given(data=st.data())
 def test_any_sequence_of_commands_keeps_the_invariants_and_agrees_with_the_model(
-    stakes: Stakes, data: st.DataObject
+    stakes: Stakes, kinds: Callable[[Stakes], st.SearchStrategy[Step]], data: st.DataObject
 ) -> None:
     game = Game(stakes.funds)
-    for step in data.draw(st.lists(steps(stakes), min_size=20, max_size=50)):
+    for step in data.draw(st.lists(kinds(stakes), min_size=20, max_size=50)):
         step(game)
         game.check()

@@ -152,7 +152,7 @@ def plant_no_floor() -> None:
     ) -> tuple[list[Posting], int]:
         return burn(account.usable_grants(meter, now_us), charge_nanos)
 
-    replace(domain_usage, "_pay", pay_anyway)
+    replace(domain_usage, "pay", pay_anyway)
 
 
 def plant_lost_update() -> None:
