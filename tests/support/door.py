@@ -39,7 +39,7 @@ from tollhoused.usecases.throttle import Throttle
 
 TIMEOUT_SECONDS = 30.0
 PATIENCE_SECONDS = 10.0
-WATCH_ENTITLEMENTS = "/tollhouse.v1.EntitlementService/WatchEntitlements"
+WATCHES = ("/tollhouse.v1.EntitlementService/WatchEntitlements", "/tollhouse.v1.EventService/WatchEvents")
 
 
 @dataclass(slots=True)
@@ -75,16 +75,17 @@ class Door:
 
         Of a stream of requests it sends one, of a watch it takes the first answer and leaves.
         """
-        if method == WATCH_ENTITLEMENTS:
-            return self._first_answer
-        return cast(Callable[..., bytes], self.channel.unary_unary(method))
+        if method not in WATCHES:
+            return cast(Callable[..., bytes], self.channel.unary_unary(method))
 
-    def _first_answer(self, request: bytes, **more: Any) -> bytes:
-        method: Any = self.channel.unary_stream(WATCH_ENTITLEMENTS)
-        watch = method(request, **more)
-        answer: bytes = next(watch)
-        watch.cancel()
-        return answer
+        def first_answer(request: bytes, **more: Any) -> bytes:
+            opened: Any = self.channel.unary_stream(method)
+            watch = opened(request, **more)
+            answer: bytes = next(watch)
+            watch.cancel()
+            return answer
+
+        return first_answer
 
     def health(self, service: str = "") -> int:
         """What health says about a service, or about the whole server."""

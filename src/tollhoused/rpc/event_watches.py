@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import grpc
 from tollhouse.v1 import event_service_pb2 as pb
@@ -20,6 +20,7 @@ from tollhoused.rpc.admission import CallPool
 from tollhoused.rpc.events import event
 from tollhoused.rpc.guard import Context, Handler, decoded, placed
 from tollhoused.rpc.open_calls import OpenCall, OpenDoor, stopping
+from tollhoused.rpc.reading import Reader
 from tollhoused.store.faults import StoreFault
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.events import checked_position, known_kinds
@@ -67,11 +68,12 @@ class Watcher:
 class EventWatches:
     """All open watches of events, the threads that send to them, and their limit."""
 
-    def __init__(self, core: Core, door: OpenDoor, calls: CallPool) -> None:
+    def __init__(self, core: Core, door: OpenDoor, calls: CallPool, reader: Reader) -> None:
         """Watches are opened in the threads of `calls`, which they leave at once."""
         self._core = core
         self._door = door
         self._calls = calls
+        self._reader = reader
         self._limits = door.limits
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
@@ -110,9 +112,10 @@ class EventWatches:
     def handler(self, name: str, access: Access) -> Handler:
         """The method for the server."""
 
-        def watching(data: bytes, context: Context, send: Send) -> None:
+        def watching(requests: Iterator[bytes], context: Context, send: Send) -> None:
             call = self._door.enter(name, context, access)
             try:
+                data = self._reader.read(requests, context, self._limits.request_seconds)
                 request = decoded(pb.WatchEventsRequest.FromString, data)
                 watcher = Watcher(call, context, send)
                 watcher.position = checked_position(request.after_position)
@@ -120,13 +123,16 @@ class EventWatches:
                 if request.HasField("subject"):
                     watcher.account_id = self._core.resolve(decode.subject(request.subject)).account_id
                 self._open(watcher)
+            except grpc.RpcError:
+                call.finish("CANCELLED")
+                raise
             except Exception as error:
                 status = call.fail(error)
                 if status:
                     context.abort_with_status(status)
 
         vars(watching)["experimental_non_blocking"] = True
-        return grpc.unary_stream_rpc_method_handler(placed(watching, self._calls))
+        return grpc.stream_stream_rpc_method_handler(placed(watching, self._calls))
 
     def tick(self, now: float) -> None:
         """Looks after every watch: keys, time that is over, clients that do not read."""

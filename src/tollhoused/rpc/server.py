@@ -125,7 +125,7 @@ class GrpcServer:
         open_door = OpenDoor(faults, doorkeeper, throttle, observer, open_limits)
         self.streams = UsageStreams(core, open_door)
         self.watches = Watches(core, open_door, self._calls, reader)
-        self.event_watches = EventWatches(core, open_door, self._calls)
+        self.event_watches = EventWatches(core, open_door, self._calls, reader)
         self._keeper = Keeper([reader.tick, self.streams.tick, self.watches.tick, self.event_watches.tick])
         self._open_calls: dict[str, UsageStreams | Watches | EventWatches] = {
             WATCH_EVENTS: self.event_watches,
