@@ -293,6 +293,54 @@ class NoPendingPlanChange(FailedPrecondition):
     reason = "NO_PENDING_PLAN_CHANGE"
 
 
+class IntentNotFound(NotFound):
+    """The account has no top-up, payment link or other order of this id."""
+
+    reason = "INTENT_NOT_FOUND"
+
+
+class AutoReloadNotSet(FailedPrecondition):
+    """The account has no auto-reload: it was never set."""
+
+    reason = "AUTO_RELOAD_NOT_SET"
+
+
+class NoProvider(FailedPrecondition):
+    """No payment provider is configured for this server."""
+
+    reason = "NO_PROVIDER"
+
+
+class NotSold(FailedPrecondition):
+    """The provider does not sell this: the catalogue has no price of it there, or it is agreed individually."""
+
+    reason = "NOT_SOLD"
+
+
+class AlreadySubscribed(FailedPrecondition):
+    """The account has a bought subscription already: change it instead of buying another."""
+
+    reason = "ALREADY_SUBSCRIBED"
+
+
+class NoSubscription(FailedPrecondition):
+    """The account has no bought subscription that could be changed."""
+
+    reason = "NO_SUBSCRIPTION"
+
+
+class ProviderRefused(FailedPrecondition):
+    """The provider has said no; nothing happened."""
+
+    reason = "PROVIDER_REFUSED"
+
+
+class ProviderUnavailable(Unavailable):
+    """The provider does not answer, or too many calls wait for it: repeat with the same key."""
+
+    reason = "PROVIDER_UNAVAILABLE"
+
+
 class EndpointNotFound(NotFound):
     """No event endpoint has this id, or it was deleted."""
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from tollhoused.domain.catalogue import GrantCategory, MeterTerms, Policy
+from tollhoused.domain.intent import AutoReload, Intent
 from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.outgoing import OutgoingEvent
 from tollhoused.domain.reservation import Reservation
@@ -51,6 +52,10 @@ class CauseKind(StrEnum):
     """The end of a segment, which charges a gauge's peak; named by the segment's start and the meter."""
     VOIDED_DEBT = "voided_debt"
     """The same operation: the grant that it makes where the debt of the usage was settled since."""
+    TOP_UP = "top_up"
+    """A payment that has come for an intent, which names it."""
+    CLAWBACK = "clawback"
+    """What was given back of that payment, or came again after a dispute; named by the intent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +175,8 @@ class Posting(NamedTuple):
 class Changes:
     """What has to be written: keys of replaced values, new ledger entries and outgoing events, both in order.
 
-    `rises` are counters before and after more was used, from which events are told.
+    `rises` are counters before and after more was used, `turns` intents before (None: it is new) and after a change,
+    from which events are told.
     """
 
     counters: set[tuple[int, str]] = field(default_factory=set)
@@ -179,8 +185,10 @@ class Changes:
     subscriptions: set[str] = field(default_factory=set)
     overrides: set[str] = field(default_factory=set)
     reservations: set[str] = field(default_factory=set)
+    intents: set[str] = field(default_factory=set)
     entries: list[LedgerEntry] = field(default_factory=list)
     rises: list[tuple[Counter, Counter]] = field(default_factory=list)
+    turns: list[tuple[Intent | None, Intent]] = field(default_factory=list)
     events: list[OutgoingEvent] = field(default_factory=list)
 
     def copy(self) -> "Changes":
@@ -194,7 +202,8 @@ class Account:
     here; every open reservation always is.
 
     `version` is the loaded one (0: not stored yet). `due_us` is the next instant at which time alone changes the
-    account. `alarms` are bits: which events about low credits may fire.
+    account. `alarms` are bits: which events about low credits may fire. `customer` is what a provider calls it, such as
+    "stripe:...", empty while no provider knows it; of its intents those are here that commands name.
     """
 
     id: str
@@ -212,12 +221,15 @@ class Account:
     ledger_seq: int
     whole: bool
     alarms: int = 0
+    customer: str = ""
+    reload: AutoReload | None = None
     segments: list[Segment] = field(default_factory=list)
     counters: dict[tuple[int, str], Counter] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     overrides: dict[str, Override] = field(default_factory=dict)
     reservations: dict[str, Reservation] = field(default_factory=dict)
+    intents: dict[str, Intent] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
     dirty: bool = False
 
@@ -231,6 +243,7 @@ class Account:
             subscriptions=dict(self.subscriptions),
             overrides=dict(self.overrides),
             reservations=dict(self.reservations),
+            intents=dict(self.intents),
             changes=self.changes.copy(),
         )
 
@@ -313,6 +326,18 @@ class Account:
         self.grants[grant_id] = grant._replace(held_nanos=grant.held_nanos + amount_nanos)
         self.changes.grants.add(grant_id)
         self.held_nanos += amount_nanos
+
+    def put_intent(self, intent: Intent) -> None:
+        """Stores a new or changed intent."""
+        self.changes.turns.append((self.intents.get(intent.id), intent))
+        self.intents[intent.id] = intent
+        self.changes.intents.add(intent.id)
+        self.dirty = True
+
+    def put_reload(self, reload: AutoReload) -> None:
+        """Stores how the account buys credits by itself."""
+        self.reload = reload
+        self.dirty = True
 
     def put_subscription(self, subscription: Subscription) -> None:
         """Stores a new or changed subscription."""

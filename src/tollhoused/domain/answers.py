@@ -284,6 +284,39 @@ class EndpointAnswer(NamedTuple):
     matched_by: str = ""
 
 
+class IntentAnswer(NamedTuple):
+    """What a provider was asked for, as it stood when the answer was made. `price_minor` is in minor units, without tax.
+
+    Only for ourselves: `again` says that there is more to do, `problem` what nobody can do.
+    """
+
+    account_id: str
+    matched_by: str
+    intent_id: str
+    kind: str
+    currency: str
+    credits_nanos: int
+    price_minor: int
+    state: str = ""
+    again: bool = False
+    problem: str = ""
+
+
+class AutoReloadAnswer(NamedTuple):
+    """An account's auto-reload after it was set or resumed."""
+
+    account_id: str
+    matched_by: str
+    currency: str
+    enabled: bool
+    threshold_nanos: int
+    amount_nanos: int
+    monthly_count_max: int
+    monthly_nanos_max: int
+    failures: int
+    stopped_us: int | None
+
+
 class TickAnswer(NamedTuple):
     """The account was brought up to date; nobody asked for it, and it is stored nowhere."""
 
@@ -307,6 +340,8 @@ Answer = (
     | KeyAnswer
     | ClockAnswer
     | EndpointAnswer
+    | IntentAnswer
+    | AutoReloadAnswer
     | TickAnswer
 )
 
@@ -393,4 +428,13 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "create_event_endpoint": EndpointAnswer,
     "rotate_event_endpoint": EndpointAnswer,
     "delete_event_endpoint": EndpointAnswer,
+    "create_top_up": IntentAnswer,
+    "create_payment_link": IntentAnswer,
+    "start_checkout": IntentAnswer,
+    "change_plan": IntentAnswer,
+    "cancel_subscription": IntentAnswer,
+    "resume_subscription": IntentAnswer,
+    "cancel_bought_plan_change": IntentAnswer,
+    "set_auto_reload": AutoReloadAnswer,
+    "resume_auto_reload": AutoReloadAnswer,
 }

@@ -43,6 +43,7 @@ from tollhoused.domain.events import advance_telling, mark, tell
 from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.identity import MatchedBy
 from tollhoused.domain.people import PeopleCommand
+from tollhoused.domain.reload import heed_reload
 from tollhoused.domain.registry import Registry
 from tollhoused.domain.registry_commands import RegistryCommand
 from tollhoused.domain.voids import Payment, Usage, VoidUsage, decide_void_usage, payments_of
@@ -164,7 +165,9 @@ class Books:
             return Settled(answer)
         if isinstance(command, Tick):
             account = self.accounts[command.account_id]
-            advance_telling(account, max(self.clock_us, account.as_of_us), history)
+            now_us = max(self.clock_us, account.as_of_us)
+            advance_telling(account, now_us, history)
+            heed_reload(account, now_us)
             return Settled(TickAnswer(account.id))
         account = self._account(command)
         now_us = max(self.clock_us, account.as_of_us)
@@ -179,6 +182,7 @@ class Books:
             decision = decide(account, command, now_us, history, rules)
         since = mark(account)
         apply(account, decision.effect, now_us, history)
+        heed_reload(account, now_us)
         tell(account, since, now_us, now_us, history.newest.thresholds)
         self._add(command, decision.answer, now_us, decision.effect)
         if isinstance(command, VoidUsage) and command.idempotency_key:

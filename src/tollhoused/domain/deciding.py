@@ -1,6 +1,6 @@
 """Which rule decides which command: one row for each kind that acts on one account."""
 
-from tollhoused.domain import credits, plans, reservations
+from tollhoused.domain import bought, credits, intents, plans, reload, reservations, settlement
 from tollhoused.domain.account import Account
 from tollhoused.domain.catalogue import CatalogueHistory
 from tollhoused.domain.commands import (
@@ -56,6 +56,22 @@ def decide(account: Account, command: Command, now_us: int, history: CatalogueHi
             return plans.decide_unassignment(account, command, now_us, history)
         case CancelPendingPlanChange():
             return plans.decide_cancellation(account, command, now_us, history)
+        case intents.OpenIntent():
+            return intents.decide_opening(account, command, now_us)
+        case intents.RetryIntent():
+            return intents.decide_retry(account, command, now_us)
+        case intents.NoteAttempt():
+            return intents.decide_note(account, command, now_us)
+        case intents.LinkCustomer():
+            return intents.decide_link(account, command)
+        case settlement.ObservePayment():
+            return settlement.decide_payment(account, command, now_us)
+        case bought.ObserveSubscription():
+            return bought.decide_subscription(account, command, now_us, history)
+        case reload.SetAutoReload():
+            return reload.decide_settings(account, command)
+        case reload.ResumeAutoReload():
+            return reload.decide_resumption(account, command)
         case SetOverride():
             return plans.decide_override(account, command, now_us, history)
         case RemoveOverride():

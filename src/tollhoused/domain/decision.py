@@ -16,6 +16,7 @@ from tollhoused.domain.account import (
 from tollhoused.domain.advance import carry_on, expire_grants, reconsider, settle_debt
 from tollhoused.domain.answers import Answer
 from tollhoused.domain.catalogue import CatalogueHistory
+from tollhoused.domain.intent import AutoReload, Intent
 from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override
@@ -50,6 +51,9 @@ class Effect(NamedTuple):
     returned: tuple[Cause, Posting] | None = None
     shifted: Counter | None = None
     level: int | None = None
+    intent: Intent | None = None
+    reload: AutoReload | None = None
+    customer: str | None = None
 
 
 class Decision(NamedTuple):
@@ -92,6 +96,13 @@ def apply(account: Account, effect: Effect, now_us: int, history: CatalogueHisto
         account.due_us = min([account.due_us, *(at_us for at_us in ends_us if at_us is not None and at_us > now_us)])
         expire_grants(account, now_us, now_us)
         settle_debt(account, now_us, now_us)
+    if effect.intent:
+        account.put_intent(effect.intent)
+    if effect.reload:
+        account.put_reload(effect.reload)
+    if effect.customer is not None:
+        account.customer = effect.customer
+        account.dirty = True
     if effect.subscription:
         account.put_subscription(effect.subscription)
     if effect.override:

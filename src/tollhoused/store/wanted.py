@@ -15,9 +15,11 @@ from tollhoused.domain.commands import (
     UpsertOrganization,
     UpsertUser,
 )
+from tollhoused.domain.bought import ObserveSubscription, subscription_id
 from tollhoused.domain.endpoints import EndpointCommand
 from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.identity import Subject
+from tollhoused.domain.intents import IntentCommand
 from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry_commands import AdvanceTestClock, RegistryCommand
 from tollhoused.domain.voids import VoidUsage
@@ -28,7 +30,7 @@ class Wanted:
     """Accounts with the earliest event time asked of each, counters by (account, meter), operations by (key, client).
 
     `whole` accounts are loaded with every counter of their open segment, every subscription and every override.
-    `reservations` are (account, id), whether open or not. `paid` are counters of which it must be known who has paid.
+    `reservations`, `intents` and `subscriptions` are (account, id), whether open or not. `paid` are counters of which it must be known who has paid.
     `registry` names clients and keys by their ids, `endpoints` those of events, `test_clock` says that it will be
     moved, `upserts` that directory entries will change and must be locked.
     """
@@ -39,6 +41,8 @@ class Wanted:
     keys: set[tuple[str, str]] = field(default_factory=set)
     subjects: set[Subject] = field(default_factory=set)
     reservations: set[tuple[str, str]] = field(default_factory=set)
+    intents: set[tuple[str, str]] = field(default_factory=set)
+    subscriptions: set[tuple[str, str]] = field(default_factory=set)
     paid: set[CounterKey] = field(default_factory=set)
     registry: set[str] = field(default_factory=set)
     endpoints: set[str] = field(default_factory=set)
@@ -82,6 +86,11 @@ def wanted_by(commands: Iterable[Command]) -> Wanted:
             elif isinstance(command, VoidUsage):
                 wanted.keys.add((command.voided_key, command.client))
                 wanted.paid.add((account, command.segment_start_us, command.meter))
+            elif isinstance(command, IntentCommand):
+                wanted.intents.add((account, command.intent_id))
+            elif isinstance(command, ObserveSubscription):
+                id_ = subscription_id(command.provider, command.facts.subscription_id)
+                wanted.subscriptions.add((account, id_))
         else:
             wanted.accounts.setdefault(account, NEVER_US)
             if isinstance(command, ReserveUsage):
