@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 from tollhoused.domain.account import HOUR_US, NEVER_US, Account, Grant, LedgerEntry
 from tollhoused.domain.answers import without_names
 from tollhoused.domain.books import AuditEntry, Books, Operation
-from tollhoused.domain.charts import Stretch, UnitTotal
+from tollhoused.domain.charts import Stretch, UnitTotal, usage_of_expiry
 from tollhoused.domain.commands import UpsertUser
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Member, Membership, Organization, Subject, User
 from tollhoused.domain.json_text import compact_json
 from tollhoused.domain.keys import CLI_CLIENT, Client, Key
 from tollhoused.domain.reservation import Reservation
+from tollhoused.domain.reservations import LIFE_MAX_US
 from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override
 from tollhoused.store import rows
@@ -95,22 +96,31 @@ class Store:
         before: tuple[int, str, str] | None,
         size: int,
     ) -> list[Operation]:
-        """A page of recorded usage, newest first, stored in [from_us, to_us) and after the cursor `before`."""
+        """A page of recorded usage, newest first, stored in [from_us, to_us) and after the cursor `before`.
+
+        What the expiry of a reservation counted is among it, as `usage_of_expiry`.
+        """
         before_us, after_key, after_client = before or (to_us, "", "")
-        found = self._ask(
-            self._questions.usage_events,
-            _slices(from_us, min(to_us, before_us + 1)),
-            account=account_id,
-            from_us=from_us,
-            to_us=to_us,
-            before_us=before_us,
-            after_key=after_key,
-            after_client=after_client,
-            meter=meter,
-            product=product,
-            size=size,
-        )
-        return [rows.operation_from_row(row) for row in found]
+        values = {
+            "account": account_id,
+            "from_us": from_us,
+            "to_us": to_us,
+            "before_us": before_us,
+            "after_key": after_key,
+            "after_client": after_client,
+            "meter": meter,
+            "product": product,
+            "size": size,
+        }
+        asks = [
+            Ask(self._questions.usage_events, _slices(from_us, min(to_us, before_us + 1)), values),
+            Ask(self._questions.expiries, {}, values),
+        ]
+        stored, expired = self._read(lambda session: session.read(asks, last=True))
+        events = [rows.operation_from_row(row) for row in stored]
+        events += [usage_of_expiry(account_id, rows.reservation_from_row(row)) for row in expired]
+        events.sort(key=lambda event: (-event.stored_us, event.idempotency_key, event.client))
+        return events[:size]
 
     def usage_totals(
         self,
@@ -126,7 +136,8 @@ class Store:
         """What counts in the stretches, summed up by their units and meters; one unit may come in two parts.
 
         Usage counts at its event time or, where that lay ahead, when it was stored: at the earlier of the two. Late
-        usage is looked for among what was stored until so long after each stretch.
+        usage is looked for among what was stored until so long after each stretch. What the expiry of a reservation
+        counted, counts when that was made.
         """
         shared = {
             "account": account_id,
@@ -149,6 +160,8 @@ class Store:
                     "phase_us": phase_us,
                 }
                 asks.append(Ask(self._questions.usage_totals, _slices(from_us, stored_to_us), {**shared, **values}))
+            values = {"from_us": from_us, "to_us": to_us, "ended_to_us": to_us + LIFE_MAX_US, "phase_us": phase_us}
+            asks.append(Ask(self._questions.expiry_totals, {}, {**shared, **values}))
         found = self._read(lambda session: session.read(asks, last=True))
         return [
             UnitTotal(ask.values["phase_us"] + row[0] * unit_us, *row[1:])

@@ -68,7 +68,7 @@ def query_usage(core: Core, call: Call, question: ChartQuestion) -> Chart:
     product = call.product(core.catalogue, question.product, required=bool(call.products))
     size = forms.in_range(question.page_size, 0, TOTALS_MAX, "page_size") or TOTALS_MAX
     period = _range(question, core.clock())
-    account = core.view(question.subject).account
+    account = core.booked(call, question.subject).account
     zone = forms.zone(question.zone) if question.zone else account.zone
     buckets = cut(period.start_us, period.end_us, zone, question.granularity)
     after = _cursor(question.page_token)

@@ -149,7 +149,7 @@ def list_events(
     """A page of an account's usage, newest first: account id, events, the next page's token."""
     code = forms.meter(core.catalogue, meter).code if meter else None
     product = call.product(core.catalogue, product, required=bool(call.products))
-    match = core.resolve(subject)
+    match = core.booked(call, subject).match
     before = _cursor(page_token)
     with reading():
         found = core.store.usage_events(
