@@ -12,11 +12,11 @@ from itertools import groupby
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from tollhoused.domain.account import HOUR_US
+from tollhoused.domain.account import HOUR_US, Account
 from tollhoused.domain.books import Operation
 from tollhoused.domain.commands import CommitReservation, RecordUsage
 from tollhoused.domain.instants import DAY_US
-from tollhoused.domain.reservation import Reservation
+from tollhoused.domain.reservation import Reservation, ReservationState
 
 KINDS_OF_USAGE = (RecordUsage.kind, CommitReservation.kind)
 """The kinds of operations whose quantities add up to totals, less what was voided; a level adds up to nothing."""
@@ -91,6 +91,15 @@ def usage_of_expiry(account_id: str, ended: Reservation) -> Operation:
         sent="",
         answer="",
     )
+
+
+def unbooked_expiries(advanced: Account) -> list[Reservation]:
+    """Reservations that counted themselves when an account was brought up to date in memory, and nobody has booked."""
+    return [
+        ended
+        for id_ in sorted(advanced.changes.reservations)
+        if (ended := advanced.reservations[id_]).state is ReservationState.COMMITTED
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ class Questions:
         self.usage_totals = self._usage_totals(dialect)
         self.expiries = dialect.query(self._expiries())
         self.expiry_totals = dialect.query(self._expiry_totals())
+        still_open = and_(t.reservations.c.account == _text("account"), t.IS_OPEN)
+        self.open_reservations = dialect.query(select(t.reservations.c.id).where(still_open))
         self.entries = self._entries(dialect)
         self.notes = self._notes(dialect)
         self.erase_notes = dialect.update(t.operations, ("metadata", "answer"))
@@ -236,9 +238,7 @@ class Questions:
     def _expiries(self) -> Select[Any]:
         """The same page as `usage_events`, of usage that was counted by the expiry of its reservation."""
         row = t.reservations.c
-        later = or_(
-            row.id > _text("after_key"), and_(row.id == _text("after_key"), row.client > _text("after_client"))
-        )
+        later = or_(row.id > _text("after_key"), and_(row.id == _text("after_key"), row.client > _text("after_client")))
         return (
             select(t.reservations)
             .where(

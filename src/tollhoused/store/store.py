@@ -99,10 +99,12 @@ class Store:
         product: str | None,
         before: tuple[int, str, str] | None,
         size: int,
+        unbooked: Sequence[Reservation] = (),
     ) -> list[Operation]:
         """A page of recorded usage, newest first, stored in [from_us, to_us) and after the cursor `before`.
 
-        What the expiry of a reservation counted is among it, as `usage_of_expiry`.
+        What the expiry of a reservation counted is among it, as `usage_of_expiry`; so is what `unbooked` ones counted,
+        as long as they are stored as open.
         """
         before_us, after_key, after_client = before or (to_us, "", "")
         values = {
@@ -119,12 +121,20 @@ class Store:
         asks = [
             Ask(self._questions.usage_events, _slices(from_us, min(to_us, before_us + 1)), values),
             Ask(self._questions.expiries, {}, values),
+            Ask(self._questions.open_reservations, {}, {"account": account_id}),
         ]
-        stored, expired = self._read(lambda session: session.read(asks, last=True))
-        events = [rows.operation_from_row(row) for row in stored]
-        events += [usage_of_expiry(account_id, rows.reservation_from_row(row)) for row in expired]
-        events.sort(key=lambda event: (-event.stored_us, event.idempotency_key, event.client))
-        return events[:size]
+        stored, expired, still_open = self._read(lambda session: session.read(asks, last=True))
+        expiries = [usage_of_expiry(account_id, rows.reservation_from_row(row)) for row in expired]
+        coming = [usage_of_expiry(account_id, each) for each in unbooked if (each.id,) in still_open]
+        expiries += [
+            event
+            for event in coming
+            if from_us <= event.stored_us < to_us
+            and _newest_first(event) > (-before_us, after_key, after_client)
+            and meter in (None, event.meter)
+            and product in (None, event.product)
+        ]
+        return sorted([*map(rows.operation_from_row, stored), *expiries], key=_newest_first)[:size]
 
     def usage_totals(
         self,
@@ -136,12 +146,13 @@ class Store:
         by_product: bool,
         meter: str | None,
         product: str | None,
+        unbooked: Sequence[Reservation] = (),
     ) -> list[UnitTotal]:
         """What counts in the stretches, summed up by their units and meters; one unit may come in two parts.
 
         Usage counts at its event time or, where that lay ahead, when it was stored: at the earlier of the two. Late
         usage is looked for among what was stored until so long after each stretch. What the expiry of a reservation
-        counted, counts when that was made.
+        counted, counts when that was made; so does what `unbooked` ones counted, as long as they are stored as open.
         """
         shared = {
             "account": account_id,
@@ -166,12 +177,21 @@ class Store:
                 asks.append(Ask(self._questions.usage_totals, _slices(from_us, stored_to_us), {**shared, **values}))
             values = {"from_us": from_us, "to_us": to_us, "ended_to_us": to_us + LIFE_MAX_US, "phase_us": phase_us}
             asks.append(Ask(self._questions.expiry_totals, {}, {**shared, **values}))
-        found = self._read(lambda session: session.read(asks, last=True))
-        return [
+        asks.append(Ask(self._questions.open_reservations, {}, {"account": account_id}))
+        *found, still_open = self._read(lambda session: session.read(asks, last=True))
+        totals = [
             UnitTotal(ask.values["phase_us"] + row[0] * unit_us, *row[1:])
-            for ask, rows in zip(asks, found, strict=True)
+            for ask, rows in zip(asks[:-1], found, strict=True)
             for row in rows
         ]
+        for each in unbooked:
+            known = (each.id,) in still_open and meter in (None, each.meter) and product in (None, each.product)
+            if known and any(from_us <= each.created_us < to_us for from_us, to_us, _ in stretches):
+                of = each.product if by_product else ""
+                totals.append(
+                    UnitTotal(each.created_us, each.meter, of, each.used, each.overage, each.charged_nanos, 1)
+                )
+        return totals
 
     def ledger_entries(
         self, account_id: str, from_us: int, to_us: int, before_sequence: int, size: int
@@ -375,6 +395,10 @@ def open_store(url: str) -> Store:
     if url.startswith(SQLITE_PREFIX):
         return Store(SqliteEngine(url.removeprefix(SQLITE_PREFIX)))
     return Store(PostgresEngine(url))
+
+
+def _newest_first(event: Operation) -> tuple[int, str, str]:
+    return -event.stored_us, event.idempotency_key, event.client
 
 
 def _slices(from_us: int, to_us: int) -> dict[str, Rows]:

@@ -237,13 +237,6 @@ class Core:
                 }
         raise Contention("the subject's account changed at every attempt")
 
-    def booked(self, call: Call, subject: Subject) -> View:
-        """The same of one subject, once what time alone has changed is booked, so that what is stored agrees with it."""
-        view = self.view(subject)
-        if view.account.dirty:
-            single(self.run_all(call, [tick(view.match, subject)], validate_only=False))
-        return view
-
     def _advance(self, account: Account, clock_us: int) -> None:
         now_us = max(clock_us, account.as_of_us)
         self.knowing(lambda: advance(account, now_us, self.shelf.history))
