@@ -23,6 +23,7 @@ from tollhoused.store import rows
 from tollhoused.store.deliveries import DeliveryStore
 from tollhoused.store.dialect import Query, Rows
 from tollhoused.store.events import EventStore
+from tollhoused.store.expiries import newest_first, still_unbooked, unit_totals
 from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.loading import CLOCK_OFFSET, ENVIRONMENT, load, load_directory, writes
 from tollhoused.store.postgres import PostgresEngine
@@ -125,16 +126,13 @@ class Store:
         ]
         stored, expired, still_open = self._read(lambda session: session.read(asks, last=True))
         expiries = [usage_of_expiry(account_id, rows.reservation_from_row(row)) for row in expired]
-        coming = [usage_of_expiry(account_id, each) for each in unbooked if (each.id,) in still_open]
         expiries += [
             event
-            for event in coming
-            if from_us <= event.stored_us < to_us
-            and _newest_first(event) > (-before_us, after_key, after_client)
-            and meter in (None, event.meter)
-            and product in (None, event.product)
+            for each in still_unbooked(unbooked, still_open, meter, product)
+            if from_us <= (event := usage_of_expiry(account_id, each)).stored_us < to_us
+            and newest_first(event) > (-before_us, after_key, after_client)
         ]
-        return sorted([*map(rows.operation_from_row, stored), *expiries], key=_newest_first)[:size]
+        return sorted([*map(rows.operation_from_row, stored), *expiries], key=newest_first)[:size]
 
     def usage_totals(
         self,
@@ -184,14 +182,8 @@ class Store:
             for ask, rows in zip(asks[:-1], found, strict=True)
             for row in rows
         ]
-        for each in unbooked:
-            known = (each.id,) in still_open and meter in (None, each.meter) and product in (None, each.product)
-            if known and any(from_us <= each.created_us < to_us for from_us, to_us, _ in stretches):
-                of = each.product if by_product else ""
-                totals.append(
-                    UnitTotal(each.created_us, each.meter, of, each.used, each.overage, each.charged_nanos, 1)
-                )
-        return totals
+        ended = still_unbooked(unbooked, still_open, meter, product)
+        return [*totals, *unit_totals(ended, stretches, by_product=by_product)]
 
     def ledger_entries(
         self, account_id: str, from_us: int, to_us: int, before_sequence: int, size: int
@@ -395,10 +387,6 @@ def open_store(url: str) -> Store:
     if url.startswith(SQLITE_PREFIX):
         return Store(SqliteEngine(url.removeprefix(SQLITE_PREFIX)))
     return Store(PostgresEngine(url))
-
-
-def _newest_first(event: Operation) -> tuple[int, str, str]:
-    return -event.stored_us, event.idempotency_key, event.client
 
 
 def _slices(from_us: int, to_us: int) -> dict[str, Rows]:
