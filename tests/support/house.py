@@ -66,10 +66,11 @@ def build_core(
     start: bool = True,
     observer: JournalObserver | None = None,
     tracing: Tracing | None = None,
+    catalogue: str = HUB,
 ) -> Core:
     """A Core as one process has it, on the hub's catalogue, with its journal started unless a test will do that."""
     shelf = CatalogueShelf(store)
-    shelf.apply(HUB, clock())
+    shelf.apply(catalogue, clock())
     moved = MovableClock(clock)
     journal = Journal(store, shelf, moved, RULES, limits, observer, tracing)
     if start:
@@ -111,6 +112,7 @@ def make_core(clock: Clock) -> Iterator[CoreMaker]:
         own_clock: Clock | None = None,
         observer: JournalObserver | None = None,
         tracing: Tracing | None = None,
+        catalogue: str = HUB,
     ) -> Core:
         opened = store or open_store(url)
         core = build_core(
@@ -121,6 +123,7 @@ def make_core(clock: Clock) -> Iterator[CoreMaker]:
             start=start,
             observer=observer,
             tracing=tracing,
+            catalogue=catalogue,
         )
         made.append(core)
         return core

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tollhoused.domain.account import MAX_QUANTITY
 from tollhoused.domain.books import Operation, Settled
 from tollhoused.domain.catalogue import MeterKind
+from tollhoused.domain.charts import unbooked_expiries
 from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.identity import Match, Subject
 from tollhoused.domain.opening import OpenUsage
@@ -149,16 +150,23 @@ def list_events(
     """A page of an account's usage, newest first: account id, events, the next page's token."""
     code = forms.meter(core.catalogue, meter).code if meter else None
     product = call.product(core.catalogue, product, required=bool(call.products))
-    match = core.resolve(subject)
+    account = core.view(subject).account
     before = _cursor(page_token)
     with reading():
         found = core.store.usage_events(
-            match.account_id, period.start_us, period.end_us, code, product or None, before, page_size + 1
+            account.id,
+            period.start_us,
+            period.end_us,
+            code,
+            product or None,
+            before,
+            page_size + 1,
+            unbooked_expiries(account),
         )
     page = found[:page_size]
     last = page[-1] if len(found) > page_size else None
     token = cursor_text([last.stored_us, last.idempotency_key, last.client]) if last else ""
-    return match.account_id, page, token
+    return account.id, page, token
 
 
 def get_operation(core: Core, call: Call, idempotency_key: str) -> Operation:
