@@ -20,7 +20,7 @@ from tollhoused.store.session import Engine
 from tollhoused.store.statements import Statements
 from tollhoused.store.store import Store, open_store
 
-ACCOUNT = ("acct_1", "personal", "usd", "UTC", 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)
+ACCOUNT = ("acct_1", "personal", "usd", "UTC", 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, "", None)
 ENTRY = (1, "acct_1", 1, 0, 0, None, 5, 5, "adjustment", "key", "local")
 
 

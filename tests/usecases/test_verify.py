@@ -16,8 +16,8 @@ from tollhoused.domain.proof import INVARIANTS, Evidence, Finding
 from tollhoused.errors import StoreUnavailable
 from tollhoused.store import triggers
 from tollhoused.store.audit import auditing
+from tollhoused.store.columns import metadata
 from tollhoused.store.store import Store, open_store
-from tollhoused.store.tables import metadata
 from tollhoused.usecases import registry
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.verify import FINDINGS_OF_AN_ACCOUNT_MAX, Summary, verify

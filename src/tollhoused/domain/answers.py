@@ -285,7 +285,7 @@ class EndpointAnswer(NamedTuple):
 
 
 class IntentAnswer(NamedTuple):
-    """What a provider was asked for, as it stood when the answer was made. `price_minor` is in minor units, without tax.
+    """What a provider was asked for, as it stood when the answer was made. `price_minor` is in minor units, no tax.
 
     Only for ourselves: `again` says that there is more to do, `problem` what nobody can do.
     """

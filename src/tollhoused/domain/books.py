@@ -43,9 +43,9 @@ from tollhoused.domain.events import advance_telling, mark, tell
 from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.identity import MatchedBy
 from tollhoused.domain.people import PeopleCommand
-from tollhoused.domain.reload import heed_reload
 from tollhoused.domain.registry import Registry
 from tollhoused.domain.registry_commands import RegistryCommand
+from tollhoused.domain.reload import heed_reload
 from tollhoused.domain.voids import Payment, Usage, VoidUsage, decide_void_usage, payments_of
 from tollhoused.errors import AlreadyVoided, IdempotencyKeyReused, InvalidField, OperationNotFound, TollhouseError
 

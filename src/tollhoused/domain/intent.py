@@ -84,7 +84,7 @@ class AutoReload(NamedTuple):
     """How an account buys credits by itself, and how far it is with that.
 
     Below `threshold_nanos` it buys `amount_nanos`, in a calendar month at most `monthly_count_max` times and for
-    `monthly_nanos_max` in all. `count` and `spent_nanos` are of the month that begins at `month_us`. `intent_id` is
+    `monthly_nanos_max` in all; `bought` times for `spent_nanos` in the month that begins at `month_us`. `intent_id` is
     the reload in flight. After `failures` in a row it waits until `next_us`, and stops for good at the third.
     """
 
@@ -95,7 +95,7 @@ class AutoReload(NamedTuple):
     monthly_count_max: int
     monthly_nanos_max: int
     month_us: int = 0
-    count: int = 0
+    bought: int = 0
     spent_nanos: int = 0
     intent_id: str = ""
     failures: int = 0

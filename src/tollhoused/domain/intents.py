@@ -6,7 +6,6 @@ key. Another attempt is only made once the last is known to have failed.
 """
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from tollhoused.domain.account import NEVER_US, Account
@@ -225,5 +224,3 @@ def _answer(account: Account, intent: Intent, matched_by: str = "") -> IntentAns
         price_minor=intent.price_minor,
         state=intent.state.value,
     )
-
-

@@ -83,7 +83,7 @@ def decide_resumption(account: Account, command: ResumeAutoReload) -> Decision:
 
 
 def heed_reload(account: Account, now_us: int) -> None:
-    """Opens the intent of a reload that is due; where only time stands in its way, sees that the account is due then."""
+    """Opens the intent of a reload that is due. Where only time is in its way, the account is due at that time."""
     reload = account.reload
     if reload is None or not reload.enabled or reload.intent_id or reload.stopped_us is not None:
         return
@@ -91,10 +91,9 @@ def heed_reload(account: Account, now_us: int) -> None:
         return
     month_us, next_month_us = _month(account.zone, now_us)
     if reload.month_us != month_us:
-        reload = reload._replace(month_us=month_us, count=0, spent_nanos=0)
+        reload = reload._replace(month_us=month_us, bought=0, spent_nanos=0)
     capped = (
-        reload.count >= reload.monthly_count_max
-        or reload.spent_nanos + reload.amount_nanos > reload.monthly_nanos_max
+        reload.bought >= reload.monthly_count_max or reload.spent_nanos + reload.amount_nanos > reload.monthly_nanos_max
     )
     wait_us = next_month_us if capped else reload.next_us
     if wait_us > now_us:
@@ -117,7 +116,7 @@ def heed_reload(account: Account, now_us: int) -> None:
     account.put_intent(intent)
     account.put_reload(
         reload._replace(
-            intent_id=intent.id, count=reload.count + 1, spent_nanos=reload.spent_nanos + reload.amount_nanos
+            intent_id=intent.id, bought=reload.bought + 1, spent_nanos=reload.spent_nanos + reload.amount_nanos
         )
     )
 
@@ -140,7 +139,7 @@ def after_failure(reload: AutoReload | None, intent: Intent, now_us: int) -> Aut
         failures=failures,
         next_us=0 if stopped else now_us + WAIT_US[failures - 1],
         stopped_us=now_us if stopped else None,
-        count=reload.count - 1,
+        bought=reload.bought - 1,
         spent_nanos=reload.spent_nanos - intent.credits_nanos,
     )
 

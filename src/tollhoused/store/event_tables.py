@@ -10,8 +10,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-from tollhoused.store.tables import check, maybe_number, maybe_text, number, text
-from tollhoused.store.tables import metadata as metadata
+from tollhoused.store.columns import check, maybe_number, maybe_text, metadata, number, text
 
 IS_WAITING: ColumnElement[bool] = literal_column("position IS NULL")
 

@@ -10,19 +10,17 @@ from tollhoused.domain.registry import Registry
 from tollhoused.domain.voids import Payment
 from tollhoused.store.dialect import Query, Rows, Write
 from tollhoused.store.event_rows import endpoint_from_row, endpoint_row, event_row
+from tollhoused.store.provider_rows import intent_from_row, intent_row
+from tollhoused.store.registry_rows import client_from_row, client_row, key_from_row, key_row
 from tollhoused.store.rows import (
     USER_WIDTH,
     Row,
     account_from_row,
-    client_from_row,
-    client_row,
     counter_from_row,
     counter_row,
     entry_row,
     grant_from_row,
     grant_row,
-    key_from_row,
-    key_row,
     membership_from_row,
     membership_row,
     moving_columns,
@@ -72,6 +70,8 @@ def load(session: Session, statements: Statements, wanted: Wanted, clock: Callab
         ("counters", statements.counters, meters),
         ("grants", statements.grants, since),
         ("reservations_named", statements.reservations_named, list(wanted.reservations)),
+        ("intents", statements.intents, list(wanted.intents)),
+        ("subscriptions_named", statements.subscriptions_named, list(wanted.subscriptions)),
         ("operations", statements.operations, list(wanted.keys)),
         *_directory_plan(statements, wanted, lock),
         *_whole_plan(statements, [(id_, wanted.accounts[id_]) for id_ in sorted(wanted.whole)]),
@@ -138,6 +138,7 @@ def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
             statements.upsert_reservations,
             [reservation_row(a.id, a.reservations[id_]) for a in dirty for id_ in a.changes.reservations],
         ),
+        (statements.upsert_intents, [intent_row(a.id, a.intents[id_]) for a in dirty for id_ in a.changes.intents]),
         (statements.upsert_segments, [segment_row(a.id, s) for a in dirty for s in _changed_segments(a)]),
         (
             statements.upsert_subscriptions,
@@ -259,7 +260,10 @@ def _attach(accounts: dict[str, Account], found: dict[str, list[Row]]) -> None:
     for row in (*found.get("reservations_open", ()), *found.get("reservations_named", ())):
         if account := accounts.get(row[0]):
             account.reservations[row[1]] = reservation_from_row(row)
-    for row in found.get("subscriptions", ()):
+    for row in found.get("intents", ()):
+        if account := accounts.get(row[0]):
+            account.intents[row[1]] = intent_from_row(row)
+    for row in (*found.get("subscriptions", ()), *found.get("subscriptions_named", ())):
         if account := accounts.get(row[0]):
             account.subscriptions[row[1]] = subscription_from_row(row)
     for row in found.get("overrides", ()):

@@ -7,7 +7,9 @@ from tollhoused.domain.account import Account, AccountKind, Cause, CauseKind, Co
 from tollhoused.domain.books import Operation
 from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.identity import Membership, Organization, User
-from tollhoused.domain.keys import Client, Environment, Key, Scope
+from tollhoused.domain.intent import AutoReload
+from tollhoused.domain.json_text import compact_json
+from tollhoused.domain.payments import Standing
 from tollhoused.domain.rates import rate_from_json, rate_to_json
 from tollhoused.domain.reservation import Hold, OnExpiry, OverCommit, Reservation, ReservationState
 from tollhoused.domain.subscription import PlanChange, Subscription
@@ -22,7 +24,7 @@ USER_WIDTH = 4
 def account_from_row(row: Row, whole: bool) -> Account:
     """An account without what belongs to it."""
     (id_, kind, currency, zone, anchor_us, version, as_of_us, due_us, *totals) = row
-    balance_nanos, debt_nanos, ledger_seq, held_nanos, open_reservations, alarms = totals
+    balance_nanos, debt_nanos, ledger_seq, held_nanos, open_reservations, alarms, customer, reload = totals
     return Account(
         id=id_,
         kind=AccountKind(kind),
@@ -39,6 +41,8 @@ def account_from_row(row: Row, whole: bool) -> Account:
         ledger_seq=ledger_seq,
         whole=whole,
         alarms=alarms,
+        customer=customer,
+        reload=AutoReload(**json.loads(reload)) if reload else None,
     )
 
 
@@ -59,6 +63,8 @@ def moving_columns(account: Account) -> Row:
         account.held_nanos,
         account.open_reservations,
         account.alarms,
+        account.customer,
+        compact_json(account.reload._asdict()) if account.reload else None,
     )
 
 
@@ -191,9 +197,9 @@ def reservation_row(account_id: str, item: Reservation) -> Row:
 
 def subscription_from_row(row: Row) -> Subscription:
     """A subscription."""
-    pending_plan, pending_version, pending_us = row[9:]
+    pending_plan, pending_version, pending_us, provider_id, price_id, standing, *sold = row[9:]
     pending = None if pending_us is None else PlanChange(pending_plan, pending_version, pending_us)
-    fields = [*row[1:9], pending]
+    fields = [*row[1:9], pending, provider_id, price_id, Standing(standing), *sold]
     return Subscription(*fields)
 
 
@@ -210,6 +216,13 @@ def subscription_row(account_id: str, item: Subscription) -> Row:
         item.anchor_us,
         item.trial_end_us,
         *(item.pending or (None, None, None)),
+        item.provider_id,
+        item.price_id,
+        item.standing.value,
+        item.grace_until_us,
+        item.billing_start_us,
+        item.billing_end_us,
+        item.observed_us,
     )
 
 
@@ -344,51 +357,3 @@ def membership_from_row(row: Row) -> Membership:
 def membership_row(membership: Membership) -> Row:
     """A membership's row."""
     return (membership.account_id, membership.user, membership.org_id, int(membership.is_primary))
-
-
-def client_from_row(row: Row) -> Client:
-    """A client."""
-    return Client(*row)
-
-
-def client_row(client: Client) -> Row:
-    """A client's row."""
-    return (client.id, client.name, client.created_us)
-
-
-def key_from_row(row: Row) -> Key:
-    """An API key."""
-    (client, id_, secret_sha256, scopes, products, environment, may_create, created_us, *instants) = row
-    expires_us, retires_us, revoked_us, last_used_us = instants
-    return Key(
-        id=id_,
-        client=client,
-        secret_sha256=secret_sha256,
-        scopes=frozenset(Scope(scope) for scope in scopes.split(",") if scope),
-        products=frozenset(product for product in products.split(",") if product),
-        environment=Environment(environment),
-        may_create=bool(may_create),
-        created_us=created_us,
-        expires_us=expires_us,
-        retires_us=retires_us,
-        revoked_us=revoked_us,
-        last_used_us=last_used_us,
-    )
-
-
-def key_row(key: Key) -> Row:
-    """An API key's row; scopes and products are joined by commas."""
-    return (
-        key.client,
-        key.id,
-        key.secret_sha256,
-        ",".join(sorted(key.scopes)),
-        ",".join(sorted(key.products)),
-        key.environment.value,
-        int(key.may_create),
-        key.created_us,
-        key.expires_us,
-        key.retires_us,
-        key.revoked_us,
-        key.last_used_us,
-    )

@@ -21,9 +21,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from tollhoused.errors import Reported, StoreUnavailable
-from tollhoused.store import triggers
-from tollhoused.store.event_tables import metadata
+from tollhoused.store import event_tables, provider_tables, tables, triggers
+from tollhoused.store.columns import metadata
 from tollhoused.store.postgres import CONNECTION_SETTINGS
+
+DECLARED = (tables, event_tables, provider_tables)
+"""Where tables are declared: all of them are in the one schema once these are imported."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

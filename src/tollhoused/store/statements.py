@@ -6,6 +6,7 @@ from tollhoused.domain.account import CauseKind
 from tollhoused.domain.reservations import LIFE_MAX_US
 from tollhoused.domain.voids import PAYING
 from tollhoused.store import event_tables as events
+from tollhoused.store import provider_tables as providers
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation, Write
 
@@ -18,6 +19,8 @@ COUNTERS = Relation(
     "wanted_counters", (("account", TEXT), ("slice", NUMBER), ("segment_start_us", NUMBER), ("meter", TEXT))
 )
 RESERVATIONS = Relation("wanted_reservations", (("account", TEXT), ("id", TEXT)))
+INTENTS = Relation("wanted_intents", (("account", TEXT), ("id", TEXT)))
+SUBSCRIPTIONS = Relation("wanted_subscriptions", (("account", TEXT), ("id", TEXT)))
 
 MOVING_COLUMNS = (
     "version",
@@ -29,6 +32,8 @@ MOVING_COLUMNS = (
     "held_nanos",
     "open_reservations",
     "alarms",
+    "customer",
+    "reload",
 )
 
 
@@ -50,7 +55,9 @@ class Statements:
         )
         is_open = t.reservations.c.state == literal_column("'open'")
         self.reservations_open = dialect.query(self._of(t.reservations, wanted).where(is_open), ACCOUNTS)
-        self.reservations_named = self._reservations_named(dialect)
+        self.reservations_named = self._of_ids(dialect, t.reservations, RESERVATIONS)
+        self.intents = self._of_ids(dialect, providers.intents, INTENTS)
+        self.subscriptions_named = self._of_ids(dialect, t.subscriptions, SUBSCRIPTIONS)
         self.paid = self._paid(dialect)
         self.subscriptions = dialect.query(self._open(t.subscriptions, wanted, "end_us"), ACCOUNTS)
         self.overrides = dialect.query(self._open(t.overrides, wanted, "until_us"), ACCOUNTS)
@@ -85,6 +92,7 @@ class Statements:
         self.upsert_counters = dialect.upsert(t.counters)
         self.upsert_grants = dialect.upsert(t.grants)
         self.upsert_reservations = dialect.upsert(t.reservations)
+        self.upsert_intents = dialect.upsert(providers.intents)
         self.upsert_segments = dialect.upsert(t.segments)
         self.upsert_subscriptions = dialect.upsert(t.subscriptions)
         self.upsert_overrides = dialect.upsert(t.overrides)
@@ -146,11 +154,11 @@ class Statements:
         same_account = t.counters.c.account == t.segments.c.account
         return and_(same_account, t.counters.c.segment_start_us == t.segments.c.start_us)
 
-    def _reservations_named(self, dialect: Dialect) -> Query:
-        """Reservations by account and id, whatever their state."""
-        wanted = dialect.relation(RESERVATIONS)
-        same = and_(t.reservations.c.account == wanted.c.account, t.reservations.c.id == wanted.c.id)
-        return dialect.query(select(t.reservations).select_from(wanted).join(t.reservations, same), RESERVATIONS)
+    def _of_ids(self, dialect: Dialect, table: Table, relation: Relation) -> Query:
+        """Rows by account and id, whatever their state."""
+        wanted = dialect.relation(relation)
+        same = and_(table.c.account == wanted.c.account, table.c.id == wanted.c.id)
+        return dialect.query(select(table).select_from(wanted).join(table, same), relation)
 
     def _paid(self, dialect: Dialect) -> Query:
         """Who has paid on counters, less what was given back, by the ledger of the slices in which that may stand.

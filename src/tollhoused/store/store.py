@@ -19,7 +19,7 @@ from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.reservations import LIFE_MAX_US
 from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override
-from tollhoused.store import rows
+from tollhoused.store import registry_rows, rows
 from tollhoused.store.deliveries import DeliveryStore
 from tollhoused.store.dialect import Query, Rows
 from tollhoused.store.events import EventStore
@@ -27,6 +27,7 @@ from tollhoused.store.expiries import newest_first, still_unbooked, unit_totals
 from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.loading import CLOCK_OFFSET, ENVIRONMENT, load, load_directory, writes
 from tollhoused.store.postgres import PostgresEngine
+from tollhoused.store.providers import ProviderStore
 from tollhoused.store.questions import Questions
 from tollhoused.store.session import Ask, Engine, Session
 from tollhoused.store.sqlite import SqliteEngine
@@ -65,6 +66,7 @@ class Store:
         self._questions = Questions(engine.dialect)
         self.events = EventStore(engine, self._read)
         self.deliveries = DeliveryStore(engine, self._read, self.events.after)
+        self.providers = ProviderStore(engine, self._read)
 
     @contextmanager
     def batch(self) -> Iterator[Batch]:
@@ -300,16 +302,16 @@ class Store:
 
     def clients(self) -> list[Client]:
         """Every client, by id."""
-        return [rows.client_from_row(row) for row in self._ask(self._questions.clients)]
+        return [registry_rows.client_from_row(row) for row in self._ask(self._questions.clients)]
 
     def api_keys(self) -> list[Key]:
         """Every API key that was ever made, by id."""
-        return [rows.key_from_row(row) for row in self._ask(self._questions.keys)]
+        return [registry_rows.key_from_row(row) for row in self._ask(self._questions.keys)]
 
     def api_key(self, key_id: str) -> Key | None:
         """One API key."""
         found = self._ask(self._questions.key, id=key_id)
-        return rows.key_from_row(found[0]) if found else None
+        return registry_rows.key_from_row(found[0]) if found else None
 
     def audit(self, from_us: int, to_us: int, before: tuple[int, str, str] | None, size: int) -> list[AuditEntry]:
         """A page of administrative acts in [from_us, to_us), newest first, after the cursor `before`."""

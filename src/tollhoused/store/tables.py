@@ -7,71 +7,33 @@ would.
 """
 
 from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
     Column,
     ColumnElement,
     ForeignKeyConstraint,
     Index,
     Integer,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
-    Text,
     UniqueConstraint,
     literal_column,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
+from tollhoused.store.columns import (
+    LARGEST_TOTAL,
+    check,
+    given,
+    maybe_number,
+    maybe_text,
+    metadata,
+    number,
+    of_account,
+    text,
+    zero,
 )
 
-LARGEST_TOTAL = 2**62
 PENDING_WHOLE = (
     "(pending_plan IS NULL) = (pending_us IS NULL) AND (pending_plan_version IS NULL) = (pending_us IS NULL)"
 )
-
-
-def text(name: str) -> Column[str]:
-    """A text that is always there."""
-    return Column(name, Text, nullable=False)
-
-
-def maybe_text(name: str) -> Column[str]:
-    """A text that may be absent."""
-    return Column(name, Text, nullable=True)
-
-
-def number(name: str) -> Column[int]:
-    """A 64-bit integer that is always there."""
-    return Column(name, BigInteger, nullable=False)
-
-
-def zero(name: str) -> Column[int]:
-    """A 64-bit integer that servers of before its time leave at zero."""
-    return Column(name, BigInteger, nullable=False, server_default=literal_column("0"))
-
-
-def maybe_number(name: str) -> Column[int]:
-    """A 64-bit integer that may be absent."""
-    return Column(name, BigInteger, nullable=True)
-
-
-def check(name: str, condition: str) -> CheckConstraint:
-    """A named rule of the domain, repeated where it cannot be passed by."""
-    return CheckConstraint(condition, name=name)
-
-
-def of_account() -> ForeignKeyConstraint:
-    """The row belongs to an account that exists."""
-    return ForeignKeyConstraint(["account"], ["accounts.id"])
-
 
 accounts = Table(
     "accounts",
@@ -90,6 +52,8 @@ accounts = Table(
     zero("held_nanos"),
     zero("open_reservations"),
     zero("alarms"),
+    given("customer", ""),
+    maybe_text("reload"),
     PrimaryKeyConstraint("id"),
     check("kind", "kind IN ('personal', 'organization')"),
     check("version", "version >= 1"),
@@ -168,8 +132,16 @@ subscriptions = Table(
     maybe_text("pending_plan"),
     maybe_number("pending_plan_version"),
     maybe_number("pending_us"),
+    given("provider_id", ""),
+    given("price_id", ""),
+    given("standing", "active"),
+    maybe_number("grace_until_us"),
+    maybe_number("billing_start_us"),
+    maybe_number("billing_end_us"),
+    zero("observed_us"),
     PrimaryKeyConstraint("account", "id"),
     of_account(),
+    Index(None, "id"),
     check("pending", PENDING_WHOLE),
     check("validity", "end_us IS NULL OR end_us >= start_us"),
 )

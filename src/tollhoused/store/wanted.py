@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tollhoused.domain.account import NEVER_US
 from tollhoused.domain.books import CounterKey
+from tollhoused.domain.bought import ObserveSubscription, subscription_id
 from tollhoused.domain.commands import (
     Command,
     RecordUsage,
@@ -15,7 +16,6 @@ from tollhoused.domain.commands import (
     UpsertOrganization,
     UpsertUser,
 )
-from tollhoused.domain.bought import ObserveSubscription, subscription_id
 from tollhoused.domain.endpoints import EndpointCommand
 from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.identity import Subject
@@ -30,7 +30,9 @@ class Wanted:
     """Accounts with the earliest event time asked of each, counters by (account, meter), operations by (key, client).
 
     `whole` accounts are loaded with every counter of their open segment, every subscription and every override.
-    `reservations`, `intents` and `subscriptions` are (account, id), whether open or not. `paid` are counters of which it must be known who has paid.
+    `reservations`, `intents` and `subscriptions` are (account, id), whether open or not.
+
+    `paid` are counters of which it must be known who has paid.
     `registry` names clients and keys by their ids, `endpoints` those of events, `test_clock` says that it will be
     moved, `upserts` that directory entries will change and must be locked.
     """
