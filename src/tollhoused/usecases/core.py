@@ -26,6 +26,7 @@ from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store
 from tollhoused.store.wanted import whole_accounts
 from tollhoused.usecases import forms
+from tollhoused.usecases.desk import Desk
 
 T = TypeVar("T")
 
@@ -123,6 +124,8 @@ class Core:
     matches: Matches = field(default_factory=Matches)
     events_allow_private: bool = False
     """Whether outgoing events may be sent to addresses that are not public, and without TLS."""
+    desk: Desk | None = None
+    """Where the payment provider is asked; there need not be one."""
     closed: bool = False
     """Whether the books are still to be opened: a server starts before its database can be used. No use case may run
     then; each door asks `check_open` first.
@@ -132,6 +135,11 @@ class Core:
         """Raises StoreUnavailable until the books are open."""
         if self.closed:
             raise StoreUnavailable("the database cannot be used yet")
+
+    @property
+    def live(self) -> bool:
+        """Whether it is real money."""
+        return self.environment is Environment.LIVE
 
     @property
     def catalogue(self) -> Catalogue:
