@@ -293,10 +293,10 @@ class NoPendingPlanChange(FailedPrecondition):
     reason = "NO_PENDING_PLAN_CHANGE"
 
 
-class IntentNotFound(NotFound):
+class OrderNotFound(NotFound):
     """The account has no top-up, payment link or other order of this id."""
 
-    reason = "INTENT_NOT_FOUND"
+    reason = "ORDER_NOT_FOUND"
 
 
 class AutoReloadNotSet(FailedPrecondition):

@@ -435,6 +435,7 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "cancel_subscription": IntentAnswer,
     "resume_subscription": IntentAnswer,
     "cancel_bought_plan_change": IntentAnswer,
+    "create_portal_session": IntentAnswer,
     "set_auto_reload": AutoReloadAnswer,
     "resume_auto_reload": AutoReloadAnswer,
 }

@@ -13,7 +13,7 @@ from tollhoused.domain.answers import IntentAnswer
 from tollhoused.domain.commands import Command, StoredCommand, digest
 from tollhoused.domain.decision import Decision, Effect
 from tollhoused.domain.intent import Intent, IntentKind, IntentState
-from tollhoused.errors import IntentNotFound
+from tollhoused.errors import OrderNotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +84,13 @@ class CancelBoughtPlanChange(OpenIntent):
     """Takes back the change of plan that is scheduled for a bought subscription."""
 
     kind = "cancel_bought_plan_change"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatePortalSession(OpenIntent):
+    """Opens the provider's page on which a customer keeps cards and invoices."""
+
+    kind = "create_portal_session"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,10 +203,10 @@ def decide_link(account: Account, command: LinkCustomer) -> Decision:
 
 
 def found(account: Account, intent_id: str) -> Intent:
-    """The account's intent. Raises IntentNotFound."""
+    """The account's intent. Raises OrderNotFound."""
     intent = account.intents.get(intent_id)
     if intent is None:
-        raise IntentNotFound("the account has no payment or order of this id", intent_id=intent_id)
+        raise OrderNotFound("the account has no order of this id", order_id=intent_id)
     return intent
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from tollhoused.domain.account import HOUR_US, NEVER_US, Account, Grant, LedgerEntry
+from tollhoused.domain.account import HOUR_US, NEVER_US, Account, Grant, LedgerEntry, Segment
 from tollhoused.domain.answers import without_names
 from tollhoused.domain.books import AuditEntry, Books, Operation
 from tollhoused.domain.charts import Stretch, UnitTotal, usage_of_expiry
@@ -247,6 +247,11 @@ class Store:
     def subscriptions(self, account_id: str) -> list[Subscription]:
         """Every subscription the account ever had, oldest first."""
         return [rows.subscription_from_row(row) for row in self._ask(self._questions.subscriptions, account=account_id)]
+
+    def segments(self, account_id: str, size: int) -> list[Segment]:
+        """An account's last segments, the oldest of them first."""
+        found = self._ask(self._questions.segments, account=account_id, size=size)
+        return [rows.segment_from_row(row) for row in reversed(found)]
 
     def overrides(self, account_id: str) -> list[Override]:
         """Every override the account ever had, oldest first."""
