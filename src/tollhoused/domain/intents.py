@@ -5,6 +5,7 @@ anywhere between, and another one goes on. Each call is an attempt with a number
 key. Another attempt is only made once the last is known to have failed.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -215,7 +216,7 @@ def reported(account: Account, intent: Intent, *, again: bool = False, problem: 
     return _answer(account, intent)._replace(again=again, problem=problem)
 
 
-def fingerprints(values: dict[str, object], *personal: str) -> dict[str, object]:
+def fingerprints(values: Mapping[str, object], *personal: str) -> dict[str, object]:
     """Values as they are sent, those that may be personal as fingerprints."""
     return {name: digest(str(value)) if name in personal and value else value for name, value in values.items()}
 

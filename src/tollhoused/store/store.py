@@ -250,8 +250,7 @@ class Store:
 
     def segments(self, account_id: str, size: int) -> list[Segment]:
         """An account's last segments, the oldest of them first."""
-        found = self._ask(self._questions.segments, account=account_id, size=size)
-        return [rows.segment_from_row(row) for row in reversed(found)]
+        return [*map(rows.segment_from_row, self._ask(self._questions.segments, account=account_id, size=size))][::-1]
 
     def overrides(self, account_id: str) -> list[Override]:
         """Every override the account ever had, oldest first."""

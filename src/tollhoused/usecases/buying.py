@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 from tollhoused.domain.account import Account
 from tollhoused.domain.answers import IntentAnswer, answer_from_json
-from tollhoused.domain.bought import plan_of_price
-from tollhoused.domain.catalogue import Interval, Plan, PlanPrice
+from tollhoused.domain.catalogue import Interval, Plan
 from tollhoused.domain.identity import Match, Subject
 from tollhoused.domain.intent import Intent, IntentKind
 from tollhoused.domain.intents import (
@@ -20,14 +19,14 @@ from tollhoused.domain.intents import (
     fingerprints,
 )
 from tollhoused.domain.payments import NANOS_PER_MINOR, PlanPreview
-from tollhoused.domain.plans import MANUAL
 from tollhoused.domain.subscription import Subscription
-from tollhoused.errors import AlreadySubscribed, InvalidField, NoPendingPlanChange, NoSubscription, NotSold
+from tollhoused.errors import AlreadySubscribed, NoPendingPlanChange, NoSubscription, NotSold
 from tollhoused.providers.provider import ProviderFailure
 from tollhoused.usecases import desk as desks
 from tollhoused.usecases import forms
 from tollhoused.usecases.core import Call, Core, View, reading
 from tollhoused.usecases.desk import Desk
+from tollhoused.usecases.offers import Offer, bought_by, is_lesser, offer_of, page_order, sent_of
 from tollhoused.usecases.orders import Placed, place, the_desk
 from tollhoused.usecases.urls import return_url
 
@@ -80,20 +79,6 @@ class PlanState(NamedTuple):
     available: list[Plan]
 
 
-class Offer(NamedTuple):
-    """A plan of the newest catalogue at one of its prices."""
-
-    plan: Plan
-    version: int
-    price: PlanPrice
-    price_id: str
-
-    @property
-    def is_free(self) -> bool:
-        """Whether it needs no provider."""
-        return self.price.amount_nanos == 0
-
-
 def get_plan_state(core: Core, subject: Subject) -> PlanState:
     """The plan in force with its end and what comes after it, the plans before, and those to choose from."""
     view = core.view(subject)
@@ -135,17 +120,17 @@ def start_checkout(
     """Opens a page on which a plan is bought. Raises AlreadySubscribed where one is bought already."""
     forms.idempotency_key(idempotency_key)
     desk = the_desk(core)
-    offer = _offer(core, desk, plan, interval)
+    offer = offer_of(core, desk, plan, interval)
     if offer.is_free:
         raise NotSold(f"{plan} is free: nothing has to be bought", plan=plan)
     match = core.match(subject)
     command = StartCheckout(
         **_aim(core, call, desk, subject, match, idempotency_key),
         asks=IntentKind.PLAN_CHECKOUT,
-        order=_page(desk, offer, success_url, cancel_url),
-        sent=_sent(plan, interval, success_url, cancel_url),
+        order=page_order(desk, offer, success_url, cancel_url),
+        sent=sent_of(plan, interval, success_url, cancel_url),
     )
-    if not _known_intent(core, call, idempotency_key) and (found := _bought(core.view(subject).account)):
+    if not _known_intent(core, call, idempotency_key) and (found := bought_by(core.view(subject).account)):
         message = "a plan is bought already: change that instead"
         raise AlreadySubscribed(message, subscription_id=found.id, plan=found.plan)
     return place(core, call, command, validate_only)
@@ -166,20 +151,20 @@ def change_plan(
     """Gives an account another plan: a better one at once, a lesser one when the paid stretch is over."""
     forms.idempotency_key(idempotency_key)
     desk = the_desk(core)
-    offer = _offer(core, desk, plan, interval)
+    offer = offer_of(core, desk, plan, interval)
     view = core.view(subject)
     known = _known_intent(core, call, idempotency_key)
     outcome, asks, order = _way(core, desk, view.account, offer, known)
     if outcome is Outcome.CHECKOUT_REQUIRED:
-        order = _page(desk, offer, success_url, cancel_url)
+        order = page_order(desk, offer, success_url, cancel_url)
     command = ChangePlan(
         **_aim(core, call, desk, subject, view.match, idempotency_key),
         asks=asks,
         order=order,
-        sent=_sent(plan, interval, success_url, cancel_url),
+        sent=sent_of(plan, interval, success_url, cancel_url),
     )
     placed = place(core, call, command, validate_only)
-    return Change(placed, outcome, _bought(core.view(subject).account))
+    return Change(placed, outcome, bought_by(core.view(subject).account))
 
 
 def cancel_subscription(
@@ -233,11 +218,11 @@ def cancel_bought_change(
 def preview_plan_change(core: Core, *, subject: Subject, plan: str, interval: Interval | None) -> Preview:
     """What a change would come to and cost, asked of the provider. Writes nothing."""
     desk = the_desk(core)
-    offer = _offer(core, desk, plan, interval)
+    offer = offer_of(core, desk, plan, interval)
     view = core.view(subject)
     outcome, _, order = _way(core, desk, view.account, offer, None)
     currency = view.account.currency
-    bought = _bought(view.account)
+    bought = bought_by(view.account)
     if outcome is Outcome.CHECKOUT_REQUIRED:
         nanos = offer.price.amount_nanos
         return Preview(view.match, outcome, currency, nanos, nanos, None)
@@ -284,7 +269,7 @@ def _act(
     """Something that is done to the bought subscription."""
     desk = the_desk(core)
     view = core.view(subject)
-    found, known = _bought(view.account), _known_intent(core, call, idempotency_key)
+    found, known = bought_by(view.account), _known_intent(core, call, idempotency_key)
     if found is None and known is None:
         raise NoSubscription("no plan is bought that could be changed")
     order = {"subscription": found.provider_id if found else "", **(more or {})}
@@ -310,7 +295,7 @@ def _way(
         if known.kind is IntentKind.PLAN_CHECKOUT:
             outcome = Outcome.CHECKOUT_REQUIRED
         return outcome, known.kind, known.order
-    bought = _bought(account)
+    bought = bought_by(account)
     if bought is None:
         if offer.is_free:
             if account.segment.terms.plan == offer.plan.code:
@@ -320,7 +305,7 @@ def _way(
     if offer.is_free:
         order = {"subscription": bought.provider_id, "at_renewal": True}
         return Outcome.SCHEDULED, IntentKind.CANCELLATION, order
-    at_renewal = _is_lesser(core, desk, bought, offer)
+    at_renewal = is_lesser(core, desk, bought, offer)
     order = {
         "subscription": bought.provider_id,
         "price_id": offer.price_id,
@@ -328,59 +313,6 @@ def _way(
         "at_renewal": at_renewal,
     }
     return (Outcome.SCHEDULED if at_renewal else Outcome.APPLIED), IntentKind.PLAN_CHANGE, order
-
-
-def _is_lesser(core: Core, desk: Desk, bought: Subscription, offer: Offer) -> bool:
-    """Whether a plan is less than the one that is bought: a lower rank, or the same one billed in shorter stretches."""
-    pinned = core.shelf.history.versions[bought.plan_version].plans[bought.plan]
-    if offer.plan.rank != pinned.rank:
-        return offer.plan.rank < pinned.rank
-    now = next((price for price in pinned.prices if price.provider_price_ids.get(desk.name) == bought.price_id), None)
-    return bool(now and now.interval is Interval.YEARLY and offer.price.interval is Interval.MONTHLY)
-
-
-def _offer(core: Core, desk: Desk, plan: str, interval: Interval | None) -> Offer:
-    """A plan with the price that is meant: of several, the interval says which. Raises InvalidField and NotSold."""
-    catalogue, version = core.catalogue, core.shelf.history.newest_version
-    found = catalogue.plans.get(forms.text("plan", plan, forms.NAME_LENGTH_MAX))
-    if found is None:
-        raise InvalidField("plan", f"{plan!r} is not a plan; known are {', '.join(sorted(catalogue.plans))}")
-    prices = [price for price in found.prices if interval is None or price.interval is interval]
-    if not prices:
-        raise NotSold(f"{plan} has no such price: it is agreed individually, or billed in other intervals", plan=plan)
-    monthly = [price for price in prices if price.interval is Interval.MONTHLY]
-    price = (monthly or prices)[0]
-    price_id = price.provider_price_ids.get(desk.name, "")
-    if price.amount_nanos and not price_id:
-        raise NotSold(f"the catalogue has no price of {plan} at {desk.name}", plan=plan)
-    assert not price_id or plan_of_price(catalogue, desk.name, price_id) == plan
-    return Offer(found, version, price, price_id)
-
-
-def _bought(account: Account) -> Subscription | None:
-    """The subscription that the provider sells, the oldest of several; as_of is now in a view."""
-    now_us = account.as_of_us
-    bought = [item for item in account.subscriptions.values() if item.provider != MANUAL and not item.is_over(now_us)]
-    return min(bought, key=lambda item: (item.start_us, item.id), default=None)
-
-
-def _page(desk: Desk, offer: Offer, success_url: str, cancel_url: str) -> dict[str, Any]:
-    return {
-        "price_id": offer.price_id,
-        "plan_version": offer.version,
-        "success_url": return_url("success_url", success_url, desk.return_origins),
-        "cancel_url": return_url("cancel_url", cancel_url, desk.return_origins),
-    }
-
-
-def _sent(plan: str, interval: Interval | None, success_url: str, cancel_url: str) -> dict[str, object]:
-    values = {
-        "plan": plan,
-        "interval": interval.value if interval else None,
-        "success_url": success_url,
-        "cancel_url": cancel_url,
-    }
-    return fingerprints(values, "success_url", "cancel_url")
 
 
 def _aim(core: Core, call: Call, desk: Desk, subject: Subject, match: Match, idempotency_key: str) -> dict[str, Any]:
