@@ -80,3 +80,13 @@ def sent_of(plan: str, interval: Interval | None, success_url: str, cancel_url: 
         "cancel_url": cancel_url,
     }
     return fingerprints(values, "success_url", "cancel_url")
+
+
+def interval_of(core: Core, item: Subscription) -> Interval | None:
+    """How often the provider bills a subscription; None where no provider does, or its price is not the plan's."""
+    if not item.price_id:
+        return None
+    catalogue = core.shelf.history.versions.get(item.plan_version)
+    prices = catalogue.plans[item.plan].prices if catalogue else ()
+    ids = {price.provider_price_ids.get(item.provider): price.interval for price in prices}
+    return ids.get(item.price_id)
