@@ -37,7 +37,8 @@ class Checkouts(Client):
             subscription_data={"metadata": given},
             success_url=success_url,
             cancel_url=cancel_url,
-            **({"customer": customer_id} if customer_id else {}),
+            **self._tax(),
+            **self._customer(customer_id),
         )
         return checkout_facts(session)
 
@@ -64,7 +65,8 @@ class Checkouts(Client):
             payment_intent_data={"metadata": given, "setup_future_usage": "off_session"},
             success_url=success_url,
             cancel_url=cancel_url,
-            **({"customer": customer_id} if customer_id else {"customer_creation": "always"}),
+            **self._tax(),
+            **(self._customer(customer_id) if customer_id else {"customer_creation": "always"}),
         )
         return checkout_facts(session)
 
@@ -81,6 +83,7 @@ class Checkouts(Client):
             payment_intent_data={"metadata": given},
             restrictions={"completed_sessions": {"limit": 1}},
             after_completion={"type": "redirect", "redirect": {"url": return_url}},
+            **self._tax(),
         )
         return link_facts(link, {})
 
@@ -91,6 +94,14 @@ class Checkouts(Client):
         link = self.get(f"/v1/payment_links/{checkout_id}")
         sessions = self.all("/v1/checkout/sessions", payment_link=checkout_id)
         return link_facts(link, next((session for session in sessions if session.get("status") == "complete"), {}))
+
+    def _tax(self) -> dict[str, Any]:
+        return {"automatic_tax": {"enabled": True}} if self._taxed else {}
+
+    def _customer(self, customer_id: str) -> dict[str, Any]:
+        """Whose page it is; tax follows the address that is given there."""
+        address = {"customer_update": {"address": "auto"}} if self._taxed else {}
+        return {"customer": customer_id, **address} if customer_id else {}
 
 
 def checkout_facts(session: Json) -> CheckoutFacts:

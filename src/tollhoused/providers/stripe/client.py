@@ -23,15 +23,17 @@ class Client:
         base_url: str = "",
         timeout_seconds: float = TIMEOUT_SECONDS,
         max_network_retries: int = 0,
+        automatic_tax: bool = False,
     ) -> None:
         """`timeout_seconds` is the longest silence of a call, to connect and to answer.
 
-        Raises ValueError for a key that cannot be one, without quoting it.
+        With `automatic_tax` Stripe adds tax to what is bought on its pages. Raises ValueError for a key that cannot be one, without quoting it.
         """
         import stripe  # takes 0.4 s and 30 MB, which only those pay who take money
 
         if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
             raise ValueError("The Stripe API key is empty or has characters that no key has")
+        self._taxed = automatic_tax
         self._error = stripe.StripeError
         self._api = stripe.StripeClient(
             api_key,

@@ -70,7 +70,7 @@ class Payments(Client):
         """Gives back a part of what was paid without tax, and the tax on that part."""
         intent = self.get(f"/v1/payment_intents/{payment_id}")
         received = whole(intent.get("amount_received"))
-        untaxed = received - self._tax(intent)
+        untaxed = received - self._tax_of(intent)
         amount = scaled(amount_minor, received, untaxed)
         self.post("/v1/refunds", attempt, payment_intent=payment_id, amount=amount)
         return self.read_payment(payment_id)
@@ -97,10 +97,10 @@ class Payments(Client):
         received = whole(intent.get("amount_received"))
         if not received:
             return payment_facts(intent)
-        tax = self._tax(intent)
+        tax = self._tax_of(intent)
         return payment_facts(intent, tax, scaled(self._returned(intent), received - tax, received))
 
-    def _tax(self, intent: Json) -> int:
+    def _tax_of(self, intent: Json) -> int:
         """Tax is known to the page on which was paid; what we charge ourselves and what is not ours has none for us."""
         given = inner(intent, "metadata")
         if not given.get(INTENT) or given.get(ATTEMPT):

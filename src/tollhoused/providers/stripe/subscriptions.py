@@ -101,10 +101,11 @@ class Subscriptions(Client):
         )
         ends = [whole(inner(line, "period").get("end")) for line in listed(invoice.get("lines"))]
         renewal_us = subscription_facts(subscription).billing_end_us
+        on_trial = subscription.get("status") == "trialing"  # then the preview is that of the first renewal
         return PlanPreview(
-            due_now_minor=whole(invoice.get("total")),
+            due_now_minor=0 if on_trial else whole(invoice.get("total")),
             next_minor=whole(price.get("unit_amount")) * quantity_of(subscription),
-            next_us=instant_us(max(ends, default=0)) or renewal_us,
+            next_us=renewal_us if on_trial else instant_us(max(ends, default=0)) or renewal_us,
             currency=text(invoice.get("currency")),
         )
 
