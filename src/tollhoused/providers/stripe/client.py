@@ -27,7 +27,8 @@ class Client:
     ) -> None:
         """`timeout_seconds` is the longest silence of a call, to connect and to answer.
 
-        With `automatic_tax` Stripe adds tax to what is bought on its pages. Raises ValueError for a key that cannot be one, without quoting it.
+        With `automatic_tax` Stripe adds tax to what is bought on its pages. Raises ValueError for a key that cannot be
+        one, without quoting it.
         """
         import stripe  # takes 0.4 s and 30 MB, which only those pay who take money
 
