@@ -115,6 +115,10 @@ BAD: list[tuple[dict[str, Any] | str, str]] = [
     ({"kind": "balance", "user_id": "ada", "amount": 1, "priority": "high"}, "UNREADABLE: priority: must be a whole"),
     ({"kind": "balance", "user_id": "ada", "amount": -1, "meters": ["x"]}, "UNREADABLE: meters: a negative balance"),
     ({"kind": "usage", "user_id": "ada", "meter": "steps", "quantity": 1}, "INVALID_FIELD: meter: 'steps' is not a"),
+    (
+        {"kind": "usage", "user_id": "ada", "meter": "storage_mb", "quantity": 5},
+        "INVALID_FIELD: meter: storage_mb is a",
+    ),
     ({"kind": "usage", "user_id": "ada", "meter": "api_calls"}, "INVALID_FIELD: quantity: must be from 1"),
     ({"kind": "usage", "meter": "api_calls", "quantity": 1}, "INVALID_FIELD: subject: needs a user_id"),
 ]

@@ -122,7 +122,9 @@ def open_usage(
 ) -> Settled:
     """Counts what was used, and settled, elsewhere in the current usage period; nothing is charged for it."""
     forms.idempotency_key(idempotency_key)
-    code = forms.counter_meter(core.catalogue, meter).code
+    found = forms.meter(core.catalogue, meter)
+    if found.kind is MeterKind.GAUGE:
+        raise InvalidField("meter", f"{found.code} is a gauge: levels are not brought along, SetUsage sets them")
     forms.in_range(quantity, 1, MAX_QUANTITY, "quantity")
     match = core.match(subject)
     command = OpenUsage(
@@ -131,7 +133,7 @@ def open_usage(
         subject=subject,
         account_id=match.account_id,
         matched_by=match.matched_by,
-        meter=code,
+        meter=found.code,
         quantity=quantity,
     )
     return core.run(call, command, validate_only)
