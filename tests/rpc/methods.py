@@ -48,11 +48,12 @@ EVENT: dict[str, Any] = {
     "idempotency_key": "usage",
 }
 RANGE: dict[str, Any] = {"start_time": at(START_US - DAY_US), "end_time": at(START_US + DAY_US)}
+BACK = "https://shop.example.test/back"
 PLAN_TO_BUY: dict[str, Any] = {
     "subject": ANNA,
     "plan": "pro",
     "success_url": "https://shop.example.test/done",
-    "cancel_url": "https://shop.example.test/back",
+    "cancel_url": BACK,
 }
 
 # What must be said for a request to be accepted, and every field whose form is checked.
@@ -125,7 +126,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "subject": ANNA,
         "amount_nanos": 10 * 10**9,
         "currency": "usd",
-        "return_url": "https://shop.example.test/back",
+        "return_url": BACK,
         "idempotency_key": "top up",
     },
     "GetTopUp": {"order_id": "known"},
@@ -149,14 +150,14 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "PreviewPlanChange": {"subject": ANNA, "plan": "pro"},
     "CreatePortalSession": {
         "subject": ANNA,
-        "return_url": "https://shop.example.test/back",
+        "return_url": BACK,
         "idempotency_key": "portal",
     },
     "CreatePaymentLink": {
         "subject": ANNA,
         "items": [{"pack": "credits_10", "quantity": 1}],
         "currency": "usd",
-        "return_url": "https://shop.example.test/back",
+        "return_url": BACK,
         "idempotency_key": "link",
     },
     "ListGrants": {"subject": ANNA},
