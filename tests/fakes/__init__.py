@@ -1,0 +1,1 @@
+"""Other companies' services, played on loopback for the tests and the demo."""
