@@ -22,9 +22,14 @@ class Shop(NamedTuple):
     fake: FakeStripe
     stripe: Provider
 
+    @property
+    def operator(self) -> sdk.StripeClient:
+        """Who does by hand at Stripe what we never do."""
+        return sdk.StripeClient(self.fake.api_key, base_addresses={"api": self.fake.address})
+
     def price(self, amount: int, interval: str = "month") -> str:
         """A recurring price, made as an operator makes it."""
-        client = sdk.StripeClient(self.fake.api_key, base_addresses={"api": self.fake.address})
+        client = self.operator
         product = client.v1.products.create({"name": f"Plan of {amount}"})
         recurring: sdk.params.PriceCreateParamsRecurring = {"interval": interval}
         made = client.v1.prices.create(
@@ -62,7 +67,7 @@ class Shop(NamedTuple):
             attempt=attempt,
         )
 
-    def subscribe(self, price_id: str, customer_id: str = "") -> SubscriptionFacts:
+    def subscribe(self, price_id: str, customer_id: str = "", attempt: str = "plan-1.1") -> SubscriptionFacts:
         """A plan bought on its page."""
         page = self.stripe.checkout_plan(
             intent_id="plan-1",
@@ -70,7 +75,7 @@ class Shop(NamedTuple):
             customer_id=customer_id,
             price_id=price_id,
             plan_version=3,
-            attempt="plan-1.1",
+            attempt=attempt,
             **PAGES,
         )
         self.fake.shopper.complete_checkout(page.checkout_id)

@@ -244,3 +244,62 @@ def test_a_price_that_is_not_there_changes_nothing(shop: Shop, at_renewal: bool)
         shop.stripe.change_plan(bought.subscription_id, "price_x", 4, at_renewal=at_renewal, attempt="change-1")
 
     assert shop.stripe.read_subscription(bought.subscription_id) == bought
+
+
+def test_a_trial_is_told_and_a_change_scheduled_in_it_keeps_it(shop: Shop) -> None:
+    customer_id, pro, starter = shop.customer(Outcome.SUCCEEDED), shop.price(2_900), shop.price(500)
+    name = shop.operator.v1.subscriptions.create(
+        {"customer": customer_id, "items": [{"price": pro}], "trial_period_days": 14}
+    ).id
+    end_us = NOW_US + 14 * DAY_SECONDS * SECOND_US
+
+    on_trial = shop.stripe.read_subscription(name)
+    scheduled = shop.stripe.change_plan(name, starter, 4, at_renewal=True, attempt="change-1")
+    preview = shop.stripe.preview_change(name, starter)
+    shop.fake.advance(days=15)
+    after = shop.stripe.read_subscription(name)
+
+    assert (on_trial.standing, on_trial.trial_end_us, on_trial.billing_end_us) == (Standing.TRIALING, end_us, end_us)
+    assert scheduled == on_trial._replace(next_price_id=starter, next_us=end_us)
+    assert preview == (0, 500, end_us, "usd")
+    assert (after.standing, after.price_id, after.plan_version) == (Standing.ACTIVE, starter, 4)
+
+
+def test_a_pause_for_want_of_a_card_is_ended_by_resuming(shop: Shop) -> None:
+    customer_id = shop.customer()
+    name = shop.operator.v1.subscriptions.create(
+        {
+            "customer": customer_id,
+            "items": [{"price": shop.price(2_900)}],
+            "trial_period_days": 14,
+            "trial_settings": {"end_behavior": {"missing_payment_method": "pause"}},
+        }
+    ).id
+    shop.fake.advance(days=15)
+    paused = shop.stripe.read_subscription(name)
+    shop.fake.shopper.add_card(customer_id)
+
+    resumed = shop.stripe.resume(name, "resume-1")
+
+    assert paused.standing is Standing.PAUSED
+    assert resumed.standing is Standing.ACTIVE
+    assert shop.stripe.resume(name, "resume-1") == resumed
+
+
+def test_a_pause_of_collection_is_ended_by_resuming(shop: Shop) -> None:
+    bought = shop.subscribe(shop.price(2_900))
+    shop.operator.v1.subscriptions.update(bought.subscription_id, {"pause_collection": {"behavior": "void"}})
+
+    assert shop.stripe.resume(bought.subscription_id, "resume-1") == bought
+    assert shop.fake.get(bought.subscription_id)["pause_collection"] is None
+
+
+def test_an_end_on_a_day_of_its_own_is_told_and_taken_back(shop: Shop) -> None:
+    bought = shop.subscribe(shop.price(2_900))
+    end_seconds = NOW_SECONDS + 5 * DAY_SECONDS
+    shop.operator.v1.subscriptions.update(bought.subscription_id, {"cancel_at": end_seconds})
+
+    ending = shop.stripe.read_subscription(bought.subscription_id)
+
+    assert ending == bought._replace(end_us=end_seconds * SECOND_US)
+    assert shop.stripe.resume(bought.subscription_id, "resume-1") == bought

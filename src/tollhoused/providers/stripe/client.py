@@ -1,5 +1,6 @@
 """Calls of Stripe's API through its own SDK: a deadline and an idempotency key for each, plain dicts back."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,6 +35,7 @@ class Client:
 
         if not api_key or not api_key.isascii() or not api_key.isprintable() or " " in api_key:
             raise ValueError("The Stripe API key is empty or has characters that no key has")
+        logging.getLogger("stripe").setLevel(logging.WARNING)  # below, it logs bodies with e-mails, and parts of keys
         self._taxed = automatic_tax
         self._error = stripe.StripeError
         self._api = stripe.StripeClient(
