@@ -99,6 +99,22 @@ class JournalObserver:
         """Commands were given up before they were stored: their callers' deadline had passed."""
 
 
+class ProviderObserver:
+    """Hears of a payment provider: calls to it, and events from it."""
+
+    def asked(self, what: str, outcome: str, seconds: float) -> None:
+        """A call to it has ended: `what` is its method, `outcome` is ok, refused, unknown or busy."""
+
+    def received(self, outcome: str) -> None:
+        """Something was posted as its event: stored, known, refused, unavailable, busy or failed."""
+
+    def handled(self, outcome: str, lag_seconds: float) -> None:
+        """An event was looked at: its state now, or `postponed`; so long after it was made."""
+
+    def inbox(self, waiting: int, dead: int, oldest_seconds: float) -> None:
+        """So many events wait, since so long, and so many were given up."""
+
+
 class Tracing(CallObserver):
     """Puts work into spans, and hears of each call's end to complete its span.
 

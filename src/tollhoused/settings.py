@@ -11,11 +11,20 @@ ENVIRONMENT_PREFIX = "TOLLHOUSE_"
 TESTS_PREFIX = "TOLLHOUSE_TEST_"
 """Variables that tell the tests about the machine; a server that the tests start inherits and ignores them."""
 
+SECRETS = ("api_key", "stripe_api_key", "stripe_webhook_secrets")
+"""Never shown, and no flags: everybody on a machine sees those."""
+
 SQLITE_PREFIX = "sqlite:///"
 POSTGRESQL_PREFIX = "postgresql://"
 ENVIRONMENTS = ("test", "live")
+PROVIDERS = ("stripe",)
+DOORS = ("http", "grpc")
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+
+_STRIPE_KEY = re.compile(r"(?:sk|rk)_(?:test|live)_[!-~]{1,500}")
+_STRIPE_SECRET = re.compile(r"whsec_[!-~]{1,500}")
+_ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
 
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
@@ -157,6 +166,40 @@ class Settings:
             "help": "The address to serve /livez, /readyz and /metrics on, in plain HTTP; none of them is secret."
         },
     )
+    only: str = field(
+        default="",
+        metadata={
+            "help": "Open one door only: http for a sidecar that takes webhooks and needs http_listen, or grpc, beside "
+            "which http_listen answers probes and metrics but no webhooks. Both when empty."
+        },
+    )
+    provider: str = field(
+        default="", metadata={"help": f"Who takes customers' money: {', '.join(PROVIDERS)}; nobody when empty."}
+    )
+    stripe_api_key: str = field(
+        default="", metadata={"help": "The secret or restricted key of the Stripe account; a variable only."}
+    )
+    stripe_webhook_secrets: str = field(
+        default="",
+        metadata={
+            "help": "The signing secrets of the webhook endpoint at Stripe, whsec_..., with commas between them while "
+            "one follows another; a variable only. Without one no webhook is taken."
+        },
+    )
+    stripe_api_base: str = field(
+        default="", metadata={"help": "Where Stripe's API is, for tests: https, or this machine. Stripe when empty."}
+    )
+    return_origins: str = field(
+        default="",
+        metadata={
+            "help": "Where customers may be sent back to from the provider's pages: exact origins such as "
+            "https://app.example.org, with commas between them."
+        },
+    )
+    past_due_grace_days: int = field(
+        default=7,
+        metadata={"help": "How long a plan counts after a payment for it has failed.", "least": 0, "most": 365},
+    )
     traces: bool = field(
         default=False,
         metadata={"help": "Send OpenTelemetry traces to where OTEL_EXPORTER_OTLP_ENDPOINT says (the extra `otel`)."},
@@ -184,6 +227,7 @@ class Settings:
             raise SettingsError(f"environment: must be one of {', '.join(ENVIRONMENTS)}")
         if self.http_listen:
             parse_address("http_listen", self.http_listen)
+        self._check_provider()
         if self.log_format not in LOG_FORMATS:
             raise SettingsError(f"log_format: must be one of {', '.join(LOG_FORMATS)}")
         if self.log_level not in LOG_LEVELS:
@@ -199,8 +243,38 @@ class Settings:
         if self.tls_client_cert and not self.uses_tls:
             raise SettingsError("tls_client_cert: is shown with TLS only, so tls_ca or tls must be set")
 
+    def _check_provider(self) -> None:
+        if self.only not in ("", *DOORS):
+            raise SettingsError(f"only: must be one of {', '.join(DOORS)}, or empty for both")
+        if self.only == "http" and not self.http_listen:
+            raise SettingsError("http_listen: must be set where only http is served")
+        if self.provider not in ("", *PROVIDERS):
+            raise SettingsError(f"provider: must be one of {', '.join(PROVIDERS)}, or empty")
+        if self.provider == "stripe" and not self.stripe_api_key:
+            raise SettingsError("stripe_api_key: must be set where provider is stripe")
+        if self.stripe_api_key and not _STRIPE_KEY.fullmatch(self.stripe_api_key):
+            raise SettingsError("stripe_api_key: must be a secret or a restricted key, sk_test_... or rk_live_...")
+        if not all(_STRIPE_SECRET.fullmatch(secret) for secret in self.webhook_secrets):
+            raise SettingsError("stripe_webhook_secrets: each must be the signing secret of an endpoint, whsec_...")
+        if self.stripe_api_base:
+            check_origin("stripe_api_base", self.stripe_api_base)
+        for origin in self.origins:
+            check_origin("return_origins", origin)
+
+    def check_key_environment(self) -> None:
+        """Refuses to take real money for tests, and test cards for real. Raises SettingsError.
+
+        Apart from the other checks, since commands learn the environment from their database.
+        """
+        if self.stripe_api_key and f"_{self.environment}_" not in self.stripe_api_key[:8]:
+            other = "live" if self.environment == "test" else "test"
+            raise SettingsError(
+                f"stripe_api_key: is a key of Stripe's {other} mode, but environment is {self.environment}"
+            )
+
     def __repr__(self) -> str:
-        hidden = {"database_url": shown_url(self.database_url), "api_key": "***" if self.api_key else ""}
+        secret = {name: "***" if getattr(self, name) else "" for name in SECRETS}
+        hidden = {"database_url": shown_url(self.database_url)} | secret
         values = {name: getattr(self, name) for name in _METADATA} | hidden
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
@@ -208,6 +282,16 @@ class Settings:
     def listen_address(self) -> Address:
         """Where to serve."""
         return parse_address("listen", self.listen)
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The signing secrets of the webhook endpoint, any of which is good."""
+        return listed(self.stripe_webhook_secrets)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Where customers may be sent back to."""
+        return listed(self.return_origins)
 
     @property
     def uses_tls(self) -> bool:
@@ -268,6 +352,23 @@ def parse_address(setting: str, text: str) -> Address:
     if int(match[3]) > 65_535:
         raise SettingsError(f"{setting}: the port must be from 0 to 65535")
     return Address(match[1] or match[2], int(match[3]))
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The parts of a text with commas between them, without those that are empty."""
+    return tuple(part for part in (part.strip() for part in text.split(",")) if part)
+
+
+def check_origin(setting: str, text: str) -> None:
+    """Refuses what is no `https://host[:port]` as browsers write an origin; http is for this machine. SettingsError."""
+    match = _ORIGIN.fullmatch(text)
+    if match is None or (match[3] and not 0 < int(match[3]) <= 65_535):
+        raise SettingsError(
+            f"{setting}: {shown_url(text)!r} is no origin: write https://host or https://host:port in lower case, "
+            "without a path"
+        )
+    if match[1] == "http" and not Address(match[2].strip("[]"), 0).is_loopback:
+        raise SettingsError(f"{setting}: {text!r} must begin with https://, for it is not on this machine")
 
 
 def _unknown(name: str) -> str:

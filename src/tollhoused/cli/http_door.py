@@ -8,8 +8,10 @@ from tollhoused.cli.program import CommandFailed
 from tollhoused.http.app import make_app
 from tollhoused.http.metrics import CONTENT_TYPE, Metrics
 from tollhoused.http.server import HttpAddressError, HttpServer
+from tollhoused.http.webhooks import Inbox
 from tollhoused.settings import Address, Settings, parse_address
 from tollhoused.usecases.core import Core
+from tollhoused.usecases.desk import Desk
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +30,22 @@ class HttpDoor:
         shelf = core.shelf
         self.metrics.look_at(core.store, core.journal, ready, lambda: shelf.history.newest_version)
 
-    def open(self, ready: Callable[[], bool]) -> None:
-        """Answers from now on. Raises CommandFailed where the address cannot be had."""
-        self._server = HttpServer(make_app(ready, self.metrics.text, CONTENT_TYPE))
+    def open(self, ready: Callable[[], bool], desk: Desk | None, receive: Callable[[bytes, str], bool] | None) -> str:
+        """Answers from now on, and has webhooks of the desk's provider received where somebody does; says where.
+
+        Raises CommandFailed where the address cannot be had.
+        """
+        inbox = None
+        if desk and receive:
+            inbox = Inbox(desk.name, desk.provider.signature_header, receive, self.metrics.provider)
+        self._server = HttpServer(make_app(ready, self.metrics.text, CONTENT_TYPE, inbox))
         try:
             port = self._server.start(self._address)
         except HttpAddressError as error:
             raise CommandFailed(str(error)) from error
-        log.info("HTTP is served on %s", Address(parse_address("http_listen", self._address).host, port))
+        address = str(Address(parse_address("http_listen", self._address).host, port))
+        log.info("HTTP is served on %s", address)
+        return address
 
     def close(self) -> None:
         """Answers no more."""

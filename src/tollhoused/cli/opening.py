@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from tollhoused.cli.cash_desk import desk_of
 from tollhoused.cli.program import CommandFailed, Program
 from tollhoused.domain.decision import Rules
 from tollhoused.domain.instants import DAY_US, SECOND_US
@@ -18,6 +19,7 @@ from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store, open_store
 from tollhoused.usecases import testing_time
 from tollhoused.usecases.core import Call, Core, MovableClock
+from tollhoused.usecases.desk import Desk
 
 CALL_SECONDS = 30.0
 """How long a command waits for one operation of its own."""
@@ -38,8 +40,13 @@ def opened_store(settings: Settings, *, guarded: bool = True) -> Iterator[Store]
 
 
 @contextmanager
-def opened_core(program: Program, settings: Settings, *, writes: bool = False) -> Iterator[Core]:
-    """A core on the books. Its journal runs only where the command `writes`, and is finished at the end."""
+def opened_core(
+    program: Program, settings: Settings, *, writes: bool = False, asks_provider: bool = False
+) -> Iterator[Core]:
+    """A core on the books. Its journal runs only where the command `writes`, and is finished at the end.
+
+    Only a command that `asks_provider` waits for the provider's library, and needs its settings.
+    """
     with opened_store(settings) as store:
         shelf = CatalogueShelf(store)
         shelf.refresh()
@@ -47,7 +54,9 @@ def opened_core(program: Program, settings: Settings, *, writes: bool = False) -
             raise CommandFailed("the database has no catalogue: run `tollhouse catalog apply hub`, or another file")
         if writes:
             check_durability(store)
-        core = compose(program, replace(settings, environment=environment_of(store, settings)), store, shelf)
+        settings = replace(settings, environment=environment_of(store, settings))
+        desk = desk_of(settings) if asks_provider else None
+        core = compose(program, settings, store, shelf, desk=desk)
         testing_time.refresh(core)
         if writes:
             core.journal.start()
@@ -64,8 +73,9 @@ def compose(
     shelf: CatalogueShelf,
     observer: JournalObserver | None = None,
     tracing: Tracing | None = None,
+    desk: Desk | None = None,
 ) -> Core:
-    """The parts that all doors share; the journal is not started."""
+    """The parts that all doors share; the journal is not started, nobody is asked at the desk before it is needed."""
     rules = Rules(
         late_window_us=settings.late_window_days * DAY_US,
         future_tolerance_us=settings.future_tolerance_seconds * SECOND_US,
@@ -83,6 +93,7 @@ def compose(
         Environment(settings.environment),
         rules,
         events_allow_private=settings.events_allow_private,
+        desk=desk,
     )
 
 

@@ -1,12 +1,15 @@
 """`tollhouse serve`: composes the parts, serves until it is told to stop, and ends in order."""
 
 import logging
+from functools import partial
 from typing import Annotated
 
-import grpc
 import typer
 
+from tollhoused.cli.cash_desk import desk_of
+from tollhoused.cli.cashier import Cashier
 from tollhoused.cli.courier import Courier
+from tollhoused.cli.grpc_door import GrpcDoor, NoDoor
 from tollhoused.cli.lines import print_line
 from tollhoused.cli.logs import start_logging
 from tollhoused.cli.opening import compose
@@ -16,15 +19,15 @@ from tollhoused.cli.pulse import Pulse
 from tollhoused.cli.relay import Relay
 from tollhoused.cli.signals import StopSignal
 from tollhoused.cli.starter import Starter
-from tollhoused.cli.telemetry import Telemetry, telemetry
-from tollhoused.rpc.server import NOTICE_SECONDS, GrpcServer, check_listen
+from tollhoused.cli.telemetry import Receive, Telemetry, telemetry
+from tollhoused.rpc.server import check_listen
 from tollhoused.rpc.tls import server_credentials
-from tollhoused.settings import Address, Settings
+from tollhoused.settings import Settings
 from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import open_store
+from tollhoused.usecases import inbox
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
-from tollhoused.usecases.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
@@ -55,12 +58,17 @@ def serve(
     insecure_no_auth: Annotated[bool | None, setting("insecure_no_auth", "--insecure-no-auth")] = None,
     reflection: Annotated[bool | None, setting("reflection", "--reflection/--no-reflection")] = None,
     http_listen: Annotated[str | None, setting("http_listen", metavar="HOST:PORT")] = None,
+    only: Annotated[str | None, setting("only", metavar="http|grpc")] = None,
+    provider: Annotated[str | None, setting("provider", metavar="stripe")] = None,
+    stripe_api_base: Annotated[str | None, setting("stripe_api_base", metavar="URL")] = None,
+    return_origins: Annotated[str | None, setting("return_origins", metavar="ORIGIN,...")] = None,
+    past_due_grace_days: Annotated[int | None, setting("past_due_grace_days")] = None,
     traces: Annotated[bool | None, setting("traces", "--traces/--no-traces")] = None,
     log_calls: Annotated[bool | None, setting("log_calls", "--log-calls/--no-log-calls")] = None,
     log_format: Annotated[str | None, setting("log_format", metavar="text|json")] = None,
     log_level: Annotated[str | None, setting("log_level", metavar="LEVEL")] = None,
 ) -> None:
-    """Serve the gRPC interface until SIGTERM or Ctrl-C.
+    """Serve the gRPC interface, and webhooks of a payment provider if there is one, until SIGTERM or Ctrl-C.
 
     An empty SQLite database is migrated and given a catalogue. A PostgreSQL database must have been migrated, or
     --migrate be given; if it has no catalogue it is given one, too. One line on standard output says where the server
@@ -91,6 +99,11 @@ def serve(
         insecure_no_auth=insecure_no_auth,
         reflection=reflection,
         http_listen=http_listen,
+        only=only,
+        provider=provider,
+        stripe_api_base=stripe_api_base,
+        return_origins=return_origins,
+        past_due_grace_days=past_due_grace_days,
         traces=traces,
         log_calls=log_calls,
         log_format=log_format,
@@ -102,61 +115,62 @@ def serve(
 
 
 def _serve(program: Program, settings: Settings, migrate: bool, stop: StopSignal) -> None:
-    credentials = server_credentials(settings)
-    check_listen(settings.listen, secured=credentials is not None, asks_for_keys=not settings.insecure_no_auth)
     with telemetry(program, settings) as seen:
-        _serve_seen(program, settings, migrate, stop, credentials, seen)
+        _serve_seen(program, settings, migrate, stop, seen)
     log.info("stopped")
 
 
-def _serve_seen(
-    program: Program,
-    settings: Settings,
-    migrate: bool,
-    stop: StopSignal,
-    credentials: grpc.ServerCredentials | None,
-    seen: Telemetry,
-) -> None:
+def _serve_seen(program: Program, settings: Settings, migrate: bool, stop: StopSignal, seen: Telemetry) -> None:
+    has_grpc = settings.only != "http"
+    credentials = server_credentials(settings) if has_grpc else None
+    if has_grpc:
+        check_listen(settings.listen, secured=credentials is not None, asks_for_keys=not settings.insecure_no_auth)
+    desk = desk_of(settings, seen.provider)
     store = open_store(settings.database_url)
     seen.trace(store)
-    core = compose(program, settings, store, CatalogueShelf(store), seen.journal, seen.tracing)
+    core = compose(program, settings, store, CatalogueShelf(store), seen.journal, seen.tracing, desk)
     core.closed = True
-    keyring = _keyring(core, settings)
-    server = GrpcServer(
-        core,
-        keyring,
-        throttle=Throttle(settings.items_per_minute, settings.replicas) if keyring else None,
-        calls_max=settings.calls_max,
-        reflection=settings.reflection,
-        observer=seen.calls,
-        tracing=seen.tracing,
-    )
-    seen.look_at(core, lambda: server.health.serving)
+    keyring = _keyring(core, settings) if has_grpc else None
+    door = GrpcDoor(core, settings, keyring, credentials, seen) if has_grpc else NoDoor()
+    seen.look_at(core, door.serving)
     starter = Starter(program, settings, core, keyring, migrate=migrate)
-    pulse = Pulse(core, server.health.report, keyring, open_books=starter.open)
-    relay, courier = Relay(core), Courier(core, allow_private=settings.events_allow_private)
-    grace_seconds = notice_seconds = 0.0
+    pulse = Pulse(core, door.report, keyring, open_books=starter.open)
+    workers: list[Relay | Courier | Cashier] = [Relay(core), Courier(core, allow_private=settings.events_allow_private)]
+    cashiers = [Cashier(core, seen.provider)] if desk else []
+    grace_seconds = 0.0
     core.journal.start()
     try:
-        port = server.start(settings.listen, credentials)
-        if settings.health_listen:
-            server.start_probed(settings.health_listen)
-        seen.serve_http(lambda: server.health.serving)
+        address = door.open()
+        http_address = seen.serve_http(door.serving, desk, _receiver(core, settings))
         pulse.start()
-        relay.start()
-        courier.start()
-        print_line(f"tollhouse is serving on {Address(settings.listen_address.host, port)}")
-        grace_seconds, notice_seconds = settings.drain_seconds, NOTICE_SECONDS
+        for worker in (*workers, *cashiers):
+            worker.start()
+        print_line(f"tollhouse is serving on {address or http_address}")
+        grace_seconds = settings.drain_seconds
+        door.is_open = True
         stop.wait()
         log.info("stopping: no new calls, those under way have %g seconds", settings.drain_seconds)
     finally:
         pulse.stop()
-        server.drain(grace_seconds, notice_seconds)
+        door.close(grace_seconds)
+        for cashier in cashiers:
+            cashier.stop()  # before the journal, which it needs for what it is at
         pulse.note_uses()
         core.journal.close()
-        relay.stop()
-        courier.stop()
+        for worker in workers:
+            worker.stop()
         store.close()
+
+
+def _receiver(core: Core, settings: Settings) -> Receive | None:
+    """What takes in webhooks; None where none are to be taken."""
+    desk = core.desk
+    if desk is None or settings.only == "grpc" or not settings.http_listen:
+        return None
+    if not settings.webhook_secrets:
+        log.warning("webhooks are not taken: stripe_webhook_secrets is not set")
+        return None
+    return partial(inbox.receive, core, desk, settings.webhook_secrets)
 
 
 def _keyring(core: Core, settings: Settings) -> Keyring | None:

@@ -7,11 +7,15 @@ from typing import Protocol
 
 from tollhoused.cli.call_log import CallLog
 from tollhoused.cli.program import CommandFailed, Program
-from tollhoused.observing import CallObserver, JournalObserver, Tracing, all_of
+from tollhoused.observing import CallObserver, JournalObserver, ProviderObserver, Tracing, all_of
 from tollhoused.settings import Settings
 from tollhoused.store.store import Store
 from tollhoused.store.traced import TracedEngine
 from tollhoused.usecases.core import Core
+from tollhoused.usecases.desk import Desk
+
+Receive = Callable[[bytes, str], bool]
+"""Stores what was posted with a signature; says whether it is new."""
 
 
 class Door(Protocol):
@@ -20,18 +24,25 @@ class Door(Protocol):
     def look_at(self, core: Core, ready: Callable[[], bool]) -> None:
         """Shows the queue, the pool and health in metrics."""
 
-    def open(self, ready: Callable[[], bool]) -> None:
-        """Answers from now on."""
+    def open(self, ready: Callable[[], bool], desk: Desk | None, receive: Receive | None) -> str:
+        """Answers from now on; says where."""
+        ...
 
 
 class Telemetry:
     """The observers of one server; None where nobody looks at what they would hear."""
 
     def __init__(
-        self, calls: CallObserver | None, journal: JournalObserver | None, tracing: Tracing | None, door: Door | None
+        self,
+        calls: CallObserver | None,
+        journal: JournalObserver | None,
+        tracing: Tracing | None,
+        door: Door | None,
+        provider: ProviderObserver | None = None,
     ) -> None:
         self.calls = calls
         self.journal = journal
+        self.provider = provider or ProviderObserver()
         self.tracing = tracing
         self._door = door
 
@@ -45,10 +56,12 @@ class Telemetry:
         if self._door:
             self._door.look_at(core, ready)
 
-    def serve_http(self, ready: Callable[[], bool]) -> None:
-        """Opens the HTTP door where there is an address for it. Raises CommandFailed."""
-        if self._door:
-            self._door.open(ready)
+    def serve_http(self, ready: Callable[[], bool], desk: Desk | None = None, receive: Receive | None = None) -> str:
+        """Opens the HTTP door where there is an address for it; says where. Raises CommandFailed.
+
+        `receive` is what takes in webhooks of the desk's provider.
+        """
+        return self._door.open(ready, desk, receive) if self._door else ""
 
 
 @contextmanager
@@ -65,7 +78,7 @@ def telemetry(program: Program, settings: Settings) -> Iterator[Telemetry]:
 
         door = HttpDoor(settings)
         try:
-            yield Telemetry(all_of([*calls, door.metrics]), door.metrics.journal, traces, door)
+            yield Telemetry(all_of([*calls, door.metrics]), door.metrics.journal, traces, door, door.metrics.provider)
         finally:
             door.close()
 

@@ -18,6 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from tollhoused.http.call_metrics import SECONDS, CallMetrics
+from tollhoused.http.provider_metrics import ProviderMetrics
 from tollhoused.journal.journal import Journal
 from tollhoused.observing import JournalObserver
 from tollhoused.store.store import Store
@@ -36,6 +37,7 @@ class Metrics(CallMetrics):
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self.journal = JournalMetrics(registry)
+        self.provider = ProviderMetrics(registry)
         build = Gauge("tollhouse_build_info", "Always 1.", ["version", "environment", "engine"], registry=registry)
         build.labels(version, environment, engine).set(1)
         registry.register(self)

@@ -49,6 +49,9 @@ class Provider(Protocol):
     name: str
     """As settings and rows call it, such as "stripe"."""
 
+    signature_header: str
+    """The header of a webhook that `verify` is given, in lower case."""
+
     def customer(self, account_id: str, email: str, attempt: str) -> str:
         """Makes the customer of an account; gives its id. An empty e-mail is left to the customer."""
         ...

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Select, bindparam, func, literal_column, or_, select
 
-from tollhoused.domain.intent import Intent
+from tollhoused.domain.intent import Intent, IntentKind
 from tollhoused.domain.leases import Lease, taken
 from tollhoused.domain.subscription import Subscription
 from tollhoused.store import event_tables as events
@@ -66,11 +66,12 @@ class ProviderStatements:
         self.put_event = dialect.upsert(t.provider_events)
 
     def _open_intents(self) -> Select[Any]:
-        """Those of which nobody knows what became of their attempts, the oldest first."""
+        """Those of which nobody knows what became of their attempts, the oldest first; reloads have no caller."""
         row = t.intents.c
+        left = or_(row.kind == literal_column(f"'{IntentKind.RELOAD}'"), row.attempt_us <= _number("before_us"))
         return (
             select(row.account, row.id)
-            .where(row.state == literal_column("'open'"), row.attempt_us <= _number("before_us"))
+            .where(row.state == literal_column("'open'"), left)
             .order_by(row.attempt_us, row.id)
             .limit(_number("size"))
         )
@@ -115,7 +116,9 @@ class ProviderStore:
         return (found[0][0], intent_from_row(found[0])) if found else None
 
     def open_intents(self, before_us: int, size: int) -> list[tuple[str, str]]:
-        """Account and id of intents whose attempts began by an instant and of which nobody knows what became."""
+        """Account and id of intents of which nobody knows what became: attempts that began by an instant, for their
+        callers are with the others, and all reloads, for which nobody waits.
+        """
         return [(row[0], row[1]) for row in self._ask(self._statements.open_intents, before_us=before_us, size=size)]
 
     def subscription(self, subscription_id: str) -> tuple[str, Subscription] | None:

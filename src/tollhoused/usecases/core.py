@@ -73,6 +73,10 @@ class MovableClock:
         """Now, in microseconds since the epoch."""
         return self._wall() + self.offset_us
 
+    def wall(self) -> int:
+        """The wall clock, by which others work."""
+        return self._wall()
+
 
 class Matches:
     """Subjects that were resolved lately.

@@ -11,3 +11,4 @@ class StripeProvider(Customers, Checkouts, Payments, Subscriptions, Webhooks):
     """What `tollhoused.providers.provider.Provider` asks for, by Stripe's API and webhooks."""
 
     name = "stripe"
+    signature_header = "stripe-signature"
