@@ -148,6 +148,23 @@ def test_a_trial_can_be_cut_short(shop: Shop) -> None:
     assert shop.fake.get(str(paid.latest_invoice))["amount_paid"] == 2_900
 
 
+@pytest.mark.parametrize(
+    ("behavior", "status"), [("void", "void"), ("mark_uncollectible", "uncollectible"), ("keep_as_draft", "draft")]
+)
+def test_nothing_is_collected_while_collection_is_paused(shop: Shop, behavior: str, status: str) -> None:
+    bought = shop.subscription()
+    pause: stripe.params.SubscriptionUpdateParamsPauseCollection = {
+        "behavior": behavior,
+        "resumes_at": NOW + MONTH + DAY_SECONDS,
+    }
+    shop.client.v1.subscriptions.update(bought.id, {"pause_collection": pause})
+
+    shop.fake.advance_to(_at("2026-03-15"))
+
+    assert [invoice["status"] for invoice in shop.fake.all("invoice")] == ["paid", status, "paid"]
+    assert (shop.fake.get(bought.id)["status"], shop.fake.get(bought.id)["pause_collection"]) == ("active", None)
+
+
 def test_events_are_kept_for_thirty_days(shop: Shop) -> None:
     shop.fake.advance(days=30)
 
