@@ -1,4 +1,4 @@
-"""Money that comes in: a plan is bought and changed, credits are bought, once by themselves, and one payment goes back."""
+"""Money that comes in: a plan is bought and changed, credits are bought, once by themselves, and some goes back."""
 
 import time
 import urllib.error
@@ -77,8 +77,8 @@ def _credits(client: Client, fake: FakeStripe, say: Callable[[str], None]) -> No
     answer = client.usage.RecordUsage(talked, timeout=DEADLINE_SECONDS)
     _until(lambda: _nanos(client), lambda nanos: nanos > 20 * DOLLAR)
     say(
-        f"8,300 minutes cost {dollars(answer.charged_nanos)} beyond the plan and leave less than $5: her card is charged"
-        f" $25 by itself, balance {_balance(client)}."
+        f"8,300 minutes cost {dollars(answer.charged_nanos)} beyond the plan and leave less than $5: her card"
+        f" is charged $25 by itself, balance {_balance(client)}."
     )
     payment = next(item for item in fake.all("payment_intent") if item["amount"] == 1_000)
     support = stripe.StripeClient(fake.api_key, base_addresses={"api": fake.address})

@@ -1,4 +1,4 @@
-"""What a deployment with a payment provider needs: its prices in the catalogue, and its settings; here of a fake Stripe.
+"""What selling through a payment provider needs: its prices in the catalogue, and settings; here of a fake Stripe.
 
 The fake listens on loopback and behaves like Stripe; it is called through Stripe's own SDK, as the real one is.
 """
