@@ -81,6 +81,18 @@ def test_a_declined_card_leaves_the_session_open(shop: Shop) -> None:
     assert shop.fake.shopper.complete_checkout(session.id)["status"] == "complete"
 
 
+def test_a_declined_try_is_told_and_the_next_one_pays_the_same_intent(shop: Shop) -> None:
+    session = _session(shop, "payment", shop.pack, payment_intent_data={"metadata": {"top_up": "t1"}})
+
+    shop.fake.shopper.complete_checkout(session.id, Outcome.DECLINED)
+    done = shop.fake.shopper.complete_checkout(session.id)
+
+    [declined] = shop.fake.events("payment_intent.payment_failed")
+    [succeeded] = shop.fake.events("payment_intent.succeeded")
+    assert declined["data"]["object"]["metadata"] == {"top_up": "t1"}
+    assert declined["data"]["object"]["id"] == succeeded["data"]["object"]["id"] == done["payment_intent"]
+
+
 @pytest.mark.parametrize(("succeeded", "kind", "status"), [(True, "succeeded", "paid"), (False, "failed", "unpaid")])
 def test_a_slow_payment_is_settled_after_the_session(shop: Shop, succeeded: bool, kind: str, status: str) -> None:
     session = _session(shop, "payment", shop.pack)
