@@ -213,6 +213,16 @@ def test_the_portal_has_an_address_for_a_customer(shop: Shop) -> None:
     assert (session.customer, session.return_url) == (customer, "http://localhost/")
 
 
+def test_an_open_invoice_has_a_page_to_pay_at(shop: Shop) -> None:
+    bought = shop.subscription(card=Outcome.DECLINED)
+    invoice = shop.client.v1.invoices.retrieve(str(bought.latest_invoice))
+
+    assert _post(invoice.hosted_invoice_url, "card=insufficient_funds")[0] == 402
+    assert _post(invoice.hosted_invoice_url, "")[0] == 200
+
+    assert shop.fake.get(bought.id)["status"] == "active"
+
+
 def _post(url: str | None, body: str) -> tuple[int, str | None]:
     parts = urlsplit(url or "")
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=5)

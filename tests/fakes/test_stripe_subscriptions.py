@@ -89,6 +89,14 @@ def test_without_always_invoice_the_difference_waits_for_the_renewal(shop: Shop)
     assert [line.amount for line in _latest_invoice(shop, bought.id).lines.data] == [-1_450, 4_950, 9_900]
 
 
+def test_a_change_to_the_same_price_is_not_billed(shop: Shop) -> None:
+    bought = shop.subscription()
+
+    _change(shop, bought, shop.pro, proration_behavior="always_invoice")
+
+    assert len(shop.fake.all("invoice")) == 1
+
+
 def test_a_change_without_proration_costs_nothing_now(shop: Shop) -> None:
     bought = shop.subscription()
     shop.fake.advance(seconds=HALF_MONTH)
