@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -31,6 +31,7 @@ from tests.domain.builders import (
     void_usage,
 )
 from tests.domain.model import FOREVER, LIMIT, Model, Refused
+from tests.domain.proving import prove
 from tollhoused.domain.answers import CommitAnswer, ReservationAnswer, UsageAnswer, VoidAnswer
 from tollhoused.domain.books import Settled
 from tollhoused.domain.catalogue import GrantCategory, Policy
@@ -59,11 +60,13 @@ class Validity(NamedTuple):
 class Game:
     """One account on a desk and in the model; each method is a step, and may be taken at any time."""
 
-    def __init__(self, funds_nanos: int) -> None:
+    def __init__(self, funds_nanos: int, calls: int = 0) -> None:
         self.desk = Desk()
         self.model = Model()
         self.settled: list[tuple[Command, Settled]] = []
         self.credits_are_granted(funds_nanos, GrantCategory.PAID, 100, Validity(None, None), ())
+        if calls:
+            self.usage_is_reported(calls, "calls", "talk", None, Enforcement.ENFORCE)
 
     def the_clock_moves(self, passed_us: int) -> None:
         self.desk.wait_until(self.desk.now_us + passed_us)
@@ -206,6 +209,7 @@ class Game:
         """Compares desk and model, and recomputes the invariants."""
         account, model = self.desk.account, self.model
         invariants.check(account, self.desk.books.added)
+        assert prove(self.desk) == []
         assert (account.balance_nanos, account.debt_nanos) == (model.balance, model.debt)
         assert self.desk.remaining == {id: item["left"] for id, item in model.grants.items()}
         assert {id: item.held_nanos for id, item in account.grants.items()} == {
@@ -273,6 +277,8 @@ class Stakes:
     amounts: st.SearchStrategy[int]
     rates: st.SearchStrategy[Rate]
     allowances: st.SearchStrategy[int]
+    calls: int = 0
+    """How many calls have been used when the game begins."""
 
 
 POOR = Stakes(
@@ -287,6 +293,9 @@ POOR = Stakes(
     allowances=st.integers(0, 60),
 )
 """A few units of credits, prices of a few units, events that reach a few times beyond the allowances."""
+
+ALLOWANCE_USED_UP = replace(POOR, funds=20 * NANOS, calls=10)
+"""What is used or held from here on costs something."""
 
 NEAR_THE_LIMIT = Stakes(
     funds=LIMIT - 100,
@@ -514,7 +523,7 @@ def _compare(settled: Settled, expected: dict[str, Any] | None) -> None:
 
 @pytest.mark.parametrize(
     ("stakes", "kinds"),
-    [(POOR, steps), (NEAR_THE_LIMIT, steps), (POOR, steps_about_holds), (POOR, steps_about_levels)],
+    [(POOR, steps), (NEAR_THE_LIMIT, steps), (ALLOWANCE_USED_UP, steps_about_holds), (POOR, steps_about_levels)],
     ids=["poor", "near the limit", "holds", "levels"],
 )
 @settings(max_examples=100)
@@ -522,7 +531,7 @@ def _compare(settled: Settled, expected: dict[str, Any] | None) -> None:
 def test_any_sequence_of_commands_keeps_the_invariants_and_agrees_with_the_model(
     stakes: Stakes, kinds: Callable[[Stakes], st.SearchStrategy[Step]], data: st.DataObject
 ) -> None:
-    game = Game(stakes.funds)
+    game = Game(stakes.funds, stakes.calls)
     for step in data.draw(st.lists(kinds(stakes), min_size=20, max_size=50)):
         step(game)
         game.check()

@@ -221,10 +221,10 @@ class _Ledger:
         self._pay((first.segment_start_us, first.meter), entries)
         if debited_nanos != charged_nanos:
             yield self._evidence.finding("V2", f"{name} charged {charged_nanos}, the ledger debits {debited_nanos}")
-        if self._reserved.any:
-            return  # what reservations held then cannot be told from the rows
+        if first.kind == CommitReservation.kind:
+            return  # what it held pays first, and what that was cannot be told from the rows
         usable = self._usable(first.meter, first.booked_us)
-        yield from self._expect(name, _burnt(usable, debited_nanos), entries)
+        yield from self._expect_burnt(name, usable, debited_nanos, entries)
         if first.enforcement == Enforcement.ENFORCE:
             available_nanos = max(0, sum(grant.remaining_nanos for grant in usable) - self._debt_nanos)
             if debited_nanos > available_nanos or any(entry.grant_id is None for entry in entries):
@@ -252,9 +252,7 @@ class _Ledger:
         ends_us = [item.end_us for item in self._evidence.account.segments if str(item.start_us) == start_us]
         if any([entry.effective_us] != ends_us or entry.booked_us < entry.effective_us for entry in entries):
             yield self._evidence.finding("V6", f"{name} is effective at {first.effective_us}, not at its segment's end")
-        if not self._reserved.any:
-            usable = self._usable(meter, first.effective_us)
-            yield from self._expect(name, _burnt(usable, debited_nanos), entries)
+        yield from self._expect_burnt(name, self._usable(meter, first.effective_us), debited_nanos, entries)
 
     def _of_plan_grant(self, grant_id: str, entries: list[EntryRow]) -> Iterator[Finding]:
         """V2: credits that a plan includes come once. V6: as the plan says, when the usage period begins."""
@@ -324,7 +322,7 @@ class _Ledger:
         at_us = entries[0].booked_us
         amount_nanos = json.loads(entries[0].sent or "{}")["amount_nanos"]
         if amount_nanos < 0:
-            yield from self._expect(name, _burnt(self._usable(None, at_us), -amount_nanos), entries)
+            yield from self._expect_burnt(name, self._usable(None, at_us), -amount_nanos, entries)
             return
         settled_nanos = min(self._debt_nanos, amount_nanos)
         expected = [Posting(None, settled_nanos)] if settled_nanos else []
@@ -374,6 +372,26 @@ class _Ledger:
         """Grants that may pay for the meter now, in burn order."""
         usable = [grant for grant in self._open.values() if grant.usable(at_us) and grant.pays_for(meter)]
         return sorted(usable, key=Grant.burn_order)
+
+    def _expect_burnt(
+        self, name: str, usable: list[Grant], amount_nanos: int, entries: list[EntryRow]
+    ) -> Iterator[Finding]:
+        """V6: grants pay an amount in burn order, the rest is debt.
+
+        What reservations held then cannot be told from the rows: if there are any, a grant may have paid less than it
+        had, or nothing.
+        """
+        if not self._reserved.any:
+            yield from self._expect(name, _burnt(usable, amount_nanos), entries)
+            return
+        may_pay = iter([*((grant.id, grant.remaining_nanos) for grant in usable), (None, amount_nanos)])
+        in_order = all(
+            any(entry.grant_id == id_ and 0 < -entry.amount_nanos <= most_nanos for id_, most_nanos in may_pay)
+            for entry in entries
+        )
+        if not in_order or amount_nanos != -sum(entry.amount_nanos for entry in entries):
+            found = _described([Posting(entry.grant_id, entry.amount_nanos) for entry in entries])
+            yield self._evidence.finding("V6", f"{name} moves {found}, which is not {amount_nanos} in burn order")
 
     def _expect(self, name: str, expected: list[Posting], entries: list[EntryRow]) -> Iterator[Finding]:
         found = [Posting(entry.grant_id, entry.amount_nanos) for entry in entries]
