@@ -211,8 +211,9 @@ def _wrong(evidence: Evidence, operation: OperationRow, segment: Segment | None)
         return f"has the charge {operation.charged_nanos}"
     counted_us = min(operation.event_us, operation.stored_us)
     begun = segment.start_us <= counted_us or segment is evidence.account.segments[0]
-    # The last operation before a change of terms may share its microsecond.
-    open_still = segment.end_us is None or counted_us < segment.end_us or operation.stored_us == segment.end_us
+    # The last operation before a change of terms may share its microsecond, and be what reserved for a later commit.
+    may_share = operation.stored_us == segment.end_us or operation.kind == CommitReservation.kind
+    open_still = segment.end_us is None or counted_us < segment.end_us + may_share
     if not (begun and open_still):
         return f"counts at {counted_us}, outside of its segment {segment.start_us} to {segment.end_us}"
     return ""
