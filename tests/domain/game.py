@@ -127,6 +127,10 @@ class Game:
     def the_account_becomes_due(self) -> None:
         self._wait_until(max(self.now_us, self.model.due))
 
+    def a_reservation_runs_out(self, which: int) -> None:
+        if id := self._reservation(which):
+            self._wait_until(max(self.now_us, self.model.reservations[id]["until"]))
+
     def somebody_sweeps(self) -> None:
         self._driver.sweep()
         self.model.advance(self.now_us)

@@ -176,6 +176,8 @@ def steps_about_holds(_: Stakes) -> st.SearchStrategy[Step]:
         _step(Game.a_reservation_is_released, which=which),
         _step(Game.a_reservation_is_released, which=which),
         _step(Game.the_clock_moves, passed_us=st.integers(0, 12).map(lambda hours: hours * HOUR_US)),
+        _step(Game.a_reservation_runs_out, which=which),
+        _step(Game.a_reservation_runs_out, which=which),
         _step(
             Game.credits_are_granted,
             amount=st.integers(1, 50).map(lambda units: units * NANOS),
