@@ -26,8 +26,8 @@ class AtTheDesk:
     def __init__(self) -> None:
         self._desk = Desk(HISTORY)
 
-    def wait_until(self, now_us: int) -> None:
-        self._desk.wait_until(now_us)
+    def wait_until(self, now_us: int) -> int:
+        return self._desk.wait_until(now_us).now_us
 
     def sweep(self) -> None:
         self._desk.settle(tick())

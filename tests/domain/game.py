@@ -76,8 +76,8 @@ class Told(NamedTuple):
 class Driver(Protocol):
     """One account that begins at START_US on the default plan of the generous shop, and what can be done to it."""
 
-    def wait_until(self, now_us: int) -> None:
-        """Sets the clock; nothing notices before the next command."""
+    def wait_until(self, now_us: int) -> int:
+        """Sets the clock, which nothing notices before the next command; says where it is then: not all go back."""
 
     def sweep(self) -> None:
         """Books what time has done."""
@@ -296,6 +296,7 @@ class Game:
         if reason:
             with pytest.raises(Refused, match=reason):
                 self._driver.settle(command)
+            self._wait_until(self.model.now)  # where it may be since it was refused, not having been booked
             return
         told = self._driver.settle(command)
         _compare(told, expected)
@@ -311,8 +312,7 @@ class Game:
         self._settle(command, change)
 
     def _wait_until(self, now_us: int) -> None:
-        self.now_us = now_us
-        self._driver.wait_until(now_us)
+        self.now_us = self._driver.wait_until(now_us)
 
     def _instant_of_change(self) -> int:
         """When a change of terms will take effect."""

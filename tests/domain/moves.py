@@ -60,6 +60,11 @@ NEAR_THE_LIMIT = Stakes(
 )
 """Amounts, prices and quantities near what can be stored, and small ones that tip them over."""
 
+NEAR_THE_LIMIT_OF_A_CALL = replace(
+    NEAR_THE_LIMIT, quantities=st.one_of(*[st.integers(1, 30)] * 4, st.integers(999_990, 1_000_000))
+)
+"""The same, with no more in a call than the catalogue allows."""
+
 Step = Callable[[Game], None]
 
 
@@ -102,7 +107,7 @@ def steps(stakes: Stakes) -> st.SearchStrategy[Step]:
         _step(
             Game.a_level_is_set_or_changed,
             level=st.none() | st.integers(0, 20),
-            delta=st.integers(-9, 9),
+            delta=st.integers(-9, 9).filter(bool),
             product=st.sampled_from(["talk", "talk", "talk", "send"]),
             late_minutes=st.one_of(st.none(), st.integers(-6, 600), st.integers(0, 40 * 24 * 60)),
             enforcement=st.sampled_from(Enforcement),
@@ -197,7 +202,7 @@ def steps_about_levels(_: Stakes) -> st.SearchStrategy[Step]:
     level = _step(
         Game.a_level_is_set_or_changed,
         level=st.none() | st.integers(0, 15),
-        delta=st.integers(-6, 9),
+        delta=st.integers(-6, 9).filter(bool),
         product=st.just("talk"),
         late_minutes=st.one_of(st.none(), st.none(), st.sampled_from([0, 0, 600]), st.integers(0, 30 * 24 * 60)),
         enforcement=st.sampled_from(Enforcement),
