@@ -12,12 +12,12 @@ from tests.domain.at_the_desk import AtTheDesk
 from tests.domain.game import Game
 from tests.domain.model import Refused
 from tests.domain.moves import ALLOWANCE_USED_UP, POOR, Stakes, Step, play, steps, steps_about_holds
-from tollhoused.domain import advance, books, reservations, usage
-from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Grant, Posting, Segment
+from tollhoused.domain import advance, books, reservations
+from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Grant, Posting, Segment, counted
 from tollhoused.domain.books import Books
 from tollhoused.domain.catalogue import GrantCategory, MeterTerms
 from tollhoused.domain.commands import Command, GrantCredits, ReservationCommand
-from tollhoused.domain.holds import End
+from tollhoused.domain.holds import End, expired
 from tollhoused.domain.reservation import OnExpiry, Reservation
 from tollhoused.errors import TollhouseError
 
@@ -53,15 +53,13 @@ def _top_up_twice(patch: pytest.MonkeyPatch) -> None:
 
 
 def _expiry_leaks_the_hold(patch: pytest.MonkeyPatch) -> None:
-    expired = advance.expired
-
     def leaking(account: Account, reservation: Reservation) -> End:
         end = expired(account, reservation)
         if reservation.on_expiry is OnExpiry.COMMIT:
             return end
         return end._replace(reservations=(end.reservations[0]._replace(holds=reservation.holds), *end.reservations[1:]))
 
-    patch.setattr(advance, "expired", leaking)
+    patch.setattr("tollhoused.domain.advance.expired", leaking)
 
 
 def _double_commit(patch: pytest.MonkeyPatch) -> None:
@@ -76,13 +74,11 @@ def _holds_ignored(patch: pytest.MonkeyPatch) -> None:
 
 
 def _overage_charged_twice(patch: pytest.MonkeyPatch) -> None:
-    counted = usage.counted
-
     def twice(counter: Counter, terms: MeterTerms, quantity: int) -> Counter:
         after = counted(counter, terms, quantity)
         return after._replace(charged_nanos=2 * after.charged_nanos - counter.charged_nanos)
 
-    patch.setattr(usage, "counted", twice)
+    patch.setattr("tollhoused.domain.usage.counted", twice)
 
 
 def _wrong_burn_order(patch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ def call_of(door: Door, subject: common.Subject, command: Command) -> Call:
 
 
 def _of_reservation(door: Door, command: Command, whose: dict[str, Any]) -> Call:
-    key = {"idempotency_key": command.idempotency_key}
+    key: dict[str, Any] = {"idempotency_key": command.idempotency_key}
     match command:
         case ReserveUsage():
             words: dict[str, Any] = {

@@ -11,7 +11,10 @@ FUNDING = (CauseKind.GRANT, CauseKind.ADJUSTMENT, CauseKind.VOIDED_DEBT, CauseKi
 
 
 class Replay:
-    """The account as the entries so far have left it; `_most_nanos` is the most that its grants have had."""
+    """The account as the entries so far have left it.
+
+    `_most_nanos` and `_most_debt_nanos` are the most that its grants have had and that it has owed.
+    """
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
@@ -25,6 +28,7 @@ class Replay:
         self._balance_nanos = 0
         self._debt_nanos = 0
         self._most_nanos = 0
+        self._most_debt_nanos = 0
 
     def book(self, entry: EntryRow) -> Iterator[Finding]:
         """V5: the entry follows the one before, and its account and grant can bear it."""
@@ -47,6 +51,7 @@ class Replay:
         """Moves the grant or the debt. A grant's first entry is the whole of its amount."""
         if entry.grant_id is None:
             self._debt_nanos -= entry.amount_nanos
+            self._most_debt_nanos = max(self._most_debt_nanos, self._debt_nanos)
             if self._debt_nanos < 0:
                 yield self._evidence.finding("V5", f"{name} leaves a debt of {self._debt_nanos}")
             return

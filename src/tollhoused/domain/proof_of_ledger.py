@@ -54,6 +54,7 @@ class _Ledger(Replay):
         self._reserved = reserved
         self._included = dict(included)
         self._closes = dict(used.closes)
+        self._left_out = used.left_out
         self._payments = {key: Payments() for key in used.voided}
 
     def prove(self, causes: Bag[str]) -> Iterator[Finding]:
@@ -90,6 +91,9 @@ class _Ledger(Replay):
                 yield self._evidence.finding("V6", f"grant {grant.id}, which the plan includes, was never booked")
         for reference in self._closes:
             yield self._evidence.finding("V2", f"the close {reference} has a charge that the ledger does not name")
+        for charge_nanos, wrong in self._left_out:
+            if self._most_debt_nanos + charge_nanos <= MAX_NANOS:  # more debt than that could not be stored either
+                yield wrong
         yield from self.totals()
 
     def _of_operation(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
