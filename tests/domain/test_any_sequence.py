@@ -26,7 +26,7 @@ from tests.domain.moves import (
     [(POOR, steps), (NEAR_THE_LIMIT, steps), (ALLOWANCE_USED_UP, steps_about_holds), (POOR, steps_about_levels)],
     ids=["poor", "near the limit", "holds", "levels"],
 )
-@settings(max_examples=100)
+@settings(max_examples=70)
 @given(data=st.data())
 def test_any_sequence_of_commands_keeps_the_invariants_and_agrees_with_the_model(
     stakes: Stakes, kinds: Callable[[Stakes], st.SearchStrategy[Step]], data: st.DataObject

@@ -4,7 +4,6 @@ from tests.domain.at_the_desk import HISTORY
 from tests.domain.builders import (
     HOUR_US,
     NANOS,
-    PERIOD_END_US,
     START_US,
     Desk,
     adjust,
