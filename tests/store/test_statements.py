@@ -199,6 +199,7 @@ def _example(query: Query) -> tuple[dict[str, Any], dict[str, Any]]:
         "by_product",
         "event_from_us",
         "event_to_us",
+        "ended_to_us",
     }
     taken = {item.name for item in query.relations}
     names = set(query.positions) | set(re.findall(r"%\((\w+)\)s", query.sql)) - taken

@@ -399,7 +399,7 @@ class ListUsageEventsResponse(_message.Message):
     def __init__(self, account_id: _Optional[str] = ..., usage_events: _Optional[_Iterable[_Union[UsageEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class UsageEvent(_message.Message):
-    __slots__ = ("idempotency_key", "product", "meter", "quantity", "event_time", "record_time", "metadata", "overage_quantity", "charged_nanos", "currency", "voided_by")
+    __slots__ = ("idempotency_key", "product", "meter", "quantity", "event_time", "record_time", "metadata", "overage_quantity", "charged_nanos", "currency", "voided_by", "expired_reservation_id")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -418,6 +418,7 @@ class UsageEvent(_message.Message):
     CHARGED_NANOS_FIELD_NUMBER: _ClassVar[int]
     CURRENCY_FIELD_NUMBER: _ClassVar[int]
     VOIDED_BY_FIELD_NUMBER: _ClassVar[int]
+    EXPIRED_RESERVATION_ID_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     product: str
     meter: str
@@ -429,7 +430,8 @@ class UsageEvent(_message.Message):
     charged_nanos: int
     currency: str
     voided_by: str
-    def __init__(self, idempotency_key: _Optional[str] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., voided_by: _Optional[str] = ...) -> None: ...
+    expired_reservation_id: str
+    def __init__(self, idempotency_key: _Optional[str] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., metadata: _Optional[_Mapping[str, str]] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., voided_by: _Optional[str] = ..., expired_reservation_id: _Optional[str] = ...) -> None: ...
 
 class QueryUsageRequest(_message.Message):
     __slots__ = ("subject", "start_time", "end_time", "granularity", "zone", "meter", "product", "by_meter", "by_product", "page_size", "page_token")

@@ -198,7 +198,7 @@ class UsageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListUsageEvents(self, request, context):
-        """Lists an account's usage events, those recorded last first.
+        """Lists an account's usage events, those recorded last first; among them what the expiry of a reservation counted.
 
         Idempotent: it is a read. Pages are stable: what is recorded while paging does not move what follows.
 

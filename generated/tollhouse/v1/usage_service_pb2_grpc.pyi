@@ -126,7 +126,7 @@ class UsageServiceStub:
     DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
     ListUsageEvents: _grpc.UnaryUnaryMultiCallable[_usage_service_pb2.ListUsageEventsRequest, _usage_service_pb2.ListUsageEventsResponse]
-    """Lists an account's usage events, those recorded last first.
+    """Lists an account's usage events, those recorded last first; among them what the expiry of a reservation counted.
 
     Idempotent: it is a read. Pages are stable: what is recorded while paging does not move what follows.
 
@@ -254,7 +254,7 @@ class UsageServiceAsyncStub(UsageServiceStub):
     DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
     ListUsageEvents: _aio.UnaryUnaryMultiCallable[_usage_service_pb2.ListUsageEventsRequest, _usage_service_pb2.ListUsageEventsResponse]  # type: ignore[assignment]
-    """Lists an account's usage events, those recorded last first.
+    """Lists an account's usage events, those recorded last first; among them what the expiry of a reservation counted.
 
     Idempotent: it is a read. Pages are stable: what is recorded while paging does not move what follows.
 
@@ -415,7 +415,7 @@ class UsageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _usage_service_pb2.ListUsageEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_usage_service_pb2.ListUsageEventsResponse, _abc.Awaitable[_usage_service_pb2.ListUsageEventsResponse]]:
-        """Lists an account's usage events, those recorded last first.
+        """Lists an account's usage events, those recorded last first; among them what the expiry of a reservation counted.
 
         Idempotent: it is a read. Pages are stable: what is recorded while paging does not move what follows.
 

@@ -12,12 +12,17 @@ from itertools import groupby
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from tollhoused.domain.account import HOUR_US
+from tollhoused.domain.account import HOUR_US, Account
+from tollhoused.domain.books import Operation
 from tollhoused.domain.commands import CommitReservation, RecordUsage
 from tollhoused.domain.instants import DAY_US
+from tollhoused.domain.reservation import Reservation, ReservationState
 
 KINDS_OF_USAGE = (RecordUsage.kind, CommitReservation.kind)
 """The kinds of operations whose quantities add up to totals, less what was voided; a level adds up to nothing."""
+
+EXPIRY_OF_RESERVATION = "expiry_of_reservation"
+"""The kind of usage that no operation recorded: the expiry of a reservation did, and the reservation tells it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -64,6 +69,37 @@ class UsageTotal(NamedTuple):
     overage: int
     charged_nanos: int
     events: int
+
+
+def usage_of_expiry(account_id: str, ended: Reservation) -> Operation:
+    """The usage that the expiry of a reservation counted, as if an operation had recorded it; its id is the key."""
+    assert ended.ended_us is not None, ended.id
+    return Operation(
+        idempotency_key=ended.id,
+        client=ended.client,
+        account_id=account_id,
+        kind=EXPIRY_OF_RESERVATION,
+        stored_us=ended.ended_us,
+        event_us=ended.created_us,
+        product=ended.product,
+        meter=ended.meter,
+        segment_start_us=ended.segment_start_us,
+        quantity=ended.used,
+        overage=ended.overage,
+        charged_nanos=ended.charged_nanos,
+        metadata=None,
+        sent="",
+        answer="",
+    )
+
+
+def unbooked_expiries(advanced: Account) -> list[Reservation]:
+    """Reservations that counted themselves when an account was brought up to date in memory, and nobody has booked."""
+    return [
+        ended
+        for id_ in sorted(advanced.changes.reservations)
+        if (ended := advanced.reservations[id_]).state is ReservationState.COMMITTED
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,10 @@ def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, No
             what = f"operation {operation.idempotency_key} of {operation.stored_us} is in slice {operation.slice}"
             yield evidence.finding("V4", what)
         if operation.kind == OpenUsage.kind:
-            tallies.setdefault((operation.segment_start_us, operation.meter), Tally()).opening += operation.quantity
+            if opened := gauges.counter(operation):
+                gauges.open(operation, opened)
+            else:
+                tallies.setdefault((operation.segment_start_us, operation.meter), Tally()).opening += operation.quantity
             if not _opens(operation, segments.get(operation.segment_start_us)):
                 yield evidence.finding("V4", f"operation {operation.idempotency_key} opens nothing with its quantity")
             continue

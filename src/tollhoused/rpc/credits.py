@@ -1,5 +1,7 @@
 """CreditsService: prepaid credits and their ledger."""
 
+from functools import partial
+
 from tollhouse.v1 import credits_service_pb2 as pb
 
 from tollhoused.domain.account import CauseKind, LedgerEntry
@@ -103,7 +105,7 @@ class CreditsServicer:
             self._core,
             call,
             decode.subject(request.subject),
-            decode.time_range(request, self._core.clock()),
+            partial(decode.time_range, request),
             pages.page_size(request.page_size),
             request.page_token,
         )

@@ -8,7 +8,7 @@ from tollhouse.v1 import usage_service_pb2 as pb
 
 from tollhoused.domain.answers import answer_from_json
 from tollhoused.domain.books import Operation, Settled
-from tollhoused.domain.charts import UsageTotal
+from tollhoused.domain.charts import EXPIRY_OF_RESERVATION, UsageTotal
 from tollhoused.errors import TollhouseError
 from tollhoused.observing import REPLAYED, STORED, CallObserver
 from tollhoused.rpc import answers, decode
@@ -116,8 +116,10 @@ def _counted_us(operation: Operation) -> int:
 
 
 def _usage_event(event: Operation, currency: str) -> pb.UsageEvent:
+    by_expiry = event.kind == EXPIRY_OF_RESERVATION
     return pb.UsageEvent(
-        idempotency_key=event.idempotency_key,
+        idempotency_key="" if by_expiry else event.idempotency_key,
+        expired_reservation_id=event.idempotency_key if by_expiry else "",
         product=event.product,
         meter=event.meter,
         quantity=event.quantity,

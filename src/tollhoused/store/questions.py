@@ -47,6 +47,10 @@ class Questions:
         self.operation = dialect.query(select(t.operations).where(operation))
         self.usage_events = self._usage_events(dialect)
         self.usage_totals = self._usage_totals(dialect)
+        self.expiries = dialect.query(self._expiries())
+        self.expiry_totals = dialect.query(self._expiry_totals())
+        still_open = and_(t.reservations.c.account == _text("account"), t.IS_OPEN)
+        self.open_reservations = dialect.query(select(t.reservations.c.id).where(still_open))
         self.entries = self._entries(dialect)
         self.notes = self._notes(dialect)
         self.erase_notes = dialect.update(t.operations, ("metadata", "answer"))
@@ -220,6 +224,55 @@ class Questions:
             .group_by(*[literal_column(str(position)) for position in (1, 2, 3)])
         )
         return dialect.query(statement, SLICES)
+
+    def _counted_themselves(self, meter: str, product: str) -> ColumnElement[bool]:
+        """Of an account's reservations those that their expiry committed, of this meter and product if any is named."""
+        row = t.reservations.c
+        return and_(
+            row.account == _text("account"),
+            t.COUNTED_ITSELF,
+            or_(_text(meter).is_(None), row.meter == _text(meter)),
+            or_(_text(product).is_(None), row.product == _text(product)),
+        )
+
+    def _expiries(self) -> Select[Any]:
+        """The same page as `usage_events`, of usage that was counted by the expiry of its reservation."""
+        row = t.reservations.c
+        later = or_(row.id > _text("after_key"), and_(row.id == _text("after_key"), row.client > _text("after_client")))
+        return (
+            select(t.reservations)
+            .where(
+                self._counted_themselves("meter", "product"),
+                row.ended_us >= _number("from_us"),
+                row.ended_us < _number("to_us"),
+                or_(row.ended_us < _number("before_us"), and_(row.ended_us == _number("before_us"), later)),
+            )
+            .order_by(row.ended_us.desc(), row.id, row.client)
+            .limit(_number("size"))
+        )
+
+    def _expiry_totals(self) -> Select[Any]:
+        """The same sums as `usage_totals`, of usage that was counted by the expiry of its reservation: it counts when
+        the reservation was made, in [from_us, to_us), and ended before `ended_to_us`.
+        """
+        row = t.reservations.c
+        keys = (
+            (row.created_us - _number("phase_us")) // _number("unit_us"),
+            row.meter,
+            case((_number("by_product") == literal_column("1"), row.product), else_=literal_column("''", TEXT)),
+        )
+        sums = [cast(func.sum(column), NUMBER) for column in (row.used, row.overage, row.charged_nanos)]
+        return (
+            select(*keys, *sums, func.count())
+            .where(
+                self._counted_themselves("only_meter", "only_product"),
+                row.ended_us > _number("from_us"),
+                row.ended_us < _number("ended_to_us"),
+                row.created_us >= _number("from_us"),
+                row.created_us < _number("to_us"),
+            )
+            .group_by(*[literal_column(str(position)) for position in (1, 2, 3)])
+        )
 
     def _entries(self, dialect: Dialect) -> Query:
         """Newest first, in the given slices and [from_us, to_us), below the sequence number `before_sequence`."""

@@ -9,19 +9,21 @@ from typing import Any, TypeVar
 from tollhoused.domain.account import HOUR_US, NEVER_US, Account, Grant, LedgerEntry
 from tollhoused.domain.answers import without_names
 from tollhoused.domain.books import AuditEntry, Books, Operation
-from tollhoused.domain.charts import Stretch, UnitTotal
+from tollhoused.domain.charts import Stretch, UnitTotal, usage_of_expiry
 from tollhoused.domain.commands import UpsertUser
 from tollhoused.domain.directory import Directory
 from tollhoused.domain.identity import Member, Membership, Organization, Subject, User
 from tollhoused.domain.json_text import compact_json
 from tollhoused.domain.keys import CLI_CLIENT, Client, Key
 from tollhoused.domain.reservation import Reservation
+from tollhoused.domain.reservations import LIFE_MAX_US
 from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override
 from tollhoused.store import rows
 from tollhoused.store.deliveries import DeliveryStore
 from tollhoused.store.dialect import Query, Rows
 from tollhoused.store.events import EventStore
+from tollhoused.store.expiries import newest_first, still_unbooked, unit_totals
 from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.loading import CLOCK_OFFSET, ENVIRONMENT, load, load_directory, writes
 from tollhoused.store.postgres import PostgresEngine
@@ -98,23 +100,39 @@ class Store:
         product: str | None,
         before: tuple[int, str, str] | None,
         size: int,
+        unbooked: Sequence[Reservation] = (),
     ) -> list[Operation]:
-        """A page of recorded usage, newest first, stored in [from_us, to_us) and after the cursor `before`."""
+        """A page of recorded usage, newest first, stored in [from_us, to_us) and after the cursor `before`.
+
+        What the expiry of a reservation counted is among it, as `usage_of_expiry`; so is what `unbooked` ones counted,
+        as long as they are stored as open.
+        """
         before_us, after_key, after_client = before or (to_us, "", "")
-        found = self._ask(
-            self._questions.usage_events,
-            _slices(from_us, min(to_us, before_us + 1)),
-            account=account_id,
-            from_us=from_us,
-            to_us=to_us,
-            before_us=before_us,
-            after_key=after_key,
-            after_client=after_client,
-            meter=meter,
-            product=product,
-            size=size,
-        )
-        return [rows.operation_from_row(row) for row in found]
+        values = {
+            "account": account_id,
+            "from_us": from_us,
+            "to_us": to_us,
+            "before_us": before_us,
+            "after_key": after_key,
+            "after_client": after_client,
+            "meter": meter,
+            "product": product,
+            "size": size,
+        }
+        asks = [
+            Ask(self._questions.usage_events, _slices(from_us, min(to_us, before_us + 1)), values),
+            Ask(self._questions.expiries, {}, values),
+            Ask(self._questions.open_reservations, {}, {"account": account_id}),
+        ]
+        stored, expired, still_open = self._read(lambda session: session.read(asks, last=True))
+        expiries = [usage_of_expiry(account_id, rows.reservation_from_row(row)) for row in expired]
+        expiries += [
+            event
+            for each in still_unbooked(unbooked, still_open, meter, product)
+            if from_us <= (event := usage_of_expiry(account_id, each)).stored_us < to_us
+            and newest_first(event) > (-before_us, after_key, after_client)
+        ]
+        return sorted([*map(rows.operation_from_row, stored), *expiries], key=newest_first)[:size]
 
     def usage_totals(
         self,
@@ -126,11 +144,13 @@ class Store:
         by_product: bool,
         meter: str | None,
         product: str | None,
+        unbooked: Sequence[Reservation] = (),
     ) -> list[UnitTotal]:
         """What counts in the stretches, summed up by their units and meters; one unit may come in two parts.
 
         Usage counts at its event time or, where that lay ahead, when it was stored: at the earlier of the two. Late
-        usage is looked for among what was stored until so long after each stretch.
+        usage is looked for among what was stored until so long after each stretch. What the expiry of a reservation
+        counted, counts when that was made; so does what `unbooked` ones counted, as long as they are stored as open.
         """
         shared = {
             "account": account_id,
@@ -153,12 +173,17 @@ class Store:
                     "phase_us": phase_us,
                 }
                 asks.append(Ask(self._questions.usage_totals, _slices(from_us, stored_to_us), {**shared, **values}))
-        found = self._read(lambda session: session.read(asks, last=True))
-        return [
+            values = {"from_us": from_us, "to_us": to_us, "ended_to_us": to_us + LIFE_MAX_US, "phase_us": phase_us}
+            asks.append(Ask(self._questions.expiry_totals, {}, {**shared, **values}))
+        asks.append(Ask(self._questions.open_reservations, {}, {"account": account_id}))
+        *found, still_open = self._read(lambda session: session.read(asks, last=True))
+        totals = [
             UnitTotal(ask.values["phase_us"] + row[0] * unit_us, *row[1:])
-            for ask, rows in zip(asks, found, strict=True)
+            for ask, rows in zip(asks[:-1], found, strict=True)
             for row in rows
         ]
+        ended = still_unbooked(unbooked, still_open, meter, product)
+        return [*totals, *unit_totals(ended, stretches, by_product=by_product)]
 
     def ledger_entries(
         self, account_id: str, from_us: int, to_us: int, before_sequence: int, size: int

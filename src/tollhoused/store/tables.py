@@ -280,6 +280,8 @@ grants = Table(
 )
 
 IS_OPEN: ColumnElement[bool] = literal_column("state = 'open'")
+COUNTED_ITSELF: ColumnElement[bool] = literal_column("state = 'committed' AND ended_us = expires_us")
+"""Of reservations that were committed by their expiry: no operation tells what they used."""
 
 reservations = Table(
     "reservations",
@@ -308,6 +310,13 @@ reservations = Table(
     of_account(),
     Index(None, "id"),
     Index("ix_reservations_open", "account", sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
+    Index(
+        "ix_reservations_counted_itself",
+        "account",
+        "ended_us",
+        sqlite_where=COUNTED_ITSELF,
+        postgresql_where=COUNTED_ITSELF,
+    ),
     check("state", "state IN ('open', 'committed', 'released', 'expired')"),
     check("final", "(state = 'open') = (ended_us IS NULL)"),
     check("held", f"held_nanos BETWEEN 0 AND {LARGEST_TOTAL} AND (state = 'open' OR held_nanos = 0)"),

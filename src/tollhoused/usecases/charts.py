@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tollhoused.domain.catalogue import MeterKind
-from tollhoused.domain.charts import Buckets, Granularity, UnitTotal, UsageTotal, cut
+from tollhoused.domain.charts import Buckets, Granularity, UnitTotal, UsageTotal, cut, unbooked_expiries
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.instants import DAY_US
 from tollhoused.domain.periods import END_INSTANT_US
@@ -87,6 +87,7 @@ def query_usage(core: Core, call: Call, question: ChartQuestion) -> Chart:
             by_product=question.by_product,
             meter=meter,
             product=product or None,
+            unbooked=unbooked_expiries(account),
         )
     gauges = {each.code for each in core.catalogue.meters.values() if each.kind is MeterKind.GAUGE}
     counted = [each if question.by_meter else each._replace(meter="") for each in found if each.meter not in gauges]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tollhoused.domain.account import MAX_QUANTITY
 from tollhoused.domain.books import Operation, Settled
 from tollhoused.domain.catalogue import MeterKind
+from tollhoused.domain.charts import unbooked_expiries
 from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.identity import Match, Subject
 from tollhoused.domain.opening import OpenUsage
@@ -115,14 +116,23 @@ def open_usage(
     *,
     subject: Subject,
     meter: str,
-    quantity: int,
+    quantity: int | None,
+    level: int | None = None,
     idempotency_key: str,
     validate_only: bool,
 ) -> Settled:
-    """Counts what was used, and settled, elsewhere in the current usage period; nothing is charged for it."""
+    """Counts what was used, and settled, elsewhere in the current usage period; nothing is charged for it.
+
+    A gauge has a `level` instead of a `quantity`; the other one is None.
+    """
     forms.idempotency_key(idempotency_key)
-    code = forms.counter_meter(core.catalogue, meter).code
-    forms.in_range(quantity, 1, MAX_QUANTITY, "quantity")
+    found = forms.meter(core.catalogue, meter)
+    gauge = found.kind is MeterKind.GAUGE
+    named, other = ("level", quantity) if gauge else ("quantity", level)
+    if other is not None:
+        which = "gauge, which has a level" if gauge else "counter, which has a quantity"
+        raise InvalidField("quantity" if gauge else "level", f"{found.code} is a {which}")
+    units = forms.in_range((level if gauge else quantity) or 0, 1, MAX_QUANTITY, named)
     match = core.match(subject)
     command = OpenUsage(
         client=call.client,
@@ -130,8 +140,9 @@ def open_usage(
         subject=subject,
         account_id=match.account_id,
         matched_by=match.matched_by,
-        meter=code,
-        quantity=quantity,
+        meter=found.code,
+        quantity=units,
+        gauge=gauge,
     )
     return core.run(call, command, validate_only)
 
@@ -149,16 +160,23 @@ def list_events(
     """A page of an account's usage, newest first: account id, events, the next page's token."""
     code = forms.meter(core.catalogue, meter).code if meter else None
     product = call.product(core.catalogue, product, required=bool(call.products))
-    match = core.resolve(subject)
+    account = core.view(subject).account
     before = _cursor(page_token)
     with reading():
         found = core.store.usage_events(
-            match.account_id, period.start_us, period.end_us, code, product or None, before, page_size + 1
+            account.id,
+            period.start_us,
+            period.end_us,
+            code,
+            product or None,
+            before,
+            page_size + 1,
+            unbooked_expiries(account),
         )
     page = found[:page_size]
     last = page[-1] if len(found) > page_size else None
     token = cursor_text([last.stored_us, last.idempotency_key, last.client]) if last else ""
-    return match.account_id, page, token
+    return account.id, page, token
 
 
 def get_operation(core: Core, call: Call, idempotency_key: str) -> Operation:
