@@ -330,10 +330,15 @@ class RemoveOverride(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpsertUser(Command):
-    """Makes or completes a user and the personal account; the ids are used only where something new is made."""
+    """Makes or completes a user and the personal account; the new ids are used only where something new is made.
+
+    `account_id` is a hint, empty where nobody was known: who was found may be erased by the time it is carried out,
+    and the account that comes then is another one.
+    """
 
     kind = "upsert_user"
     new_user_id: str
+    new_account_id: str
     zone: str
     currency: str
 
@@ -346,9 +351,10 @@ class UpsertUser(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpsertOrganization(Command):
-    """Makes an organization and its account."""
+    """Makes an organization and its account; the ids are as in UpsertUser."""
 
     kind = "upsert_organization"
+    new_account_id: str
     zone: str
     currency: str
 

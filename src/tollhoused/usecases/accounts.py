@@ -45,9 +45,10 @@ def upsert_user(
         client=call.client,
         idempotency_key=idempotency_key,
         subject=subject,
-        account_id=match.account_id if match else core.new_id("acct"),
+        account_id=match.account_id if match else "",
         matched_by=match.matched_by if match else MatchedBy.USER_ID,
         new_user_id=core.new_id("user"),
+        new_account_id=core.new_id("acct"),
         zone=forms.zone(zone),
         currency=core.catalogue.currency,
     )
@@ -65,8 +66,9 @@ def upsert_organization(
         client=call.client,
         idempotency_key=idempotency_key,
         subject=subject,
-        account_id=match.account_id if match else core.new_id("acct"),
+        account_id=match.account_id if match else "",
         matched_by=MatchedBy.ORG_ID,
+        new_account_id=core.new_id("acct"),
         zone=forms.zone(zone),
         currency=core.catalogue.currency,
     )
