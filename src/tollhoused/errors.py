@@ -293,6 +293,12 @@ class NoPendingPlanChange(FailedPrecondition):
     reason = "NO_PENDING_PLAN_CHANGE"
 
 
+class EndpointNotFound(NotFound):
+    """No event endpoint has this id, or it was deleted."""
+
+    reason = "ENDPOINT_NOT_FOUND"
+
+
 class TooManyKeys(FailedPrecondition):
     """The client has as many live keys as it may have at once."""
 

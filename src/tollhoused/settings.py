@@ -135,6 +135,10 @@ class Settings:
             "most": 1_000,
         },
     )
+    events_allow_private: bool = field(
+        default=False,
+        metadata={"help": "Let events be sent to addresses that are not public, and without TLS."},
+    )
     drain_seconds: float = field(
         default=20.0,
         metadata={"help": "How long calls may take to finish when the server stops.", "least": 0, "most": 600},

@@ -39,7 +39,8 @@ SELECT c.used + 1 AS used, c.charged_nanos + {charge} AS charged, g.remaining_na
     WHERE c.account = 'acct_' || cast(:n AS text) AND c.segment_start_us = 0 AND c.meter = '{meter}'
     AND g.remaining_nanos > 0 \\gset
 INSERT INTO operations SELECT {key}, client, 'acct_' || cast(:n AS text), kind, slice, stored_at_us, event_at_us,
-    product, meter, segment_start_us, quantity, overage, charged_nanos, metadata, sent, answer FROM sample_operation;
+    product, meter, segment_start_us, quantity, overage, charged_nanos, metadata, sent, answer, voided_by
+    FROM sample_operation;
 INSERT INTO ledger_entries SELECT slice, 'acct_' || cast(:n AS text), cast(:seq AS bigint), booked_us, effective_us,
     'grant', -{charge}, cast(:balance AS bigint), cause_kind, {key}, cause_client FROM sample_entry;
 UPDATE counters SET used = :used, overage = overage + 1, charged_nanos = :charged
@@ -64,7 +65,7 @@ BEGIN
     UPDATE grants SET remaining_nanos = remaining_nanos - {charge}
         WHERE account = account_id AND id = 'grant' AND remaining_nanos >= {charge};
     INSERT INTO operations SELECT key, client, account_id, kind, slice, stored_at_us, event_at_us, product, meter,
-        segment_start_us, quantity, overage, charged_nanos, metadata, sent, answer FROM sample_operation;
+        segment_start_us, quantity, overage, charged_nanos, metadata, sent, answer, voided_by FROM sample_operation;
     INSERT INTO ledger_entries SELECT slice, account_id, held.ledger_seq + 1, booked_us, effective_us, 'grant',
         -{charge}, balance, cause_kind, key, cause_client FROM sample_entry;
     UPDATE accounts SET version = version + 1, balance_nanos = balance, ledger_seq = ledger_seq + 1

@@ -173,6 +173,20 @@ def test_what_returns_to_a_grant_that_has_ended_is_gone_with_an_entry_of_its_own
     assert desk.ledger[-1].effective_us < desk.now_us
 
 
+def test_what_returns_to_a_spent_grant_expires_at_its_time() -> None:
+    desk = Desk()
+    desk.credit(grant(4 * NANOS, id="short", expires=START_US + 3 * DAY_US))
+    desk.credit(grant(NANOS, id="shorter", expires=START_US + DAY_US, meters=("pages",)))
+    desk.use(use(12, key="k"))
+    desk.let_time_pass(START_US + 2 * DAY_US)  # when nothing of it is left to look out for
+
+    desk.void(void_usage("k"))
+
+    assert desk.account.due_us == START_US + 3 * DAY_US
+    desk.let_time_pass(START_US + 3 * DAY_US)
+    assert desk.account.balance_nanos == 0
+
+
 def test_what_returns_pays_debt_of_another_meter() -> None:
     desk = Desk()
     desk.credit(grant(4 * NANOS, id="funds"))

@@ -13,6 +13,7 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 from tollhouse.v1.account_service_pb2 import AddMemberRequest, UpsertOrganizationRequest
+from tollhouse.v1.admin_service_pb2 import CreateEventEndpointRequest
 from tollhouse.v1.common_pb2 import Subject
 from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRequest
 from tollhouse.v1.reservation_service_pb2 import ReserveUsageRequest
@@ -131,6 +132,8 @@ def _furnish(gate: Gate) -> None:
         own.subscriptions.AssignPlan(later, timeout=TIMEOUT_SECONDS)
         override = SetOverrideRequest(subject=subject, meter="api_calls", included=5, idempotency_key="override-1")
         exception = own.subscriptions.SetOverride(override, timeout=TIMEOUT_SECONDS)
+        listen = CreateEventEndpointRequest(url="https://hooks.example.test/", idempotency_key="endpoint-1")
+        listener = own.admin.CreateEventEndpoint(listen, timeout=TIMEOUT_SECONDS)
         spare = make_key(gate.core, client, [Scope.ENTITLEMENTS_READ, Scope.USAGE_WRITE], [product])
         gate.known[client] = {
             "idempotency_key": f"known-{product}",
@@ -140,6 +143,7 @@ def _furnish(gate: Gate) -> None:
             "grant_id": funds.grant.grant_id,
             "reservation_id": held.reservation.reservation_id,
             "key_id": spare.answer.key_id,
+            "endpoint_id": listener.endpoint.endpoint_id,
             "client_id": client,
         }
         own.channel.close()
@@ -278,6 +282,7 @@ OF_NO_PRODUCT = {
     "account_id": "it says what the caller has, and is not looked up",
     "key_id": "only keys that speak for every product may name it",
     "client_id": "only keys that speak for every product may name it",
+    "endpoint_id": "only keys that speak for every product may name it",
 }
 
 
@@ -304,7 +309,7 @@ def test_every_field_that_takes_an_id_is_looked_at_here() -> None:
         for name in _id_fields(method):
             looked_at = name in OF_NO_PRODUCT or name in (SOMEBODY_ELSES.get(str(method)), KEYS_OF_MUTATIONS)
             assert looked_at, (str(method), name)
-            if name in ("key_id", "client_id"):
+            if name in ("key_id", "client_id", "endpoint_id"):
                 assert _access(method).every_product, str(method)
 
 

@@ -231,3 +231,27 @@ def test_the_audit_log_is_asked_about_a_time(door: Door, clock: Clock) -> None:
     assert (entry.action, entry.idempotency_key, entry.record_time) == ("create_key", "k", at(START_US + DAY_US))
     request.end_time.CopyFrom(Timestamp(seconds=0))
     assert refusal(door.admin.ListAuditEntries, request).violations.keys() == {"start_time"}
+
+
+def test_an_event_endpoint_is_made_rotated_and_deleted(door: Door) -> None:
+    asked = pb.CreateEventEndpointRequest(
+        url="https://hooks.example.test/", kinds=["credits.low"], idempotency_key="endpoint"
+    )
+    made = door.admin.CreateEventEndpoint(asked, timeout=TIMEOUT_SECONDS)
+    again = door.admin.CreateEventEndpoint(asked, timeout=TIMEOUT_SECONDS)
+    assert made.secret.startswith("whsec_")
+    assert (again.endpoint, again.secret, again.replayed) == (made.endpoint, "", True)
+
+    id_ = made.endpoint.endpoint_id
+    rotate = pb.RotateEventEndpointRequest(endpoint_id=id_, idempotency_key="rotate-endpoint")
+    rotated = door.admin.RotateEventEndpoint(rotate, timeout=TIMEOUT_SECONDS)
+    listed = door.admin.ListEventEndpoints(pb.ListEventEndpointsRequest(), timeout=TIMEOUT_SECONDS)
+    assert rotated.secret not in ("", made.secret)
+    assert list(listed.endpoints) == [rotated.endpoint]
+
+    delete = pb.DeleteEventEndpointRequest(endpoint_id=id_, idempotency_key="delete-endpoint")
+    deleted = door.admin.DeleteEventEndpoint(delete, timeout=TIMEOUT_SECONDS)
+    assert deleted.endpoint.HasField("delete_time")
+    rotate.idempotency_key = "rotate-again"
+    found = refusal(door.admin.RotateEventEndpoint, rotate)
+    assert (found.code, found.reason, found.metadata) == ("NOT_FOUND", "ENDPOINT_NOT_FOUND", {"endpoint_id": id_})

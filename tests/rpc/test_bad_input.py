@@ -34,7 +34,7 @@ DURATIONS = [
     Duration(seconds=-(2**63)),
 ]
 LONGEST_DAYS = {"overlap": 30, "by": 3_653, "ttl": 7}
-METHODS_WITH = {"overlap": 1, "by": 1, "ttl": 2}
+METHODS_WITH = {"overlap": 2, "by": 1, "ttl": 2}
 NOT_UTF8 = [b"\xff", b"\xc0\x80", "\ud800".encode("utf-8", "surrogatepass")]
 
 

@@ -246,5 +246,6 @@ def _everything_was_reached(target: Target) -> None:
     need_ids_of_the_moment = {"UnassignPlan", "RemoveOverride", "RotateKey", "RevokeKey", "CreateKey", "CreateClient"}
     need_ids_of_the_moment |= {"ExtendReservation", "CommitReservation", "ReleaseReservation", "GetReservation"}
     need_ids_of_the_moment |= {"VoidGrant", "VoidUsage", "CancelPendingPlanChange"}
+    need_ids_of_the_moment |= {"RotateEventEndpoint", "DeleteEventEndpoint"}
     assert {str(method) for method in TARGETS} - need_ids_of_the_moment <= target.seen("OK")
     assert {str(method) for method in METHODS if method.request.DESCRIPTOR.fields} <= target.seen("INVALID_ARGUMENT")

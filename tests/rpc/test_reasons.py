@@ -14,6 +14,7 @@ from tollhouse.v1.admin_service_pb2 import (
     SCOPE_ADMIN,
     CreateClientRequest,
     CreateKeyRequest,
+    DeleteEventEndpointRequest,
     GetTestClockRequest,
     RevokeKeyRequest,
 )
@@ -249,6 +250,12 @@ def _no_key(door: Door) -> Refusal:
     return refusal(door.admin.RevokeKey, RevokeKeyRequest(key_id="key_1", idempotency_key="k"))
 
 
+def _no_endpoint(door: Door) -> Refusal:
+    return refusal(
+        door.admin.DeleteEventEndpoint, DeleteEventEndpointRequest(endpoint_id="endpoint_1", idempotency_key="k")
+    )
+
+
 def _third_key(door: Door) -> Refusal:
     door.admin.CreateClient(_client_request("keyed"), timeout=TIMEOUT_SECONDS)
     for number in range(2):
@@ -312,6 +319,7 @@ BY_STATE: dict[str, Callable[[Door], Refusal]] = {
     "CLIENT_EXISTS": _client_twice,
     "CLIENT_NOT_FOUND": _no_client,
     "KEY_NOT_FOUND": _no_key,
+    "ENDPOINT_NOT_FOUND": _no_endpoint,
     "RESERVATION_NOT_FOUND": _no_reservation,
     "GRANT_NOT_FOUND": _no_grant,
     "RESERVATION_FINAL": _ended,

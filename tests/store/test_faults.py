@@ -20,7 +20,7 @@ from tollhoused.store.session import Engine
 from tollhoused.store.statements import Statements
 from tollhoused.store.store import Store, open_store
 
-ACCOUNT = ("acct_1", "personal", "usd", "UTC", 0, 1, 0, 0, 0, 0, 0, 0, 0)
+ACCOUNT = ("acct_1", "personal", "usd", "UTC", 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)
 ENTRY = (1, "acct_1", 1, 0, 0, None, 5, 5, "adjustment", "key", "local")
 
 
@@ -85,7 +85,7 @@ def test_an_account_that_moved_meanwhile_is_a_collision_and_nothing_is_stored(
 ) -> None:
     statements = Statements(store.engine.dialect)
     before = dump(database_url)
-    moved = (loaded_version + 1, 0, 0, 0, 0, 0, 0, 0, "acct_1", loaded_version)
+    moved = (loaded_version + 1, 0, 0, 0, 0, 0, 0, 0, 0, "acct_1", loaded_version)
 
     def commit() -> None:
         _commit(
@@ -203,7 +203,9 @@ def _session(store: Store, work: Callable[[psycopg.Connection[object]], object])
 
 
 def test_limits_of_time_on_postgresql(postgres_url: str) -> None:
-    execute(postgres_url, "INSERT INTO accounts VALUES ('acct_1', 'personal', 'usd', 'UTC', 0, 1, 0, 0, 0, 0, 0, 0, 0)")
+    execute(
+        postgres_url, "INSERT INTO accounts VALUES ('acct_1', 'personal', 'usd', 'UTC', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)"
+    )
     store = open_store(f"{postgres_url}&options=-c%20statement_timeout%3D50%20-c%20lock_timeout%3D20")
 
     assert _fault(lambda: _session(store, lambda own: own.execute("SELECT pg_sleep(9)"))) is Fault.AWAY
@@ -218,7 +220,7 @@ def test_limits_of_time_on_postgresql(postgres_url: str) -> None:
 def test_a_deadlock_is_a_collision(postgres_url: str) -> None:
     lock = "SELECT id FROM accounts WHERE id = 'acct_{}' FOR UPDATE"
     for number in (1, 2):
-        account = f"'acct_{number}', 'personal', 'usd', 'UTC', 0, 1, 0, 0, 0, 0, 0, 0, 0"
+        account = f"'acct_{number}', 'personal', 'usd', 'UTC', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0"
         execute(postgres_url, f"INSERT INTO accounts VALUES ({account})")
     store = open_store(f"{postgres_url}&options=-c%20deadlock_timeout%3D10")
     with psycopg.connect(postgres_url) as rival, psycopg.connect(postgres_url, autocommit=True) as watcher:

@@ -230,7 +230,7 @@ def test_a_step_that_fails_leaves_no_trace(url: str, plant: Any) -> None:
 
 def test_a_step_that_orphans_rows_is_refused(url: str, plant: Any) -> None:
     schema.migrate(url)
-    account = "'acct_1', 'organization', 'usd', 'UTC', 0, 1, 0, 0, 0, 0, 0, 0, 0"
+    account = "'acct_1', 'organization', 'usd', 'UTC', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0"
     _execute(url, f"INSERT INTO accounts VALUES ({account})")
     _execute(url, "INSERT INTO organizations VALUES ('org_1', 'acct_1')")
     plant('def upgrade() -> None:\n    op.execute("DELETE FROM accounts")')

@@ -20,6 +20,7 @@ from tollhouse.v1.common_pb2 import Subject
 from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRequest, GrantCreditsResponse
 from tollhouse.v1.credits_service_pb2_grpc import CreditsServiceStub
 from tollhouse.v1.entitlement_service_pb2_grpc import EntitlementServiceStub
+from tollhouse.v1.event_service_pb2_grpc import EventServiceStub
 from tollhouse.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from tollhouse.v1.subscription_service_pb2_grpc import SubscriptionServiceStub
 from tollhouse.v1.usage_service_pb2 import RecordUsageRequest, RecordUsageResponse, UsageItem
@@ -38,7 +39,7 @@ from tollhoused.usecases.throttle import Throttle
 
 TIMEOUT_SECONDS = 30.0
 PATIENCE_SECONDS = 10.0
-WATCH_ENTITLEMENTS = "/tollhouse.v1.EntitlementService/WatchEntitlements"
+WATCHES = ("/tollhouse.v1.EntitlementService/WatchEntitlements", "/tollhouse.v1.EventService/WatchEvents")
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class Door:
     accounts: AccountServiceStub = field(init=False)
     subscriptions: SubscriptionServiceStub = field(init=False)
     reservations: ReservationServiceStub = field(init=False)
+    events: EventServiceStub = field(init=False)
     admin: AdminServiceStub = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,6 +67,7 @@ class Door:
         self.accounts = AccountServiceStub(self.channel)
         self.subscriptions = SubscriptionServiceStub(self.channel)
         self.reservations = ReservationServiceStub(self.channel)
+        self.events = EventServiceStub(self.channel)
         self.admin = AdminServiceStub(self.channel)
 
     def raw(self, method: str) -> Callable[..., bytes]:
@@ -72,16 +75,17 @@ class Door:
 
         Of a stream of requests it sends one, of a watch it takes the first answer and leaves.
         """
-        if method == WATCH_ENTITLEMENTS:
-            return self._first_answer
-        return cast(Callable[..., bytes], self.channel.unary_unary(method))
+        if method not in WATCHES:
+            return cast(Callable[..., bytes], self.channel.unary_unary(method))
 
-    def _first_answer(self, request: bytes, **more: Any) -> bytes:
-        method: Any = self.channel.unary_stream(WATCH_ENTITLEMENTS)
-        watch = method(request, **more)
-        answer: bytes = next(watch)
-        watch.cancel()
-        return answer
+        def first_answer(request: bytes, **more: Any) -> bytes:
+            opened: Any = self.channel.unary_stream(method)
+            watch = opened(request, **more)
+            answer: bytes = next(watch)
+            watch.cancel()
+            return answer
+
+        return first_answer
 
     def health(self, service: str = "") -> int:
         """What health says about a service, or about the whole server."""

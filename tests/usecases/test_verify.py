@@ -296,6 +296,8 @@ CORRUPTIONS = [
     ("V6", HAL, f"ledger_entries SET effective_us = booked_us WHERE {OF_HAL} AND cause_kind = 'period_close'"),
     ("V6", GUS, "grants SET priority = 5 WHERE id = 'grant_00000047'"),
     ("V6", GUS, "ledger_entries SET cause_kind = 'void' WHERE cause_kind = 'voided_debt'"),
+    ("V6", "acct_9", f"outbox SET account = 'acct_9' WHERE {OF_FAY} AND kind = 'reservation.expired'"),
+    ("V6", FAY, f"outbox SET version = 999 WHERE {OF_FAY} AND kind = 'reservation.expired'"),
 ]
 
 
@@ -419,6 +421,6 @@ def test_each_table_and_invariant_has_a_corruption() -> None:
 
     assert tables == {
         "accounts", "catalog_versions", "counters", "grants", "ledger_entries", "memberships", "operations",
-        "organizations", "overrides", "reservations", "segments", "subscriptions", "users",
+        "organizations", "outbox", "overrides", "reservations", "segments", "subscriptions", "users",
     }  # fmt: skip
     assert {invariant for invariant, _, _ in CORRUPTIONS} == set(INVARIANTS)

@@ -177,6 +177,94 @@ class RevokeKeyResponse(_message.Message):
     replayed: bool
     def __init__(self, key: _Optional[_Union[Key, _Mapping]] = ..., replayed: _Optional[bool] = ...) -> None: ...
 
+class CreateEventEndpointRequest(_message.Message):
+    __slots__ = ("url", "kinds", "idempotency_key", "validate_only")
+    URL_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    url: str
+    kinds: _containers.RepeatedScalarFieldContainer[str]
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, url: _Optional[str] = ..., kinds: _Optional[_Iterable[str]] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class CreateEventEndpointResponse(_message.Message):
+    __slots__ = ("endpoint", "secret", "replayed")
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    SECRET_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    endpoint: EventEndpoint
+    secret: str
+    replayed: bool
+    def __init__(self, endpoint: _Optional[_Union[EventEndpoint, _Mapping]] = ..., secret: _Optional[str] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class ListEventEndpointsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListEventEndpointsResponse(_message.Message):
+    __slots__ = ("endpoints",)
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    endpoints: _containers.RepeatedCompositeFieldContainer[EventEndpoint]
+    def __init__(self, endpoints: _Optional[_Iterable[_Union[EventEndpoint, _Mapping]]] = ...) -> None: ...
+
+class RotateEventEndpointRequest(_message.Message):
+    __slots__ = ("endpoint_id", "overlap", "idempotency_key", "validate_only")
+    ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    OVERLAP_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    endpoint_id: str
+    overlap: _duration_pb2.Duration
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, endpoint_id: _Optional[str] = ..., overlap: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class RotateEventEndpointResponse(_message.Message):
+    __slots__ = ("endpoint", "secret", "replayed")
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    SECRET_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    endpoint: EventEndpoint
+    secret: str
+    replayed: bool
+    def __init__(self, endpoint: _Optional[_Union[EventEndpoint, _Mapping]] = ..., secret: _Optional[str] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class DeleteEventEndpointRequest(_message.Message):
+    __slots__ = ("endpoint_id", "idempotency_key", "validate_only")
+    ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    endpoint_id: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, endpoint_id: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class DeleteEventEndpointResponse(_message.Message):
+    __slots__ = ("endpoint", "replayed")
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    endpoint: EventEndpoint
+    replayed: bool
+    def __init__(self, endpoint: _Optional[_Union[EventEndpoint, _Mapping]] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class EventEndpoint(_message.Message):
+    __slots__ = ("endpoint_id", "url", "kinds", "create_time", "delete_time", "previous_secret_end_time")
+    ENDPOINT_ID_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DELETE_TIME_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_SECRET_END_TIME_FIELD_NUMBER: _ClassVar[int]
+    endpoint_id: str
+    url: str
+    kinds: _containers.RepeatedScalarFieldContainer[str]
+    create_time: _timestamp_pb2.Timestamp
+    delete_time: _timestamp_pb2.Timestamp
+    previous_secret_end_time: _timestamp_pb2.Timestamp
+    def __init__(self, endpoint_id: _Optional[str] = ..., url: _Optional[str] = ..., kinds: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., delete_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., previous_secret_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class ListAuditEntriesRequest(_message.Message):
     __slots__ = ("start_time", "end_time", "page_size", "page_token")
     START_TIME_FIELD_NUMBER: _ClassVar[int]

@@ -71,6 +71,26 @@ class AdminServiceStub:
                 request_serializer=tollhouse_dot_v1_dot_admin__service__pb2.RevokeKeyRequest.SerializeToString,
                 response_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.RevokeKeyResponse.FromString,
                 _registered_method=True)
+        self.CreateEventEndpoint = channel.unary_unary(
+                '/tollhouse.v1.AdminService/CreateEventEndpoint',
+                request_serializer=tollhouse_dot_v1_dot_admin__service__pb2.CreateEventEndpointRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.CreateEventEndpointResponse.FromString,
+                _registered_method=True)
+        self.ListEventEndpoints = channel.unary_unary(
+                '/tollhouse.v1.AdminService/ListEventEndpoints',
+                request_serializer=tollhouse_dot_v1_dot_admin__service__pb2.ListEventEndpointsRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.ListEventEndpointsResponse.FromString,
+                _registered_method=True)
+        self.RotateEventEndpoint = channel.unary_unary(
+                '/tollhouse.v1.AdminService/RotateEventEndpoint',
+                request_serializer=tollhouse_dot_v1_dot_admin__service__pb2.RotateEventEndpointRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.RotateEventEndpointResponse.FromString,
+                _registered_method=True)
+        self.DeleteEventEndpoint = channel.unary_unary(
+                '/tollhouse.v1.AdminService/DeleteEventEndpoint',
+                request_serializer=tollhouse_dot_v1_dot_admin__service__pb2.DeleteEventEndpointRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.DeleteEventEndpointResponse.FromString,
+                _registered_method=True)
         self.ListAuditEntries = channel.unary_unary(
                 '/tollhouse.v1.AdminService/ListAuditEntries',
                 request_serializer=tollhouse_dot_v1_dot_admin__service__pb2.ListAuditEntriesRequest.SerializeToString,
@@ -178,6 +198,66 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateEventEndpoint(self, request, context):
+        """Makes an endpoint: an address that outgoing events (EventService) are posted to from now on, one after the other, as
+        Standard Webhooks describes, until it answers with a success.
+
+        The body is JSON: `type` (the event's kind), `timestamp` (RFC 3339), and `data` with `event_id`, `position`,
+        `account_id` and the fields of the kind's message in this contract; amounts in nanos are text. The headers are
+        `webhook-id` (the event's id, the same however often it is sent), `webhook-timestamp` and `webhook-signature`. Any
+        answer but a success, redirects among them, is a failure, and so is none within 15 seconds: the event is sent again
+        after 5 seconds, 5 and 30 minutes, 2, 5, 10, 14, 20 and 24 hours, and is then given up. Later events do not wait for
+        it. An event may come more than once.
+
+        Idempotent: a repeated call returns the first answer with `replayed` = true, but without the secret, which is
+        answered once. The database keeps it as it is: without it nothing could be signed.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEventEndpoints(self, request, context):
+        """Lists endpoints by id, without deleted ones; never their secrets.
+
+        Idempotent: it is a read.
+
+        Scope: admin.
+        Errors: none of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateEventEndpoint(self, request, context):
+        """Gives an endpoint another secret. For an overlap each event carries the signatures of both.
+
+        Idempotent: a repeated call returns the first answer with `replayed` = true, but without the secret.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, ENDPOINT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteEventEndpoint(self, request, context):
+        """Deletes an endpoint: it is sent nothing any more.
+
+        Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, ENDPOINT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAuditEntries(self, request, context):
         """Lists administrative acts, newest first: whatever changed something, except the recording of usage.
 
@@ -250,6 +330,26 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.RevokeKey,
                     request_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.RevokeKeyRequest.FromString,
                     response_serializer=tollhouse_dot_v1_dot_admin__service__pb2.RevokeKeyResponse.SerializeToString,
+            ),
+            'CreateEventEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateEventEndpoint,
+                    request_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.CreateEventEndpointRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_admin__service__pb2.CreateEventEndpointResponse.SerializeToString,
+            ),
+            'ListEventEndpoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEventEndpoints,
+                    request_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.ListEventEndpointsRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_admin__service__pb2.ListEventEndpointsResponse.SerializeToString,
+            ),
+            'RotateEventEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateEventEndpoint,
+                    request_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.RotateEventEndpointRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_admin__service__pb2.RotateEventEndpointResponse.SerializeToString,
+            ),
+            'DeleteEventEndpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteEventEndpoint,
+                    request_deserializer=tollhouse_dot_v1_dot_admin__service__pb2.DeleteEventEndpointRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_admin__service__pb2.DeleteEventEndpointResponse.SerializeToString,
             ),
             'ListAuditEntries': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAuditEntries,
@@ -436,6 +536,114 @@ class AdminService:
             '/tollhouse.v1.AdminService/RevokeKey',
             tollhouse_dot_v1_dot_admin__service__pb2.RevokeKeyRequest.SerializeToString,
             tollhouse_dot_v1_dot_admin__service__pb2.RevokeKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateEventEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.AdminService/CreateEventEndpoint',
+            tollhouse_dot_v1_dot_admin__service__pb2.CreateEventEndpointRequest.SerializeToString,
+            tollhouse_dot_v1_dot_admin__service__pb2.CreateEventEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEventEndpoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.AdminService/ListEventEndpoints',
+            tollhouse_dot_v1_dot_admin__service__pb2.ListEventEndpointsRequest.SerializeToString,
+            tollhouse_dot_v1_dot_admin__service__pb2.ListEventEndpointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateEventEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.AdminService/RotateEventEndpoint',
+            tollhouse_dot_v1_dot_admin__service__pb2.RotateEventEndpointRequest.SerializeToString,
+            tollhouse_dot_v1_dot_admin__service__pb2.RotateEventEndpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteEventEndpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.AdminService/DeleteEventEndpoint',
+            tollhouse_dot_v1_dot_admin__service__pb2.DeleteEventEndpointRequest.SerializeToString,
+            tollhouse_dot_v1_dot_admin__service__pb2.DeleteEventEndpointResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -96,6 +96,50 @@ class AdminServiceStub:
     Errors: INVALID_FIELD, KEY_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
     DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
+    CreateEventEndpoint: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.CreateEventEndpointRequest, _admin_service_pb2.CreateEventEndpointResponse]
+    """Makes an endpoint: an address that outgoing events (EventService) are posted to from now on, one after the other, as
+    Standard Webhooks describes, until it answers with a success.
+
+    The body is JSON: `type` (the event's kind), `timestamp` (RFC 3339), and `data` with `event_id`, `position`,
+    `account_id` and the fields of the kind's message in this contract; amounts in nanos are text. The headers are
+    `webhook-id` (the event's id, the same however often it is sent), `webhook-timestamp` and `webhook-signature`. Any
+    answer but a success, redirects among them, is a failure, and so is none within 15 seconds: the event is sent again
+    after 5 seconds, 5 and 30 minutes, 2, 5, 10, 14, 20 and 24 hours, and is then given up. Later events do not wait for
+    it. An event may come more than once.
+
+    Idempotent: a repeated call returns the first answer with `replayed` = true, but without the secret, which is
+    answered once. The database keeps it as it is: without it nothing could be signed.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    ListEventEndpoints: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListEventEndpointsRequest, _admin_service_pb2.ListEventEndpointsResponse]
+    """Lists endpoints by id, without deleted ones; never their secrets.
+
+    Idempotent: it is a read.
+
+    Scope: admin.
+    Errors: none of its own.
+    """
+    RotateEventEndpoint: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.RotateEventEndpointRequest, _admin_service_pb2.RotateEventEndpointResponse]
+    """Gives an endpoint another secret. For an overlap each event carries the signatures of both.
+
+    Idempotent: a repeated call returns the first answer with `replayed` = true, but without the secret.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, ENDPOINT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    DeleteEventEndpoint: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.DeleteEventEndpointRequest, _admin_service_pb2.DeleteEventEndpointResponse]
+    """Deletes an endpoint: it is sent nothing any more.
+
+    Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, ENDPOINT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
     ListAuditEntries: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ListAuditEntriesRequest, _admin_service_pb2.ListAuditEntriesResponse]
     """Lists administrative acts, newest first: whatever changed something, except the recording of usage.
 
@@ -191,6 +235,50 @@ class AdminServiceAsyncStub(AdminServiceStub):
 
     Scope: admin.
     Errors: INVALID_FIELD, KEY_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    CreateEventEndpoint: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.CreateEventEndpointRequest, _admin_service_pb2.CreateEventEndpointResponse]  # type: ignore[assignment]
+    """Makes an endpoint: an address that outgoing events (EventService) are posted to from now on, one after the other, as
+    Standard Webhooks describes, until it answers with a success.
+
+    The body is JSON: `type` (the event's kind), `timestamp` (RFC 3339), and `data` with `event_id`, `position`,
+    `account_id` and the fields of the kind's message in this contract; amounts in nanos are text. The headers are
+    `webhook-id` (the event's id, the same however often it is sent), `webhook-timestamp` and `webhook-signature`. Any
+    answer but a success, redirects among them, is a failure, and so is none within 15 seconds: the event is sent again
+    after 5 seconds, 5 and 30 minutes, 2, 5, 10, 14, 20 and 24 hours, and is then given up. Later events do not wait for
+    it. An event may come more than once.
+
+    Idempotent: a repeated call returns the first answer with `replayed` = true, but without the secret, which is
+    answered once. The database keeps it as it is: without it nothing could be signed.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    ListEventEndpoints: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListEventEndpointsRequest, _admin_service_pb2.ListEventEndpointsResponse]  # type: ignore[assignment]
+    """Lists endpoints by id, without deleted ones; never their secrets.
+
+    Idempotent: it is a read.
+
+    Scope: admin.
+    Errors: none of its own.
+    """
+    RotateEventEndpoint: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.RotateEventEndpointRequest, _admin_service_pb2.RotateEventEndpointResponse]  # type: ignore[assignment]
+    """Gives an endpoint another secret. For an overlap each event carries the signatures of both.
+
+    Idempotent: a repeated call returns the first answer with `replayed` = true, but without the secret.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, ENDPOINT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    DeleteEventEndpoint: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.DeleteEventEndpointRequest, _admin_service_pb2.DeleteEventEndpointResponse]  # type: ignore[assignment]
+    """Deletes an endpoint: it is sent nothing any more.
+
+    Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+    Scope: admin.
+    Errors: INVALID_FIELD, ENDPOINT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
     DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
     """
     ListAuditEntries: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ListAuditEntriesRequest, _admin_service_pb2.ListAuditEntriesResponse]  # type: ignore[assignment]
@@ -321,6 +409,74 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Scope: admin.
         Errors: INVALID_FIELD, KEY_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateEventEndpoint(
+        self,
+        request: _admin_service_pb2.CreateEventEndpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.CreateEventEndpointResponse, _abc.Awaitable[_admin_service_pb2.CreateEventEndpointResponse]]:
+        """Makes an endpoint: an address that outgoing events (EventService) are posted to from now on, one after the other, as
+        Standard Webhooks describes, until it answers with a success.
+
+        The body is JSON: `type` (the event's kind), `timestamp` (RFC 3339), and `data` with `event_id`, `position`,
+        `account_id` and the fields of the kind's message in this contract; amounts in nanos are text. The headers are
+        `webhook-id` (the event's id, the same however often it is sent), `webhook-timestamp` and `webhook-signature`. Any
+        answer but a success, redirects among them, is a failure, and so is none within 15 seconds: the event is sent again
+        after 5 seconds, 5 and 30 minutes, 2, 5, 10, 14, 20 and 24 hours, and is then given up. Later events do not wait for
+        it. An event may come more than once.
+
+        Idempotent: a repeated call returns the first answer with `replayed` = true, but without the secret, which is
+        answered once. The database keeps it as it is: without it nothing could be signed.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def ListEventEndpoints(
+        self,
+        request: _admin_service_pb2.ListEventEndpointsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.ListEventEndpointsResponse, _abc.Awaitable[_admin_service_pb2.ListEventEndpointsResponse]]:
+        """Lists endpoints by id, without deleted ones; never their secrets.
+
+        Idempotent: it is a read.
+
+        Scope: admin.
+        Errors: none of its own.
+        """
+
+    @_abc_1.abstractmethod
+    def RotateEventEndpoint(
+        self,
+        request: _admin_service_pb2.RotateEventEndpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.RotateEventEndpointResponse, _abc.Awaitable[_admin_service_pb2.RotateEventEndpointResponse]]:
+        """Gives an endpoint another secret. For an overlap each event carries the signatures of both.
+
+        Idempotent: a repeated call returns the first answer with `replayed` = true, but without the secret.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, ENDPOINT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteEventEndpoint(
+        self,
+        request: _admin_service_pb2.DeleteEventEndpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_service_pb2.DeleteEventEndpointResponse, _abc.Awaitable[_admin_service_pb2.DeleteEventEndpointResponse]]:
+        """Deletes an endpoint: it is sent nothing any more.
+
+        Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+        Scope: admin.
+        Errors: INVALID_FIELD, ENDPOINT_NOT_FOUND, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
         DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
 

@@ -81,6 +81,17 @@ GROUPS: Mapping[str, tuple[str, Group]] = {
     "audit": ("What operators did.", {"list": "audit.list_entries"}),
     "credits": ("Give credits.", {"grant": "credits.grant"}),
     "clock": ("Move time, in the test environment only.", {"show": "clock.show", "advance": "clock.advance"}),
+    "events": (
+        "Outgoing events: where they are sent to.",
+        {
+            "endpoints": (
+                "Addresses that events are sent to.",
+                {"add": "events.add", "rotate": "events.rotate", "list": "events.list_", "remove": "events.remove"},
+            ),
+            "dead": ("Events that were given up.", {"list": "events.list_dead"}),
+            "redeliver": "events.redeliver",
+        },
+    ),
     "usage": ("Record usage from files.", {"load": "usage.load"}),
 }
 

@@ -82,6 +82,7 @@ def compose(
         program.new_secret,
         Environment(settings.environment),
         rules,
+        events_allow_private=settings.events_allow_private,
     )
 
 

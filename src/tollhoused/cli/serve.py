@@ -6,12 +6,14 @@ from typing import Annotated
 import grpc
 import typer
 
+from tollhoused.cli.courier import Courier
 from tollhoused.cli.lines import print_line
 from tollhoused.cli.logs import start_logging
 from tollhoused.cli.opening import compose
 from tollhoused.cli.options import DatabaseUrl, setting, settings_from
 from tollhoused.cli.program import Program
 from tollhoused.cli.pulse import Pulse
+from tollhoused.cli.relay import Relay
 from tollhoused.cli.signals import StopSignal
 from tollhoused.cli.starter import Starter
 from tollhoused.cli.telemetry import Telemetry, telemetry
@@ -45,6 +47,9 @@ def serve(
     calls_max: Annotated[int | None, setting("calls_max")] = None,
     items_per_minute: Annotated[int | None, setting("items_per_minute")] = None,
     replicas: Annotated[int | None, setting("replicas")] = None,
+    events_allow_private: Annotated[
+        bool | None, setting("events_allow_private", "--events-allow-private/--no-events-allow-private")
+    ] = None,
     drain_seconds: Annotated[float | None, setting("drain_seconds")] = None,
     environment: Annotated[str | None, setting("environment", metavar="test|live")] = None,
     insecure_no_auth: Annotated[bool | None, setting("insecure_no_auth", "--insecure-no-auth")] = None,
@@ -80,6 +85,7 @@ def serve(
         calls_max=calls_max,
         items_per_minute=items_per_minute,
         replicas=replicas,
+        events_allow_private=events_allow_private,
         drain_seconds=drain_seconds,
         environment=environment,
         insecure_no_auth=insecure_no_auth,
@@ -128,6 +134,7 @@ def _serve_seen(
     seen.look_at(core, lambda: server.health.serving)
     starter = Starter(program, settings, core, keyring, migrate=migrate)
     pulse = Pulse(core, server.health.report, keyring, open_books=starter.open)
+    relay, courier = Relay(core), Courier(core, allow_private=settings.events_allow_private)
     grace_seconds = notice_seconds = 0.0
     core.journal.start()
     try:
@@ -136,6 +143,8 @@ def _serve_seen(
             server.start_probed(settings.health_listen)
         seen.serve_http(lambda: server.health.serving)
         pulse.start()
+        relay.start()
+        courier.start()
         print_line(f"tollhouse is serving on {Address(settings.listen_address.host, port)}")
         grace_seconds, notice_seconds = settings.drain_seconds, NOTICE_SECONDS
         stop.wait()
@@ -145,6 +154,8 @@ def _serve_seen(
         server.drain(grace_seconds, notice_seconds)
         pulse.note_uses()
         core.journal.close()
+        relay.stop()
+        courier.stop()
         store.close()
 
 

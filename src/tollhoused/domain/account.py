@@ -6,12 +6,14 @@ the time that a frozen dataclass takes.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from tollhoused.domain.catalogue import GrantCategory, MeterTerms, Policy
 from tollhoused.domain.money import MAX_NANOS
+from tollhoused.domain.outgoing import OutgoingEvent
 from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override, Terms, charge_for, overage_of
@@ -166,7 +168,10 @@ class Posting(NamedTuple):
 
 @dataclass(slots=True)
 class Changes:
-    """What has to be written: keys of replaced values, and new ledger entries in order."""
+    """What has to be written: keys of replaced values, new ledger entries and outgoing events, both in order.
+
+    `rises` are counters before and after more was used, from which events are told.
+    """
 
     counters: set[tuple[int, str]] = field(default_factory=set)
     grants: set[str] = field(default_factory=set)
@@ -175,18 +180,12 @@ class Changes:
     overrides: set[str] = field(default_factory=set)
     reservations: set[str] = field(default_factory=set)
     entries: list[LedgerEntry] = field(default_factory=list)
+    rises: list[tuple[Counter, Counter]] = field(default_factory=list)
+    events: list[OutgoingEvent] = field(default_factory=list)
 
     def copy(self) -> "Changes":
         """An independent copy."""
-        return Changes(
-            set(self.counters),
-            set(self.grants),
-            set(self.segments),
-            set(self.subscriptions),
-            set(self.overrides),
-            set(self.reservations),
-            list(self.entries),
-        )
+        return Changes(*(copy(getattr(self, item.name)) for item in fields(self)))
 
 
 @dataclass(slots=True, eq=False)
@@ -195,7 +194,7 @@ class Account:
     here; every open reservation always is.
 
     `version` is the loaded one (0: not stored yet). `due_us` is the next instant at which time alone changes the
-    account.
+    account. `alarms` are bits: which events about low credits may fire.
     """
 
     id: str
@@ -212,6 +211,7 @@ class Account:
     open_reservations: int
     ledger_seq: int
     whole: bool
+    alarms: int = 0
     segments: list[Segment] = field(default_factory=list)
     counters: dict[tuple[int, str], Counter] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
@@ -283,6 +283,9 @@ class Account:
     def put_counter(self, counter: Counter) -> None:
         """Stores a counter's new state."""
         key = (counter.segment_start_us, counter.meter)
+        before = self.counters.get(key)
+        if counter.used > (before.used if before else 0):
+            self.changes.rises.append((before or Counter(*key, carried=counter.carried), counter))
         self.counters[key] = counter
         self.changes.counters.add(key)
         self.dirty = True

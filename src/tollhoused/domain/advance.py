@@ -5,7 +5,7 @@ expire, subscriptions and overrides begin and end. Readers do the same on a copy
 timer having fired.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tollhoused.domain.account import (
     Account,
@@ -32,10 +32,13 @@ class UnknownCatalogueVersion(LookupError):
     """A subscription is pinned to a catalogue version that this process has not loaded yet."""
 
 
-def advance(account: Account, now_us: int, history: CatalogueHistory) -> None:
+def advance(
+    account: Account, now_us: int, history: CatalogueHistory, heed: Callable[[int], None] | None = None
+) -> None:
     """Applies every instant up to and including `now_us`, and stores it as the account's `as_of`.
 
     An account that is due must be loaded whole. What happens is booked at `now_us` and effective at its own instant.
+    `heed` hears of each instant once it was applied.
     """
     while account.due_us <= now_us:
         assert account.whole, account.id
@@ -47,6 +50,8 @@ def advance(account: Account, now_us: int, history: CatalogueHistory) -> None:
         turn(account, at_us, now_us, history)
         account.due_us = min(coming_instants(account, at_us))
         account.dirty = True
+        if heed:
+            heed(at_us)
     account.as_of_us = max(account.as_of_us, now_us)
 
 

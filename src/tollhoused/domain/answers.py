@@ -271,6 +271,19 @@ class ClockAnswer(NamedTuple):
     matched_by: str = ""
 
 
+class EndpointAnswer(NamedTuple):
+    """An endpoint for outgoing events as it stood when the answer was made, without its secrets."""
+
+    endpoint_id: str
+    url: str
+    kinds: tuple[str, ...]
+    created_us: int
+    deleted_us: int | None
+    previous_until_us: int | None
+    account_id: str = ""
+    matched_by: str = ""
+
+
 class TickAnswer(NamedTuple):
     """The account was brought up to date; nobody asked for it, and it is stored nowhere."""
 
@@ -293,6 +306,7 @@ Answer = (
     | ClientAnswer
     | KeyAnswer
     | ClockAnswer
+    | EndpointAnswer
     | TickAnswer
 )
 
@@ -343,6 +357,7 @@ _NESTED: dict[str, Callable[[Any], object]] = {
     "lifted": tuple,
     "scopes": tuple,
     "products": tuple,
+    "kinds": tuple,
     "grant": _grant,
     "reservation": _reservation,
     "usage": _usage,
@@ -375,4 +390,7 @@ ANSWER_TYPES: dict[str, type[Answer]] = {
     "rotate_key": KeyAnswer,
     "revoke_key": KeyAnswer,
     "advance_test_clock": ClockAnswer,
+    "create_event_endpoint": EndpointAnswer,
+    "rotate_event_endpoint": EndpointAnswer,
+    "delete_event_endpoint": EndpointAnswer,
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from tollhoused.domain.account import HOUR_US, Account, AccountKind, Cause, CauseKind
-from tollhoused.domain.advance import advance, coming_instants, turn
+from tollhoused.domain.advance import coming_instants, turn
 from tollhoused.domain.answers import (
     AccountAnswer,
     Answer,
@@ -39,6 +39,7 @@ from tollhoused.domain.commands import (
 from tollhoused.domain.deciding import decide
 from tollhoused.domain.decision import Decision, Effect, Rules, apply
 from tollhoused.domain.directory import Directory
+from tollhoused.domain.events import advance_telling, mark, tell
 from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.identity import MatchedBy
 from tollhoused.domain.people import PeopleCommand
@@ -163,20 +164,22 @@ class Books:
             return Settled(answer)
         if isinstance(command, Tick):
             account = self.accounts[command.account_id]
-            advance(account, max(self.clock_us, account.as_of_us), history)
+            advance_telling(account, max(self.clock_us, account.as_of_us), history)
             return Settled(TickAnswer(account.id))
         account = self._account(command)
         now_us = max(self.clock_us, account.as_of_us)
-        advance(account, now_us, history)
+        advance_telling(account, now_us, history)
         while command.needs_whole and account.segment.start_us >= now_us:
             now_us += 1  # a segment of no length could not be stored
-            advance(account, now_us, history)
+            advance_telling(account, now_us, history)
         command = self._as_found(command)
         if isinstance(command, VoidUsage):
             decision = self._void(account, command, now_us, history)
         else:
             decision = decide(account, command, now_us, history, rules)
+        since = mark(account)
         apply(account, decision.effect, now_us, history)
+        tell(account, since, now_us, now_us, history.newest.thresholds)
         self._add(command, decision.answer, now_us, decision.effect)
         if isinstance(command, VoidUsage) and command.idempotency_key:
             voided = self.operations[command.voided_key, command.client]._replace(voided_by=command.idempotency_key)

@@ -87,7 +87,9 @@ def apply(account: Account, effect: Effect, now_us: int, history: CatalogueHisto
             if reservation.is_open:
                 account.due_us = min(account.due_us, reservation.expires_us)
     if effect.reservations or (effect.cause and effect.cause.kind is CauseKind.VOID):
-        # Credits that have come back may belong to grants that have ended, or be what pays the debt.
+        # Credits that have come back may belong to grants that have ended or will, or be what pays the debt.
+        ends_us = [account.grants[item.grant_id].expires_us for item in effect.postings if item.grant_id]
+        account.due_us = min([account.due_us, *(at_us for at_us in ends_us if at_us is not None and at_us > now_us)])
         expire_grants(account, now_us, now_us)
         settle_debt(account, now_us, now_us)
     if effect.subscription:

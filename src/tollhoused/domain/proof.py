@@ -104,7 +104,8 @@ class Evidence:
 
     The account holds all of its segments in order of time, counters, grants, subscriptions and overrides. `plans` are
     the plan and version in each segment's own columns, `names` the kinds of account that users and organizations take
-    it for, `members` the memberships in it. Reservations, operations and entries (in order of their sequence) can be
+    it for, `members` the memberships in it, `last_event_version` the newest version of it that an outgoing event names
+    (0: there is none). Reservations, operations and entries (in order of their sequence) can be
     read once.
     """
 
@@ -113,6 +114,7 @@ class Evidence:
     names: frozenset[str]
     members: list[MemberRow]
     reservations: Iterator[Reservation]
+    last_event_version: int
     operations: Iterator[OperationRow]
     entries: Iterator[EntryRow]
 

@@ -55,11 +55,12 @@ class Gauges:
             found.enforced_products.add(operation.product)
         else:
             found.lifted = max(found.lifted, level)
-        stored_in = self._account.segment_at(operation.stored_us)
-        if stored_in.start_us == counter.segment_start_us:
+        open_then = self._open_at(operation.stored_us)
+        if open_then == [counter.segment_start_us]:
             found.early = max(found.early, level)
-        else:
-            self._levels.setdefault((stored_in.start_us, counter.meter), Levels()).moved = True
+        for start_us in open_then:
+            if start_us != counter.segment_start_us:
+                self._levels.setdefault((start_us, counter.meter), Levels()).moved = True
 
     def prove(self, evidence: Evidence) -> Iterator[Finding]:
         """V4: peaks and levels are what was reported, carried on within a period, and kept from one to the next."""
@@ -71,6 +72,16 @@ class Gauges:
                 carries_on = before is not None and same_period(before, segment)
                 yield from self._prove_counter(evidence, self._account.counter(segment, meter), kept, carries_on)
             before = segment
+
+    def _open_at(self, stored_us: int) -> list[int]:
+        """Starts of the segments that may have been open at an instant: two, where one ended and another began."""
+        found = []
+        for segment in reversed(self._account.segments):
+            if segment.end_us is not None and segment.end_us < stored_us:
+                break
+            if segment.start_us <= stored_us:
+                found.append(segment.start_us)
+        return found
 
     def brought(self, counter: Counter) -> int:
         """The level with which the counter's segment began."""

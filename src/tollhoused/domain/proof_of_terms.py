@@ -18,6 +18,9 @@ def prove_terms(evidence: Evidence, history: CatalogueHistory) -> Iterator[Findi
     account = evidence.account
     if account.currency != history.newest.currency:
         yield evidence.finding("V6", f"its currency is {account.currency}, the catalogue's {history.newest.currency}")
+    if evidence.last_event_version > account.version:
+        what = f"an outgoing event tells of version {evidence.last_event_version}, it has come to {account.version}"
+        yield evidence.finding("V6", what)
     if not account.segments:
         yield evidence.finding("V4", "it has no segment")
         return

@@ -2,7 +2,17 @@
 
 from dataclasses import dataclass, field, replace
 
-from tollhoused.domain.answers import Answer, ClientAnswer, ClockAnswer, KeyAnswer, TickAnswer
+from tollhoused.domain.answers import Answer, ClientAnswer, ClockAnswer, EndpointAnswer, KeyAnswer, TickAnswer
+from tollhoused.domain.endpoints import (
+    CreateEventEndpoint,
+    DeleteEventEndpoint,
+    Endpoint,
+    EndpointCommand,
+    RotateEventEndpoint,
+    created,
+    endpoint_answer,
+    rotated,
+)
 from tollhoused.domain.instants import DAY_US
 from tollhoused.domain.keys import Client, Key
 from tollhoused.domain.registry_commands import (
@@ -14,7 +24,15 @@ from tollhoused.domain.registry_commands import (
     RotateKey,
     TouchKeys,
 )
-from tollhoused.errors import ClientExists, ClientNotFound, Contention, InvalidField, KeyNotFound, TooManyKeys
+from tollhoused.errors import (
+    ClientExists,
+    ClientNotFound,
+    Contention,
+    EndpointNotFound,
+    InvalidField,
+    KeyNotFound,
+    TooManyKeys,
+)
 
 LIVE_KEYS_MAX = 2
 """At once per client: the old one and the new one of a rotation."""
@@ -25,7 +43,7 @@ CLOCK_AHEAD_MAX_US = 3_653 * DAY_US
 
 @dataclass(slots=True)
 class Registry:
-    """Clients by id, keys by id: complete for the clients that the batch names."""
+    """Clients, keys and event endpoints by id: complete for what the batch names."""
 
     clients: dict[str, Client] = field(default_factory=dict)
     keys: dict[str, Key] = field(default_factory=dict)
@@ -33,6 +51,8 @@ class Registry:
     changed_keys: dict[str, Key] = field(default_factory=dict)
     clock_offset_us: int = 0
     clock_moved: bool = False
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    changed_endpoints: dict[str, Endpoint] = field(default_factory=dict)
 
     def carry_out(self, command: RegistryCommand, now_us: int) -> Answer:
         """Carries out one command. Raises its refusal before anything has changed."""
@@ -49,6 +69,8 @@ class Registry:
                 return self._advance_clock(command, now_us)
             case TouchKeys():
                 return self._touch(command)
+            case EndpointCommand():
+                return self._change_endpoint(command, now_us)
         raise AssertionError(command.kind)
 
     def _create_client(self, command: CreateClient, now_us: int) -> ClientAnswer:
@@ -124,6 +146,22 @@ class Registry:
             if key and (key.last_used_us or 0) < used_us:
                 self._put(replace(key, last_used_us=used_us))
         return TickAnswer("")
+
+    def _change_endpoint(self, command: EndpointCommand, now_us: int) -> EndpointAnswer:
+        if isinstance(command, CreateEventEndpoint):
+            return self._put_endpoint(created(command, now_us))
+        found = self.endpoints.get(command.endpoint_id)
+        if found is None or found.deleted_us is not None:
+            raise EndpointNotFound("no event endpoint has this id", endpoint_id=command.endpoint_id)
+        if isinstance(command, RotateEventEndpoint):
+            return self._put_endpoint(rotated(found, command, now_us))
+        assert isinstance(command, DeleteEventEndpoint)
+        return self._put_endpoint(replace(found, deleted_us=now_us))
+
+    def _put_endpoint(self, endpoint: Endpoint) -> EndpointAnswer:
+        self.endpoints[endpoint.id] = endpoint
+        self.changed_endpoints[endpoint.id] = endpoint
+        return endpoint_answer(endpoint)
 
     def _check_room(self, client: str, now_us: int, leaving: Key | None = None) -> None:
         """Whether one more key may live beside those that do; `leaving` makes room for it."""

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from tollhouse.v1 import admin_service_pb2 as pb
 
+from tollhoused.domain.endpoints import endpoint_answer
 from tollhoused.domain.keys import Scope
 from tollhoused.rpc import admin_answers, decode, encode
-from tollhoused.usecases import pages, registry, testing_time
+from tollhoused.usecases import endpoints, pages, registry, testing_time
 from tollhoused.usecases.core import Call, Core
 
 SCOPES: Mapping[int, Scope] = {
@@ -97,6 +98,48 @@ class AdminServicer:
             validate_only=request.validate_only,
         )
         return admin_answers.advance_test_clock(settled.answer, settled.replayed)
+
+    def CreateEventEndpoint(self, request: pb.CreateEventEndpointRequest, call: Call) -> pb.CreateEventEndpointResponse:
+        made = endpoints.create(
+            self._core,
+            call,
+            url=request.url,
+            kinds=list(request.kinds),
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        response = admin_answers.create_event_endpoint(made.answer, made.replayed)
+        response.secret = made.secret
+        return response
+
+    def ListEventEndpoints(self, request: pb.ListEventEndpointsRequest, call: Call) -> pb.ListEventEndpointsResponse:
+        found = endpoints.list_endpoints(self._core)
+        return pb.ListEventEndpointsResponse(
+            endpoints=[admin_answers.event_endpoint(endpoint_answer(endpoint)) for endpoint in found]
+        )
+
+    def RotateEventEndpoint(self, request: pb.RotateEventEndpointRequest, call: Call) -> pb.RotateEventEndpointResponse:
+        made = endpoints.rotate(
+            self._core,
+            call,
+            endpoint_id=request.endpoint_id,
+            overlap_us=decode.given_duration(request, "overlap"),
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        response = admin_answers.rotate_event_endpoint(made.answer, made.replayed)
+        response.secret = made.secret
+        return response
+
+    def DeleteEventEndpoint(self, request: pb.DeleteEventEndpointRequest, call: Call) -> pb.DeleteEventEndpointResponse:
+        settled = endpoints.delete(
+            self._core,
+            call,
+            endpoint_id=request.endpoint_id,
+            idempotency_key=request.idempotency_key,
+            validate_only=request.validate_only,
+        )
+        return admin_answers.delete_event_endpoint(settled.answer, settled.replayed)
 
     def ListAuditEntries(self, request: pb.ListAuditEntriesRequest, call: Call) -> pb.ListAuditEntriesResponse:
         entries, token = registry.list_audit(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from tollhouse.v1 import admin_service_pb2 as admin_pb
 
-from tollhoused.domain.answers import Answer, ClientAnswer, ClockAnswer, KeyAnswer
+from tollhoused.domain.answers import Answer, ClientAnswer, ClockAnswer, EndpointAnswer, KeyAnswer
 from tollhoused.domain.keys import Environment, Key, Scope
 from tollhoused.domain.registry import key_answer
 from tollhoused.rpc import encode
@@ -80,3 +80,31 @@ def _key(answer: Answer) -> admin_pb.Key:
         expire_time=encode.optional_timestamp(answer.expires_us),
         revoke_time=encode.optional_timestamp(answer.revoked_us),
     )
+
+
+def event_endpoint(answer: Answer) -> admin_pb.EventEndpoint:
+    """An endpoint, without its secrets."""
+    assert isinstance(answer, EndpointAnswer)
+    return admin_pb.EventEndpoint(
+        endpoint_id=answer.endpoint_id,
+        url=answer.url,
+        kinds=answer.kinds,
+        create_time=encode.timestamp(answer.created_us),
+        delete_time=encode.optional_timestamp(answer.deleted_us),
+        previous_secret_end_time=encode.optional_timestamp(answer.previous_until_us),
+    )
+
+
+def create_event_endpoint(answer: Answer, replayed: bool) -> admin_pb.CreateEventEndpointResponse:
+    """The endpoint that was made, without its secret."""
+    return admin_pb.CreateEventEndpointResponse(endpoint=event_endpoint(answer), replayed=replayed)
+
+
+def rotate_event_endpoint(answer: Answer, replayed: bool) -> admin_pb.RotateEventEndpointResponse:
+    """The endpoint whose secret was replaced, without it."""
+    return admin_pb.RotateEventEndpointResponse(endpoint=event_endpoint(answer), replayed=replayed)
+
+
+def delete_event_endpoint(answer: Answer, replayed: bool) -> admin_pb.DeleteEventEndpointResponse:
+    """The endpoint that was deleted."""
+    return admin_pb.DeleteEventEndpointResponse(endpoint=event_endpoint(answer), replayed=replayed)

@@ -295,6 +295,9 @@ BY_KIND: Mapping[str, Callable[[Answer, bool], Message]] = {
         admin_answers.rotate_key,
         admin_answers.revoke_key,
         admin_answers.advance_test_clock,
+        admin_answers.create_event_endpoint,
+        admin_answers.rotate_event_endpoint,
+        admin_answers.delete_event_endpoint,
     )
 }
 

@@ -32,7 +32,7 @@ class OpenLimits:
     before no more is read; how long an item may take, and a stream be without one, or with acknowledgements that
     nobody reads. Watches: how many; how long one may keep its request to itself; after how long a message comes at
     least; how long one may be under way, and how long while all who send are taken and other watchers wait; how
-    often the feed looks for changes.
+    often the feed looks for changes. Watches of events have a number of their own.
     """
 
     life_seconds: float = 3_600.0
@@ -43,6 +43,7 @@ class OpenLimits:
     stalled_seconds: float = 30.0
     watchers_max: int = 2_000
     request_seconds: float = 10.0
+    event_watchers_max: int = 200
     heartbeat_seconds: float = 15.0
     slow_seconds: float = 5.0
     crowded_seconds: float = 0.25

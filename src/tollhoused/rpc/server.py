@@ -13,6 +13,7 @@ from tollhouse.v1 import account_service_pb2 as account_pb
 from tollhouse.v1 import admin_service_pb2 as admin_pb
 from tollhouse.v1 import credits_service_pb2 as credits_pb
 from tollhouse.v1 import entitlement_service_pb2 as entitlement_pb
+from tollhouse.v1 import event_service_pb2 as event_pb
 from tollhouse.v1 import reservation_service_pb2 as reservation_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
@@ -27,6 +28,8 @@ from tollhoused.rpc.channel import HEALTH_SERVICE
 from tollhoused.rpc.credits import CreditsServicer
 from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.entitlements import EntitlementServicer
+from tollhoused.rpc.event_watches import EventWatches
+from tollhoused.rpc.events import EventServicer
 from tollhoused.rpc.guard import Deadlines, Guard, Handler
 from tollhoused.rpc.health import HealthKeeper
 from tollhoused.rpc.open_calls import Keeper, OpenDoor, OpenLimits
@@ -54,6 +57,7 @@ REFUSAL_THREADS = 2
 """For refusing calls that are too many: quick, and never waiting for anything."""
 
 STREAM_USAGE = "tollhouse.v1.UsageService/StreamUsage"
+WATCH_EVENTS = "tollhouse.v1.EventService/WatchEvents"
 WATCH_ENTITLEMENTS = "tollhouse.v1.EntitlementService/WatchEntitlements"
 
 FULL = Overloaded("the server has all the calls it takes on at once")
@@ -112,7 +116,7 @@ class GrpcServer:
         self._refusals = ThreadPoolExecutor(REFUSAL_THREADS, thread_name_prefix="refusal")
         self._methods: dict[str, Handler] = {}
         self._refusing: dict[str, Handler] = {}
-        self._own: dict[str, UsageStreams | Watches] = {}
+        self._own: dict[str, UsageStreams | Watches | EventWatches] = {}
         self._server = grpc.server(self._calls, options=OPTIONS)
         self._asks_for_keys = keyring is not None
         faults, doorkeeper = Faults(core.new_id), Doorkeeper(keyring, core.check_open)
@@ -121,8 +125,10 @@ class GrpcServer:
         open_door = OpenDoor(faults, doorkeeper, throttle, observer, open_limits)
         self.streams = UsageStreams(core, open_door)
         self.watches = Watches(core, open_door, self._calls, reader)
-        self._keeper = Keeper([reader.tick, self.streams.tick, self.watches.tick])
-        self._open_calls: dict[str, UsageStreams | Watches] = {
+        self.event_watches = EventWatches(core, open_door, self._calls, reader)
+        self._keeper = Keeper([reader.tick, self.streams.tick, self.watches.tick, self.event_watches.tick])
+        self._open_calls: dict[str, UsageStreams | Watches | EventWatches] = {
+            WATCH_EVENTS: self.event_watches,
             STREAM_USAGE: self.streams,
             WATCH_ENTITLEMENTS: self.watches,
         }
@@ -145,6 +151,7 @@ class GrpcServer:
                 subscription_pb.DESCRIPTOR.services_by_name["SubscriptionService"],
                 SubscriptionServicer(core),
             ),
+            self._add(guard, event_pb.DESCRIPTOR.services_by_name["EventService"], EventServicer(core)),
             self._add(guard, admin_pb.DESCRIPTOR.services_by_name["AdminService"], AdminServicer(core)),
         ]
         # Probes get a server of their own: in plain text, and without a client's way to keep it busy.
@@ -163,6 +170,7 @@ class GrpcServer:
         check_listen(address, secured=credentials is not None, asks_for_keys=self._asks_for_keys)
         port = _listening(self._server, address, credentials)
         self.watches.start()
+        self.event_watches.start()
         self._keeper.start()
         return port
 
@@ -184,6 +192,7 @@ class GrpcServer:
         self.health.close()
         self.streams.close()
         self.watches.close()
+        self.event_watches.close()
         self._server.stop(grace_seconds).wait()
         self._keeper.stop()
         self.streams.shutdown()

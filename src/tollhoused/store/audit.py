@@ -26,11 +26,13 @@ from sqlalchemy import (
 
 from tollhoused.domain.account import Account, AccountKind, CauseKind
 from tollhoused.domain.commands import Enforcement, RecordUsage
+from tollhoused.domain.endpoints import CreateEventEndpoint, DeleteEventEndpoint, RotateEventEndpoint
 from tollhoused.domain.proof import EntryRow, Evidence, Finding, MemberRow, OperationRow
 from tollhoused.domain.registry_commands import AdvanceTestClock, CreateClient, CreateKey, RevokeKey, RotateKey
 from tollhoused.domain.voids import VoidUsage
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import TEXT, Dialect
+from tollhoused.store.event_tables import outbox
 from tollhoused.store.rows import (
     Row,
     account_from_row,
@@ -47,7 +49,19 @@ from tollhoused.store.store import Store
 UNREADABLE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """What a row raises that holds what no row of ours can hold, such as terms that are no JSON."""
 
-REGISTRY_KINDS = tuple(command.kind for command in (CreateClient, CreateKey, RotateKey, RevokeKey, AdvanceTestClock))
+REGISTRY_KINDS = tuple(
+    command.kind
+    for command in (
+        CreateClient,
+        CreateKey,
+        RotateKey,
+        RevokeKey,
+        AdvanceTestClock,
+        CreateEventEndpoint,
+        RotateEventEndpoint,
+        DeleteEventEndpoint,
+    )
+)
 CAUSED_BY_OPERATIONS = (
     CauseKind.USAGE,
     CauseKind.GRANT,
@@ -99,9 +113,10 @@ class Audit:
             for table in (t.counters, t.grants, t.subscriptions, t.overrides)
         }
         reservations = self._in_step("reservations", select(t.reservations))
+        events = self._in_step("outbox", self._last_events())
         operations = self._in_step("operations", self._operations())
         entries = self._in_step("ledger_entries", self._entries(), t.ledger_entries.c.seq)
-        every = [names, members, segments, *parts.values(), reservations, operations, entries]
+        every = [names, members, segments, *parts.values(), reservations, events, operations, entries]
         for row in self._rows(self._ordered(select(t.accounts), t.accounts.c.id)):
             for table in every:
                 yield from table.strays(before=row[0])
@@ -119,6 +134,7 @@ class Audit:
                 names=frozenset(kind for _, kind in names.of(account.id)),
                 members=list(map(MemberRow._make, members.of(account.id))),
                 reservations=map(reservation_from_row, reservations.of(account.id)),
+                last_event_version=max([version for _, version in events.of(account.id)], default=0),
                 operations=map(OperationRow._make, operations.of(account.id)),
                 entries=map(EntryRow._make, entries.of(account.id)),
             )
@@ -166,6 +182,11 @@ class Audit:
                 t.organizations, t.organizations.c.org_id == row.org_id
             )
         )
+
+    def _last_events(self) -> Select[Any]:
+        """The newest version of each account that an outgoing event names."""
+        row = outbox.c
+        return select(row.account, func.max(row.version)).group_by(row.account)
 
     def _operations(self) -> Select[Any]:
         """Every operation but those on clients and keys, which belong to no account."""

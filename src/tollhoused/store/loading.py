@@ -9,6 +9,7 @@ from tollhoused.domain.identity import Subject
 from tollhoused.domain.registry import Registry
 from tollhoused.domain.voids import Payment
 from tollhoused.store.dialect import Query, Rows, Write
+from tollhoused.store.event_rows import endpoint_from_row, endpoint_row, event_row
 from tollhoused.store.rows import (
     USER_WIDTH,
     Row,
@@ -126,6 +127,7 @@ def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
         (statements.insert_clients, [client_row(client) for client in books.registry.new_clients]),
         (statements.upsert_keys, [key_row(key) for key in books.registry.changed_keys.values()]),
         (statements.upsert_facts, _moved_clock(books.registry)),
+        (statements.upsert_endpoints, [endpoint_row(item) for item in books.registry.changed_endpoints.values()]),
         (statements.insert_audit, books.audit),
         (statements.insert_operations, [operation_row(operation) for operation in books.added]),
         (statements.void_operations, [(item.voided_by, item.idempotency_key, item.client) for item in books.voided]),
@@ -145,6 +147,7 @@ def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
             statements.upsert_overrides,
             [override_row(a.id, a.overrides[id_]) for a in dirty for id_ in a.changes.overrides],
         ),
+        (statements.insert_events, [event_row(event) for a in dirty for event in a.changes.events]),
         (statements.update_accounts, [(*moving_columns(account), account.id, account.version) for account in known]),
     ]
     return [(write, rows) for write, rows in plan if rows]
@@ -201,13 +204,23 @@ def _registry_plan(statements: Statements, wanted: Wanted, lock: bool) -> list[t
         ("clients", statements.clients_locked if lock else statements.clients, names),
         ("keys", statements.keys_locked if lock else statements.keys, names),
         ("facts", statements.facts_locked if lock else statements.facts, CLOCK_FACTS if wanted.test_clock else []),
+        (
+            "endpoints",
+            statements.endpoints_locked if lock else statements.endpoints,
+            [(id_,) for id_ in sorted(wanted.endpoints)],
+        ),
     ]
 
 
 def _registry(found: dict[str, list[Row]]) -> Registry:
     keys = [key_from_row(row) for row in found.get("keys", ())]
     clients = [client_from_row(row) for row in found.get("clients", ())]
-    registry = Registry({client.id: client for client in clients}, {key.id: key for key in keys})
+    endpoints = [endpoint_from_row(row) for row in found.get("endpoints", ())]
+    registry = Registry(
+        {client.id: client for client in clients},
+        {key.id: key for key in keys},
+        endpoints={endpoint.id: endpoint for endpoint in endpoints},
+    )
     for name, value in found.get("facts", ()):
         if name == CLOCK_OFFSET:
             registry.clock_offset_us = int(value)

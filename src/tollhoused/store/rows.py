@@ -22,7 +22,7 @@ USER_WIDTH = 4
 def account_from_row(row: Row, whole: bool) -> Account:
     """An account without what belongs to it."""
     (id_, kind, currency, zone, anchor_us, version, as_of_us, due_us, *totals) = row
-    balance_nanos, debt_nanos, ledger_seq, held_nanos, open_reservations = totals
+    balance_nanos, debt_nanos, ledger_seq, held_nanos, open_reservations, alarms = totals
     return Account(
         id=id_,
         kind=AccountKind(kind),
@@ -38,6 +38,7 @@ def account_from_row(row: Row, whole: bool) -> Account:
         open_reservations=open_reservations,
         ledger_seq=ledger_seq,
         whole=whole,
+        alarms=alarms,
     )
 
 
@@ -57,6 +58,7 @@ def moving_columns(account: Account) -> Row:
         account.ledger_seq,
         account.held_nanos,
         account.open_reservations,
+        account.alarms,
     )
 
 

@@ -22,8 +22,8 @@ from sqlalchemy.exc import DBAPIError
 
 from tollhoused.errors import Reported, StoreUnavailable
 from tollhoused.store import triggers
+from tollhoused.store.event_tables import metadata
 from tollhoused.store.postgres import CONNECTION_SETTINGS
-from tollhoused.store.tables import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -5,6 +5,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, case, fun
 from tollhoused.domain.account import CauseKind
 from tollhoused.domain.reservations import LIFE_MAX_US
 from tollhoused.domain.voids import PAYING
+from tollhoused.store import event_tables as events
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation, Write
 
@@ -27,6 +28,7 @@ MOVING_COLUMNS = (
     "ledger_seq",
     "held_nanos",
     "open_reservations",
+    "alarms",
 )
 
 
@@ -65,6 +67,9 @@ class Statements:
         self.facts = self._facts(dialect)
         self.facts_locked = self._facts(dialect, lock=True)
         self.upsert_facts = dialect.upsert(t.deployment)
+        self.endpoints = self._named(dialect, events.event_endpoints, "id")
+        self.endpoints_locked = self._named(dialect, events.event_endpoints, "id", lock=True)
+        self.upsert_endpoints = dialect.upsert(events.event_endpoints)
         self.insert_clients = dialect.insert(t.clients)
         self.upsert_keys = dialect.upsert(t.api_keys)
         self.insert_audit = dialect.insert(t.audit_log)
@@ -76,6 +81,7 @@ class Statements:
         self.upsert_users = dialect.upsert(t.users)
         self.delete_memberships = dialect.delete(t.memberships)
         self.upsert_memberships = dialect.upsert(t.memberships)
+        self.insert_events = dialect.insert(events.outbox)
         self.upsert_counters = dialect.upsert(t.counters)
         self.upsert_grants = dialect.upsert(t.grants)
         self.upsert_reservations = dialect.upsert(t.reservations)

@@ -19,7 +19,9 @@ from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override
 from tollhoused.store import rows
+from tollhoused.store.deliveries import DeliveryStore
 from tollhoused.store.dialect import Query, Rows
+from tollhoused.store.events import EventStore
 from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.store.loading import CLOCK_OFFSET, ENVIRONMENT, load, load_directory, writes
 from tollhoused.store.postgres import PostgresEngine
@@ -59,6 +61,8 @@ class Store:
         self.engine = engine
         self._statements = Statements(engine.dialect)
         self._questions = Questions(engine.dialect)
+        self.events = EventStore(engine, self._read)
+        self.deliveries = DeliveryStore(engine, self._read, self.events.after)
 
     @contextmanager
     def batch(self) -> Iterator[Batch]:

@@ -89,6 +89,7 @@ accounts = Table(
     number("ledger_seq"),
     zero("held_nanos"),
     zero("open_reservations"),
+    zero("alarms"),
     PrimaryKeyConstraint("id"),
     check("kind", "kind IN ('personal', 'organization')"),
     check("version", "version >= 1"),

@@ -15,6 +15,7 @@ from tollhoused.domain.commands import (
     UpsertOrganization,
     UpsertUser,
 )
+from tollhoused.domain.endpoints import EndpointCommand
 from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.people import PeopleCommand
@@ -28,8 +29,8 @@ class Wanted:
 
     `whole` accounts are loaded with every counter of their open segment, every subscription and every override.
     `reservations` are (account, id), whether open or not. `paid` are counters of which it must be known who has paid.
-    `registry` names clients and keys by their ids, `test_clock` says that it will be moved, `upserts` that directory
-    entries will change and must be locked.
+    `registry` names clients and keys by their ids, `endpoints` those of events, `test_clock` says that it will be
+    moved, `upserts` that directory entries will change and must be locked.
     """
 
     accounts: dict[str, int] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class Wanted:
     reservations: set[tuple[str, str]] = field(default_factory=set)
     paid: set[CounterKey] = field(default_factory=set)
     registry: set[str] = field(default_factory=set)
+    endpoints: set[str] = field(default_factory=set)
     upserts: bool = False
     test_clock: bool = False
 
@@ -53,6 +55,8 @@ def wanted_by(commands: Iterable[Command]) -> Wanted:
         if isinstance(command, RegistryCommand):
             wanted.registry.update(command.names())
             wanted.test_clock = wanted.test_clock or isinstance(command, AdvanceTestClock)
+            if isinstance(command, EndpointCommand):
+                wanted.endpoints.add(command.endpoint_id)
             continue
         if isinstance(command, UpsertUser | UpsertOrganization):
             wanted.upserts = True

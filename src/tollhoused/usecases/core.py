@@ -121,6 +121,8 @@ class Core:
     environment: Environment
     rules: Rules
     matches: Matches = field(default_factory=Matches)
+    events_allow_private: bool = False
+    """Whether outgoing events may be sent to addresses that are not public, and without TLS."""
     closed: bool = False
     """Whether the books are still to be opened: a server starts before its database can be used. No use case may run
     then; each door asks `check_open` first.
