@@ -330,10 +330,9 @@ class RemoveOverride(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpsertUser(Command):
-    """Makes or completes a user and the personal account; the new ids are used only where something new is made.
+    """Makes or completes a user and the personal account; `account_id` is empty where nobody was known.
 
-    `account_id` is a hint, empty where nobody was known: who was found may be erased by the time it is carried out,
-    and the account that comes then is another one.
+    The new ids are for what is made: whoever was found may have been erased since.
     """
 
     kind = "upsert_user"
@@ -369,8 +368,7 @@ class UpsertOrganization(Command):
 class Tick(Command):
     """The empty command: brings a due account up to date. It is no operation and is stored nowhere."""
 
-    kind = "tick"
-    audited = False
+    kind, audited = "tick", False
 
     def content(self) -> dict[str, object]:
         return {}

@@ -324,7 +324,9 @@ class _Ledger:
         at_us = entries[0].booked_us
         amount_nanos = json.loads(entries[0].sent or "{}")["amount_nanos"]
         if amount_nanos < 0:
-            yield from self._expect(name, _burnt(self._usable(None, at_us), -amount_nanos), entries)
+            moved = _burnt(self._usable(None, at_us), -amount_nanos)
+            if not self._reserved.any or sum(entry.amount_nanos for entry in entries) != amount_nanos:
+                yield from self._expect(name, moved, entries)
             return
         settled_nanos = min(self._debt_nanos, amount_nanos)
         expected = [Posting(None, settled_nanos)] if settled_nanos else []

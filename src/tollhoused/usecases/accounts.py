@@ -47,8 +47,8 @@ def upsert_user(
         subject=subject,
         account_id=match.account_id if match else "",
         matched_by=match.matched_by if match else MatchedBy.USER_ID,
-        new_user_id=core.new_id("user"),
         new_account_id=core.new_id("acct"),
+        new_user_id=core.new_id("user"),
         zone=forms.zone(zone),
         currency=core.catalogue.currency,
     )
