@@ -67,8 +67,20 @@ CAST = (
     # Counted and never charged: here only the counter tells whether an update was lost.
     Actor(name="unmetered", org_id="org-unmetered", plan="enterprise", weight=2),
     Actor(name="team", org_id="org-team", plan="team"),
-    Actor(name="corrected", user_id="user-corrected", credits_nanos=RICH_NANOS, acts=frozenset({Act.VOIDS})),
-    Actor(name="holding", user_id="user-holding", credits_nanos=RICH_NANOS, acts=frozenset({Act.HOLDS})),
+    Actor(
+        name="corrected",
+        user_id="user-corrected",
+        credits_nanos=RICH_NANOS,
+        grant_nanos=40 * CENT_NANOS,
+        acts=frozenset({Act.VOIDS}),
+    ),
+    Actor(
+        name="holding",
+        user_id="user-holding",
+        credits_nanos=RICH_NANOS,
+        grant_nanos=40 * CENT_NANOS,
+        acts=frozenset({Act.HOLDS}),
+    ),
     # What is held and what is used compete for the same few credits.
     Actor(
         name="holding and poor",
@@ -86,7 +98,13 @@ CAST = (
         refusals=frozenset({"LEVEL_BELOW_ZERO"}),
         acts=frozenset({Act.CHANGES}),
     ),
-    Actor(name="changing plans", user_id="user-plans", credits_nanos=RICH_NANOS, acts=frozenset({Act.PLANS})),
+    Actor(
+        name="changing plans",
+        user_id="user-plans",
+        credits_nanos=RICH_NANOS,
+        grant_nanos=40 * CENT_NANOS,
+        acts=frozenset({Act.PLANS}),
+    ),
     Actor(
         name="adjusted",
         user_id="user-adjusted",

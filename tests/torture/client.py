@@ -45,10 +45,10 @@ class Client(threading.Thread):
             (draws.hold, 14),
             (draws.level, 6),
             (draws.void, 5),
-            (draws.grant, 4),
+            (draws.grant, 6),
             (draws.correction, 3),
-            (draws.limit, 1),
-            (draws.plan, 1),
+            (draws.limit, 2),
+            (draws.plan, 4),
         ]
         """What is sent alone, and how often."""
 

@@ -31,7 +31,7 @@ BATCH_ITEMS_MAX = 8
 STREAM_ITEMS_MAX = 12
 QUANTITY_MAX = 5
 LEVEL_MAX = 400
-LIFE_US = (1_000_000, 8_000_000)
+LIFE_US = (300_000, 6_000_000)
 """How long credits last that expire."""
 
 HOLD_US = (1_000_000, 6_000_000)
@@ -98,7 +98,7 @@ class Draws:
         if self._chance.random() < 0.5:
             expires_us = self._clock_us() + self._chance.randint(*LIFE_US)
         meters = (METERS[1],) if self._chance.random() < 0.3 else ()
-        priority = self._chance.choice((50, 100, 150))
+        priority = self._chance.choice((50, 150))  # before or after what the rich began with
         return Grant(self._key(), actor, actor.grant_nanos, expires_us, meters, priority)
 
     def correction(self) -> Command:

@@ -18,9 +18,9 @@ EXAMPLES_MAX = 5
 class Figures:
     """One run. Counts of keys unless said otherwise.
 
-    `replays` and `conflicts` count answers, `statuses` counts replies, `kinds` counts what was acknowledged. `unknown` keys were never answered, and
-    `unknown_stored` of them are stored. `violations` counts what was found by invariant, with a few `examples` each:
-    `lost` is V1, `doubled` is V2 as the history shows it, `wrong` is all the rest.
+    `replays` and `conflicts` count answers, `statuses` counts replies, `kinds` counts what was acknowledged. `unknown`
+    keys were never answered, and `unknown_stored` of them are stored. `violations` counts what was found by invariant,
+    with a few `examples` each: `lost` is V1, `doubled` is V2 as the history shows it, `wrong` is all the rest.
     """
 
     engine: str

@@ -17,7 +17,6 @@ START_SECONDS = 0.3
 POINT_SHARE = 0.5
 """Of the starts, how many are told to kill themselves at a named point, where there are any."""
 
-PASSES_MAX = 25
 WATCH_SECONDS = 0.02
 
 
@@ -115,7 +114,7 @@ class Nemesis:
         self._armed = True
         share = POINT_SHARE if self._plan.blind_kills else 1.0
         if self._plan.points and self._chance.random() < share:
-            return f"{self._chance.choice(self._plan.points)}:{self._chance.randint(1, PASSES_MAX)}"
+            return f"{self._chance.choice(self._plan.points)}:{self._chance.randint(1, self._plan.passes_max)}"
         return ""
 
     def _start(self, server: Server, point: str) -> None:
