@@ -186,7 +186,8 @@ def altered(command: Command, chance: random.Random) -> tuple[Command, str] | No
         case Usage():
             return _altered_usage(command, chance)
         case Level():
-            return replace(command, value=command.value + 1), "delta" if command.change else "level"
+            # A change of nothing would be refused before the key is looked at.
+            return replace(command, value=command.value + 1 or 2), "delta" if command.change else "level"
         case Reserve() | Commit():
             return replace(command, quantity=command.quantity + 1), "quantity"
         case Grant() | Adjustment():

@@ -41,6 +41,8 @@ class Figures:
     restarts: int
     other_exits: int
     database_restarts: int
+    freezes: int
+    terminations: int
     recovery_seconds: float
     lost: int
     doubled: int
@@ -101,6 +103,8 @@ def figures_of(
         restarts=deeds.starts,
         other_exits=deeds.other_exits,
         database_restarts=deeds.database_restarts,
+        freezes=deeds.freezes,
+        terminations=deeds.terminations,
         recovery_seconds=round(recovery_seconds, 2),
         lost=lost,
         doubled=doubled,

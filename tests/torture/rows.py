@@ -138,6 +138,12 @@ def query(database_url: str, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql.encode()).fetchall()
 
 
+def end_connections(database_url: str) -> int:
+    """Ends every other connection to a database of PostgreSQL; how many there were."""
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    return len(query(database_url, f"{ended} AND pid <> pg_backend_pid()"))
+
+
 def _operation(row: tuple[Any, ...]) -> StoredOperation:
     key, client, account, kind, meter, segment_start_us, quantity, charged_nanos, text, voided_by = row
     answer = json.loads(text)

@@ -53,7 +53,7 @@ class Run:
         else:
             self._url = f"sqlite:///{scratch / 'books.sqlite3'}"
         self._servers = [Server(nursery, self._url, plan.fault, self._log) for _ in range(plan.servers)]
-        self._nemesis = Nemesis(plan, self._servers, cluster)
+        self._nemesis = Nemesis(plan, self._servers, cluster, self._url)
         self._history = History()
         self._found: list[Violation] = []
         self._recovery_seconds = 0.0
