@@ -58,6 +58,7 @@ def _running(folder: Path) -> Iterator[tuple[FakeStripe, str]]:
     """A fake Stripe, and a server that sells through it; with the server's address."""
     with FakeStripe() as fake:
         http_address = free_address()
+        fake.webhooks.signing_time = lambda: int(time.time())  # its clock is moved, the receiver's is the wall's
         fake.webhooks.send_to(f"http://{http_address}/webhooks/stripe")
         variables = provider_settings(fake, http_address)
         with serving(folder, priced_catalogue(fake, folder), variables) as address:

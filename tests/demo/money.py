@@ -22,14 +22,14 @@ from tests.fakes.stripe.fake import FakeStripe
 
 T = TypeVar("T")
 
-SUBJECT = common.Subject(user_id="grace")
+SUBJECT = common.Subject(user_id="mary")
 WAIT_SECONDS = 20.0
 MONTH_DAYS = 32
 
 
 def tell(client: Client, fake: FakeStripe, say: Callable[[str], None]) -> None:
     """Buys pro, upgrades, schedules a downgrade, tops up, reloads, is refunded, and lets a month pass."""
-    person = accounts.UpsertUserRequest(user_id="grace", email="grace@customers.example", idempotency_key="money-user")
+    person = accounts.UpsertUserRequest(user_id="mary", email="mary@customers.example", idempotency_key="money-user")
     client.accounts.UpsertUser(person, timeout=DEADLINE_SECONDS)
     _plans(client, say)
     _credits(client, fake, say)
@@ -43,7 +43,7 @@ def _plans(client: Client, say: Callable[[str], None]) -> None:
     opened = client.subscriptions.StartCheckout(checkout, timeout=DEADLINE_SECONDS)
     _pay(opened.order.url)
     state = _until(lambda: _state(client), lambda state: state.plan == "pro")
-    say(f"Grace buys pro on Stripe's page; its webhook makes it hers: {state.plan}, {_status(state.subscription)}.")
+    say(f"Mary buys pro on Stripe's page; its webhook makes it hers: {state.plan}, {_status(state.subscription)}.")
     upgraded = _change(client, "team", "money-up")
     say(f"Upgrade to team: {_word(upgraded)}, {_state(client).plan} at once.")
     lowered = _change(client, "pro", "money-down")

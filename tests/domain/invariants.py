@@ -103,7 +103,7 @@ def _check_causes(account: Account, operations: list[Operation]) -> None:
     """V2 and V6: each key is charged once, by entries that say what its answer says; no debit is without a cause."""
     booked: dict[tuple[str, str], list[tuple[str | None, int]]] = defaultdict(list)
     for entry in account.changes.entries:
-        if entry.cause.kind in (CauseKind.RESERVATION, CauseKind.PERIOD_CLOSE):
+        if entry.cause.kind in (CauseKind.RESERVATION, CauseKind.PERIOD_CLOSE, CauseKind.PLAN_GRANT):
             continue
         if entry.cause.kind in (CauseKind.EXPIRY, CauseKind.SETTLEMENT):
             assert (entry.cause.reference in account.grants, entry.cause.client) == (True, "")

@@ -276,7 +276,7 @@ def _newcomers_command(
     """The command of a report about somebody unknown; nobody is made for one that is badly formed."""
     forms.idempotency_key(report.idempotency_key)
     upsert = newcomers.upsert(subject, report.idempotency_key, unknown)
-    match = Match(upsert.account_id, upsert.matched_by) if upsert else NOWHERE
+    match = Match(upsert.new_account_id, upsert.matched_by) if upsert else NOWHERE
     command = usage_command(core, call, report, subject, match)
     if upsert:
         newcomers.keep(upsert)
