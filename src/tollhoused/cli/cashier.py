@@ -97,6 +97,7 @@ class Cashier:
         with self._lock:
             self._ended.wait_for(lambda: not self._busy, END_SECONDS)
             self._closed = True
+        self._let_go()
 
     def step(self) -> int:
         """Begins whatever is due and has a thread to do it, if it is this process's to do; says how much there was.
@@ -147,6 +148,15 @@ class Cashier:
         mine = self._core.store.providers.lease("cashier", self._holder, now_us, length_us)
         self._leased_us = now_us + length_us if mine else 0
         return mine
+
+    def _let_go(self) -> None:
+        """Lets another process go on at once."""
+        now_us = self._core.clock()
+        if now_us < self._leased_us:
+            try:
+                self._core.store.providers.lease("cashier", self._holder, now_us, 0)
+            except StoreFault as failure:
+                log.info("another process goes on in %d seconds: %s", LEASE_SECONDS, failure)
 
     def _begin(self, name: str, is_intent: bool, work: Callable[[], None]) -> None:
         """Has work done by a thread of its own, unless it is being done or too much is.
