@@ -101,16 +101,21 @@ class Server:
     """A running `tollhouse serve` on a port of its own choice, open to everybody unless it `asks_for_keys`."""
 
     def __init__(
-        self, *arguments: str, asks_for_keys: bool = False, cwd: Path | None = None, command: list[str] = COMMAND
+        self,
+        *arguments: str,
+        asks_for_keys: bool = False,
+        cwd: Path | None = None,
+        command: list[str] = COMMAND,
+        variables: dict[str, str] | None = None,
     ) -> None:
-        """Returns when its port is open, and it has looked at its database."""
+        """Returns when its port is open, and it has looked at its database. Variables are more of its settings."""
         self._log = TemporaryFile("w+")  # noqa: SIM115  # it is open as long as the server runs
         self._said = ""
         keys = [] if asks_for_keys else ["--insecure-no-auth"]
         self._process = subprocess.Popen(
             [*command, "serve", "--listen", "127.0.0.1:0", *keys, *arguments],
             cwd=cwd,
-            env=environment(),
+            env=environment(**(variables or {})),
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
