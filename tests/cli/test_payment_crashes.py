@@ -23,10 +23,10 @@ from tollhouse.v1.credits_service_pb2 import (
 )
 
 from tests.cli.commands import Server, done
-from tests.demo.shop_setup import SHOP, free_address, priced_catalogue, provider_settings
+from tests.demo.shop_setup import SHOP, priced_catalogue, provider_settings
 from tests.fakes.stripe.failures import Fault
 from tests.fakes.stripe.fake import FakeStripe
-from tests.support.door import TIMEOUT_SECONDS, Door, usage
+from tests.support.door import TIMEOUT_SECONDS, Door, free_address, until, usage
 
 ANNA = Subject(user_id="anna")
 DOLLAR = 10**9
@@ -85,14 +85,6 @@ def start(url: str, catalogue: Path, variables: dict[str, str]) -> Server:
     return Server("--database-url", url, "--migrate", "--catalogue", str(catalogue), variables=variables)
 
 
-def until(what: Callable[[], bool], said: str) -> None:
-    """Waits for something that another process does."""
-    give_up_at = time.monotonic() + WAIT_SECONDS
-    while not what():
-        assert time.monotonic() < give_up_at, said
-        time.sleep(0.05)  # another process does it
-
-
 @pytest.fixture
 def shop(database_url: str, tmp_path: Path) -> Iterator[Shop]:
     with FakeStripe() as fake:
@@ -145,7 +137,7 @@ def test_a_top_up_whose_process_dies_when_the_provider_has_opened_the_page(shop:
     shop.fake.failures.add(Fault.LOST_AFTER, path=PAGES, seconds=2.0)
 
     def dies() -> None:
-        until(lambda: bool(shop.fake.all("checkout.session")), "no page was opened")
+        until(lambda: bool(shop.fake.all("checkout.session")), "a page is open")
         shop.kill()
 
     killed_during(shop, shop.top_up, dies)
@@ -201,7 +193,7 @@ def test_a_reload_whose_process_dies_while_the_card_is_charged(shop: Shop, *, ch
     if charged:
         shop.fake.failures.add(Fault.LOST_AFTER, path=INTENTS, seconds=2.0)
         shop.door.record(usage("anna", "spends", 40))
-        until(lambda: len(shop.charges()) > charges, "the card was not charged")
+        until(lambda: len(shop.charges()) > charges, "the card is charged")
         shop.kill()
     else:
         with shop.fake.failures.held("POST", INTENTS) as held:
@@ -212,7 +204,7 @@ def test_a_reload_whose_process_dies_while_the_card_is_charged(shop: Shop, *, ch
     shop.start()
     shop.reconcile()
 
-    until(lambda: shop.balance() > 20, "the reload brought nothing")
+    until(lambda: shop.balance() > 20, "the reload is in the balance")
     assert shop.charges()[charges:] == [2_500]
     shop.reconcile()
     assert shop.charges()[charges:] == [2_500]
@@ -245,6 +237,6 @@ def paid_once(shop: Shop, order: Order) -> None:
 
 
 def settled_once(shop: Shop, order: Order) -> None:
-    until(lambda: shop.order(order.order_id).state == ORDER_STATE_SUCCEEDED, "the payment was not settled")
+    until(lambda: shop.order(order.order_id).state == ORDER_STATE_SUCCEEDED, "the payment is settled")
     assert shop.charges() == [1_000]
     assert shop.balance() == 10

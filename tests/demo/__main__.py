@@ -21,8 +21,9 @@ from tests.demo import long_call, money, story
 from tests.demo.client import DEADLINE_SECONDS, Client
 from tests.demo.day import Customer, customers, enroll, live
 from tests.demo.server import database_url, make_keys, serving, tollhouse
-from tests.demo.shop_setup import free_address, priced_catalogue, provider_settings
+from tests.demo.shop_setup import priced_catalogue, provider_settings
 from tests.fakes.stripe.fake import FakeStripe
+from tests.support.door import free_address
 
 BACK_ENDS = 8
 

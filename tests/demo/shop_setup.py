@@ -3,7 +3,6 @@
 The fake listens on loopback and behaves like Stripe; it is called through Stripe's own SDK, as the real one is.
 """
 
-import socket
 from pathlib import Path
 
 import stripe
@@ -42,9 +41,3 @@ def provider_settings(fake: FakeStripe, http_address: str) -> dict[str, str]:
         "TOLLHOUSE_RETURN_ORIGINS": SHOP,
         "TOLLHOUSE_HTTP_LISTEN": http_address,
     }
-
-
-def free_address() -> str:
-    """An address of loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"127.0.0.1:{listener.getsockname()[1]}"
