@@ -31,6 +31,8 @@ class CauseKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAUSE_KIND_VOIDED_DEBT: _ClassVar[CauseKind]
     CAUSE_KIND_PERIOD_CLOSE: _ClassVar[CauseKind]
     CAUSE_KIND_PLAN_GRANT: _ClassVar[CauseKind]
+    CAUSE_KIND_TOP_UP: _ClassVar[CauseKind]
+    CAUSE_KIND_CLAWBACK: _ClassVar[CauseKind]
 GRANT_CATEGORY_UNSPECIFIED: GrantCategory
 GRANT_CATEGORY_PAID: GrantCategory
 GRANT_CATEGORY_PROMOTIONAL: GrantCategory
@@ -46,6 +48,8 @@ CAUSE_KIND_VOID: CauseKind
 CAUSE_KIND_VOIDED_DEBT: CauseKind
 CAUSE_KIND_PERIOD_CLOSE: CauseKind
 CAUSE_KIND_PLAN_GRANT: CauseKind
+CAUSE_KIND_TOP_UP: CauseKind
+CAUSE_KIND_CLAWBACK: CauseKind
 
 class Grant(_message.Message):
     __slots__ = ("grant_id", "category", "priority", "effective_time", "expire_time", "meters", "amount_nanos", "remaining_nanos", "currency", "create_time", "held_nanos", "void_time")

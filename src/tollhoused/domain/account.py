@@ -169,12 +169,16 @@ class Posting(NamedTuple):
     amount_nanos: int
 
 
+Paid = Intent | AutoReload | Subscription
+Turn = tuple[Paid | None, Paid]
+
+
 @dataclass(slots=True)
 class Changes:
     """What has to be written: keys of replaced values, new ledger entries and outgoing events, both in order.
 
-    `rises` are counters before and after more was used, `turns` intents before (None: it is new) and after a change,
-    from which events are told.
+    `rises` are counters before and after more was used, `turns` what payments move, before (None: it is new) and after
+    a change: from both events are told.
     """
 
     counters: set[tuple[int, str]] = field(default_factory=set)
@@ -186,7 +190,7 @@ class Changes:
     intents: set[str] = field(default_factory=set)
     entries: list[LedgerEntry] = field(default_factory=list)
     rises: list[tuple[Counter, Counter]] = field(default_factory=list)
-    turns: list[tuple[Intent | None, Intent]] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
     events: list[OutgoingEvent] = field(default_factory=list)
 
     def copy(self) -> "Changes":
@@ -334,11 +338,13 @@ class Account:
 
     def put_reload(self, reload: AutoReload) -> None:
         """Stores how the account buys credits by itself."""
+        self.changes.turns.append((self.reload, reload))
         self.reload = reload
         self.dirty = True
 
     def put_subscription(self, subscription: Subscription) -> None:
         """Stores a new or changed subscription."""
+        self.changes.turns.append((self.subscriptions.get(subscription.id), subscription))
         self.subscriptions[subscription.id] = subscription
         self.changes.subscriptions.add(subscription.id)
         self.dirty = True

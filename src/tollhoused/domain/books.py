@@ -166,7 +166,6 @@ class Books:
             account = self.accounts[command.account_id]
             now_us = max(self.clock_us, account.as_of_us)
             advance_telling(account, now_us, history)
-            heed_reload(account, now_us)
             return Settled(TickAnswer(account.id))
         account = self._account(command)
         now_us = max(self.clock_us, account.as_of_us)
