@@ -10,6 +10,7 @@ from tollhoused.domain.included import included_grants
 from tollhoused.domain.proof import EntryRow, Evidence, Finding, OperationRow
 from tollhoused.domain.proof_of_holds import prove_holds
 from tollhoused.domain.proof_of_ledger import prove_ledger
+from tollhoused.domain.proof_of_payments import prove_payments
 from tollhoused.domain.proof_of_terms import prove_terms
 from tollhoused.domain.proof_of_usage import prove_usage
 from tollhoused.domain.voids import VoidUsage
@@ -25,7 +26,8 @@ def _usage_and_ledger(desk: Desk) -> Iterator[Finding]:
     reserved = yield from prove_holds(evidence)
     included = {grant.id: grant for grant in included_grants(evidence.account.segments, desk.history)}
     used = yield from prove_usage(evidence, reserved)
-    yield from prove_ledger(evidence, used, reserved, included)
+    bookings = yield from prove_payments(evidence)
+    yield from prove_ledger(evidence, used, reserved, included, bookings)
 
 
 def _evidence(desk: Desk) -> Evidence:
@@ -37,6 +39,7 @@ def _evidence(desk: Desk) -> Evidence:
         members=[],
         reservations=iter(account.reservations.values()),
         last_event_version=0,
+        intents=iter(()),
         operations=(_operation_row(item) for item in desk.books.operations.values() if item.account_id == ANNAS),
         entries=(_entry_row(desk, entry) for entry in account.changes.entries),
     )

@@ -13,10 +13,11 @@ from tests.domain.game import Game
 from tests.domain.model import Refused
 from tests.domain.moves import ALLOWANCE_USED_UP, POOR, Stakes, Step, play, steps, steps_about_holds
 from tollhoused.domain import advance, books, reservations
-from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Grant, Posting, Segment, counted
+from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Grant, Posting, Segment
 from tollhoused.domain.books import Books
 from tollhoused.domain.catalogue import GrantCategory, MeterTerms
 from tollhoused.domain.commands import Command, GrantCredits, ReservationCommand
+from tollhoused.domain.counting import counted
 from tollhoused.domain.holds import End, expired
 from tollhoused.domain.reservation import OnExpiry, Reservation
 from tollhoused.errors import TollhouseError

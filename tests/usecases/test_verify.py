@@ -64,7 +64,10 @@ OPERATION = (
     "operations SELECT 'copy', client, account, kind, slice, stored_at_us, event_at_us, product, meter,"
     " segment_start_us, quantity, overage, charged_nanos, metadata, sent, answer, voided_by FROM operations"
 )
-PLAN = "INSERT INTO subscriptions VALUES"
+PLAN = (
+    "INSERT INTO subscriptions (account, id, provider, plan, plan_version, start_us, end_us, anchor_us, trial_end_us,"
+    " pending_plan, pending_plan_version, pending_us) VALUES"
+)
 
 # The invariant that breaks, the account that breaks it, and what was done: UPDATE where a statement begins otherwise.
 CORRUPTIONS = [

@@ -6,7 +6,14 @@ from tollhoused.domain.account import HOUR_US, CauseKind, Grant
 from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.proof import EntryRow, Evidence, Finding
 
-FUNDING = (CauseKind.GRANT, CauseKind.ADJUSTMENT, CauseKind.VOIDED_DEBT, CauseKind.PLAN_GRANT)
+FUNDING = (
+    CauseKind.GRANT,
+    CauseKind.ADJUSTMENT,
+    CauseKind.VOIDED_DEBT,
+    CauseKind.PLAN_GRANT,
+    CauseKind.TOP_UP,
+    CauseKind.CLAWBACK,
+)
 """What a grant begins with."""
 
 

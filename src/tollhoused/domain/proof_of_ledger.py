@@ -22,6 +22,7 @@ from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.proof import EntryRow, Evidence, Finding
 from tollhoused.domain.proof_of_balances import Replay
 from tollhoused.domain.proof_of_holds import Key, Reserved
+from tollhoused.domain.proof_of_payments import Bookings
 from tollhoused.domain.proof_of_usage import Used
 from tollhoused.domain.voids import Payments, VoidUsage, given_back, returned_grant
 
@@ -36,30 +37,34 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 
 
 def prove_ledger(
-    evidence: Evidence, used: Used, reserved: Reserved, included: Mapping[str, Grant]
+    evidence: Evidence, used: Used, reserved: Reserved, included: Mapping[str, Grant], bookings: Bookings
 ) -> Iterator[Finding]:
-    """V2, V5, V6 and V7 of the ledger.
+    """V2, V5, V6, V7 and V11 of the ledger.
 
-    `included` are the grants that plans must have brought, by id. What is held are the account's grants, as they stood
-    before the entry that is being read, and who has paid on the counters from which usage was taken back.
+    `included` are the grants that plans must have brought, by id, `bookings` knows what payments must have brought.
+    What is held are the account's grants, as they stood before the entry that is being read, and who has paid on the
+    counters from which usage was taken back.
     """
-    return _Ledger(evidence, used, reserved, included).prove(used.causes)
+    return _Ledger(evidence, used, reserved, included, bookings).prove(used.causes)
 
 
 class _Ledger(Replay):
     """What each entry must be, by its cause and by what the account has when it comes."""
 
-    def __init__(self, evidence: Evidence, used: Used, reserved: Reserved, included: Mapping[str, Grant]) -> None:
+    def __init__(
+        self, evidence: Evidence, used: Used, reserved: Reserved, included: Mapping[str, Grant], bookings: Bookings
+    ) -> None:
         super().__init__(evidence)
         self._reserved = reserved
         self._included = dict(included)
         self._closes = dict(used.closes)
         self._left_out = used.left_out
+        self._bookings = bookings
         self._payments = {key: Payments() for key in used.voided}
 
     def prove(self, causes: Bag[str]) -> Iterator[Finding]:
         named: Bag[str] = Bag()
-        for (cause_kind, cause, client), group in groupby(self._evidence.entries, key=_cause_of):
+        for (cause_kind, cause, client, _), group in groupby(self._evidence.entries, key=_belonging):
             entries = list(group)
             if cause_kind in OPERATIONS:
                 named[cause_kind] += 1
@@ -70,6 +75,11 @@ class _Ledger(Replay):
                 yield from self._of_close(cause, entries)
             elif cause_kind == CauseKind.PLAN_GRANT:
                 yield from self._of_plan_grant(cause, entries)
+            elif cause_kind == CauseKind.TOP_UP:
+                yield from self._bookings.of_top_up(cause, entries, self._unfunded)
+            elif cause_kind == CauseKind.CLAWBACK:
+                usable = None if self._reserved.any else self._usable(None, entries[0].booked_us)
+                yield from self._bookings.of_clawback(cause, entries[0], self._unfunded, usable, self._debt_nanos)
             else:
                 yield from self._of_grant(cause_kind, cause, entries)
             for entry in entries:
@@ -85,15 +95,14 @@ class _Ledger(Replay):
                 "V2", f"reservation {reservation_id} has a charge that the ledger does not name"
             )
         for grant in self._included.values():
-            if (
-                self._most_nanos + grant.amount_nanos <= MAX_NANOS
-            ):  # more than that could not be stored, and was left out
+            if self._most_nanos + grant.amount_nanos <= MAX_NANOS:  # more could not be stored, and was left out
                 yield self._evidence.finding("V6", f"grant {grant.id}, which the plan includes, was never booked")
         for reference in self._closes:
             yield self._evidence.finding("V2", f"the close {reference} has a charge that the ledger does not name")
         for charge_nanos, wrong in self._left_out:
             if self._most_debt_nanos + charge_nanos <= MAX_NANOS:  # more debt than that could not be stored either
                 yield wrong
+        yield from self._bookings.missing()
         yield from self.totals()
 
     def _of_operation(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
@@ -312,6 +321,13 @@ def _cause_of(entry: EntryRow) -> tuple[str, str, str]:
     """What entries that belong together have in common."""
     kind = CauseKind.VOID.value if entry.cause_kind == CauseKind.VOIDED_DEBT else entry.cause_kind
     return kind, entry.cause, entry.cause_client
+
+
+def _belonging(entry: EntryRow) -> tuple[str, str, str, int]:
+    """What entries have in common that are looked at together. Those of refunds are looked at one by one: two refunds
+    may follow each other.
+    """
+    return *_cause_of(entry), entry.sequence if entry.cause_kind == CauseKind.CLAWBACK else 0
 
 
 def _burnt(usable: list[Grant], amount_nanos: int) -> list[Posting]:
