@@ -8,11 +8,12 @@ from itertools import pairwise
 
 from tests.domain.model import cost
 from tollhoused.domain.account import Account, CauseKind
-from tollhoused.domain.answers import CommitAnswer, UsageAnswer, VoidAnswer, answer_from_json
+from tollhoused.domain.answers import CommitAnswer, UsageAnswer, VoidAnswer
 from tollhoused.domain.books import Operation
 from tollhoused.domain.catalogue import MeterTerms, Policy
 from tollhoused.domain.rates import Rate, RateModel
 from tollhoused.domain.reservation import ReservationState
+from tollhoused.domain.stored_answers import answer_from_json
 
 SIGNS = {"record_usage": 1, "set_usage": 1, "commit_reservation": 1, "void_usage": -1}
 

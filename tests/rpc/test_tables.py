@@ -16,7 +16,6 @@ from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
 from tollhoused.domain.account import AccountKind, CauseKind
-from tollhoused.domain.answers import ANSWER_TYPES
 from tollhoused.domain.catalogue import GrantCategory, Interval, MeterKind, OnUnavailable, Policy
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.identity import MatchedBy
@@ -24,6 +23,7 @@ from tollhoused.domain.intent import IntentKind, IntentState
 from tollhoused.domain.keys import Environment, Scope
 from tollhoused.domain.opening import OpenUsage
 from tollhoused.domain.rates import Rate, RateModel, Tier
+from tollhoused.domain.stored_answers import ANSWER_TYPES
 from tollhoused.rpc import admin, admin_answers, answers, client, credits, decode, encode, order_answers, plans
 
 OUTGOING: list[tuple[type[StrEnum], Mapping[Any, Any], Any]] = [

@@ -29,10 +29,10 @@ class CauseKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAUSE_KIND_RESERVATION: _ClassVar[CauseKind]
     CAUSE_KIND_VOID: _ClassVar[CauseKind]
     CAUSE_KIND_VOIDED_DEBT: _ClassVar[CauseKind]
-    CAUSE_KIND_TOP_UP: _ClassVar[CauseKind]
-    CAUSE_KIND_CLAWBACK: _ClassVar[CauseKind]
     CAUSE_KIND_PERIOD_CLOSE: _ClassVar[CauseKind]
     CAUSE_KIND_PLAN_GRANT: _ClassVar[CauseKind]
+    CAUSE_KIND_TOP_UP: _ClassVar[CauseKind]
+    CAUSE_KIND_CLAWBACK: _ClassVar[CauseKind]
 
 class OrderKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -68,10 +68,10 @@ CAUSE_KIND_VOIDED_GRANT: CauseKind
 CAUSE_KIND_RESERVATION: CauseKind
 CAUSE_KIND_VOID: CauseKind
 CAUSE_KIND_VOIDED_DEBT: CauseKind
-CAUSE_KIND_TOP_UP: CauseKind
-CAUSE_KIND_CLAWBACK: CauseKind
 CAUSE_KIND_PERIOD_CLOSE: CauseKind
 CAUSE_KIND_PLAN_GRANT: CauseKind
+CAUSE_KIND_TOP_UP: CauseKind
+CAUSE_KIND_CLAWBACK: CauseKind
 ORDER_KIND_UNSPECIFIED: OrderKind
 ORDER_KIND_TOP_UP: OrderKind
 ORDER_KIND_RELOAD: OrderKind

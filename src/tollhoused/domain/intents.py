@@ -14,6 +14,7 @@ from tollhoused.domain.answers import IntentAnswer
 from tollhoused.domain.commands import Command, StoredCommand, digest
 from tollhoused.domain.decision import Decision, Effect
 from tollhoused.domain.intent import Intent, IntentKind, IntentState
+from tollhoused.domain.reload import after_failure
 from tollhoused.errors import OrderNotFound
 
 
@@ -173,9 +174,10 @@ def decide_opening(account: Account, command: OpenIntent, now_us: int) -> Decisi
 
 
 def decide_retry(account: Account, command: RetryIntent, now_us: int) -> Decision:
-    """Another attempt, unless somebody else has made it already."""
+    """Another attempt, unless somebody else has made it already. What follows a failed reload is another intent."""
     intent = found(account, command.intent_id)
-    if intent.state is not IntentState.FAILED or intent.attempt != command.failed_attempt:
+    failed = intent.state is IntentState.FAILED and intent.kind is not IntentKind.RELOAD
+    if not failed or intent.attempt != command.failed_attempt:
         return Decision(Effect(), _answer(account, intent))
     again = intent._replace(state=IntentState.OPEN, attempt=intent.attempt + 1, attempt_us=now_us, problem="")
     return Decision(Effect(intent=again), _answer(account, again))
@@ -184,8 +186,10 @@ def decide_retry(account: Account, command: RetryIntent, now_us: int) -> Decisio
 def decide_note(account: Account, command: NoteAttempt, now_us: int) -> Decision:
     """What an attempt came to, unless it is over, or settled already by what came of it."""
     intent = found(account, command.intent_id)
-    if intent.attempt != command.attempt or intent.is_final:
+    over = intent.is_final or (intent.kind is IntentKind.RELOAD and not intent.in_flight)
+    if intent.attempt != command.attempt or over:
         return Decision(Effect(), _answer(account, intent))
+    assert command.state is not IntentState.SUCCEEDED or not intent.credits_nanos, "a payment brings credits, no note"
     noted = intent._replace(
         state=command.state,
         reference=command.reference or intent.reference,
@@ -194,6 +198,11 @@ def decide_note(account: Account, command: NoteAttempt, now_us: int) -> Decision
     )
     if noted.is_final:
         noted = noted._replace(settled_us=now_us)
+    if intent.kind is IntentKind.RELOAD and not noted.in_flight:
+        noted = noted._replace(state=IntentState.FAILED, settled_us=now_us)
+        return Decision(
+            Effect(intent=noted, reload=after_failure(account.reload, intent, now_us)), _answer(account, noted)
+        )
     return Decision(Effect(intent=noted), _answer(account, noted))
 
 

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from tollhoused.domain.account import MAX_QUANTITY, Account, Counter, check_total, limit_of
+from tollhoused.domain.account import MAX_QUANTITY, Account, Counter
 from tollhoused.domain.answers import OpeningAnswer
 from tollhoused.domain.commands import Command
+from tollhoused.domain.counting import limit_of
 from tollhoused.domain.decision import Decision, Effect
+from tollhoused.domain.money import check_total
 from tollhoused.errors import MeterNotInPlan
 
 

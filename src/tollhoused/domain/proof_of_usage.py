@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from tollhoused.domain.account import HOUR_US, MAX_QUANTITY, Counter, Segment
 from tollhoused.domain.advance import close_reference
-from tollhoused.domain.answers import ANSWER_TYPES
 from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.commands import CommitReservation, Enforcement, RecordUsage
 from tollhoused.domain.gauges import SetUsage
@@ -17,6 +16,7 @@ from tollhoused.domain.proof import Evidence, Finding, OperationRow
 from tollhoused.domain.proof_of_holds import Key, Reserved, Sums
 from tollhoused.domain.proof_of_levels import Gauges
 from tollhoused.domain.proof_of_terms import same_period
+from tollhoused.domain.stored_answers import ANSWER_TYPES
 from tollhoused.domain.terms import NO_TERMS, charge_for, overage_of
 from tollhoused.domain.voids import VoidUsage
 

@@ -122,9 +122,16 @@ def heed_reload(account: Account, now_us: int) -> None:
 
 
 def after_success(reload: AutoReload | None, intent: Intent) -> AutoReload | None:
-    """What auto-reload makes of a payment that has come; None where it changes nothing."""
-    if reload is None or reload.intent_id != intent.id:
+    """What auto-reload makes of a payment that has come; None where it changes nothing.
+
+    One that was taken for failed counts again, where it was bought in the month that is counted.
+    """
+    if reload is None or intent.kind is not IntentKind.RELOAD:
         return None
+    if reload.intent_id != intent.id:
+        if intent.created_us < reload.month_us:
+            return None
+        return reload._replace(bought=reload.bought + 1, spent_nanos=reload.spent_nanos + intent.credits_nanos)
     return reload._replace(intent_id="", failures=0, next_us=0)
 
 

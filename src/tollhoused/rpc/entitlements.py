@@ -4,8 +4,8 @@ from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import entitlement_service_pb2 as pb
 from tollhouse.v1 import error_reason_pb2 as error_reason
 
-from tollhoused.domain.account import limit_of
 from tollhoused.domain.catalogue import Catalogue, Policy
+from tollhoused.domain.counting import limit_of
 from tollhoused.errors import TollhouseError
 from tollhoused.rpc import decode, encode
 from tollhoused.rpc.encode import INTERVALS, MATCHED_BY, METER_KINDS, POLICIES, REASONS, timestamp

@@ -17,10 +17,10 @@ from sqlalchemy import (
     select,
 )
 
-from tollhoused.domain.answers import NAMELESS
 from tollhoused.domain.charts import KINDS_OF_USAGE
 from tollhoused.domain.commands import CommitReservation, RecordUsage, UpsertUser
 from tollhoused.domain.gauges import SetUsage
+from tollhoused.domain.stored_answers import NAMELESS
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from tollhoused.domain.account import HOUR_US, NEVER_US, Account, Grant, LedgerEntry, Segment
-from tollhoused.domain.answers import without_names
 from tollhoused.domain.books import AuditEntry, Books, Operation
 from tollhoused.domain.charts import Stretch, UnitTotal, usage_of_expiry
 from tollhoused.domain.commands import UpsertUser
@@ -17,6 +16,7 @@ from tollhoused.domain.json_text import compact_json
 from tollhoused.domain.keys import CLI_CLIENT, Client, Key
 from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.reservations import LIFE_MAX_US
+from tollhoused.domain.stored_answers import without_names
 from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override
 from tollhoused.store import registry_rows, rows

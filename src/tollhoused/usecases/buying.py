@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from tollhoused.domain.account import Account
-from tollhoused.domain.answers import IntentAnswer, answer_from_json
+from tollhoused.domain.answers import IntentAnswer
 from tollhoused.domain.catalogue import Interval, Plan
 from tollhoused.domain.identity import Match, Subject
 from tollhoused.domain.intent import Intent, IntentKind
@@ -19,6 +19,7 @@ from tollhoused.domain.intents import (
     fingerprints,
 )
 from tollhoused.domain.payments import NANOS_PER_MINOR, PlanPreview
+from tollhoused.domain.stored_answers import answer_from_json
 from tollhoused.domain.subscription import Subscription
 from tollhoused.errors import AlreadySubscribed, NoPendingPlanChange, NoSubscription, NotSold
 from tollhoused.providers.provider import ProviderFailure
