@@ -88,9 +88,12 @@ class Till:
         return (account.available_nanos(None, self.core.clock()) - account.debt_nanos) / NANOS_PER_UNIT
 
     def subscription(self, user_id: str) -> Subscription:
-        """The only one that was bought."""
-        (found,) = [item for item in self.account(user_id).subscriptions.values() if item.provider == "stripe"]
-        return found
+        """The only one that was bought, over or not."""
+        ids = query(self.url, "SELECT id, account FROM subscriptions WHERE provider = 'stripe'")
+        (mine,) = [id_ for id_, account_id in ids if account_id == self.account(user_id).id]
+        found = self.core.store.providers.subscription(mine)
+        assert found
+        return found[1]
 
     def top_up(self, user_id: str, dollars: int = 10, key: str = "") -> Intent:
         """Opens the page of a top-up."""
