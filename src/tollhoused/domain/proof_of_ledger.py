@@ -40,8 +40,8 @@ def prove_ledger(
 ) -> Iterator[Finding]:
     """V2, V5, V6, V7 and V11 of the ledger.
 
-    `included` are the grants that plans must have brought, by id, `bookings` knows what payments must have brought. What
-    is held are the account's grants, as they stood before the entry that is being read, and who has paid on the
+    `included` are the grants that plans must have brought, by id, `bookings` knows what payments must have brought.
+    What is held are the account's grants, as they stood before the entry that is being read, and who has paid on the
     counters from which usage was taken back.
     """
     return _Ledger(evidence, used, reserved, included, bookings).prove(used.causes)
