@@ -37,7 +37,7 @@ FAY, FAYS = "acct_00000031", "fay"
 """The accounts: ada spends grants, bob is in debt, cyd changes plans, dan is limited, eve does nothing, fay holds."""
 GUS, GUSS = "acct_00000041", "gus"
 HAL, HALS = "acct_00000051", "hal"
-IDA, IDAS = "acct_00000060", "ida"
+IDA, IDAS = "acct_00000058", "ida"
 """Gus takes back, hal stores, ida pays."""
 
 
@@ -263,12 +263,12 @@ def _pay(core: Core, clock: Clock) -> None:
     show_payment(core, first, 1_000, 334)
     declined = order_top_up(core, IDAS, 50, key="ida/declined")
     show_payment(core, declined, 0, status=PaymentStatus.FAILED)
-    set_auto_reload(core, IDAS, 8, 10, key="ida/reload")
+    set_auto_reload(core, IDAS, 10, 10, key="ida/reload")
     show_payment(core, reload_in_flight(core, IDA).id, 0, status=PaymentStatus.FAILED)
     clock.now_us += DAY_US
     use(core, IDAS, "ida/1", 5)
     show_payment(core, reload_in_flight(core, IDA).id, 1_000)
-    _adjust(core, IDAS, -9 * NANOS_PER_UNIT, key="ida/less")
+    _adjust(core, IDAS, -11 * NANOS_PER_UNIT, key="ida/less")
     assert reload_in_flight(core, IDA).credits_nanos == 10 * NANOS_PER_UNIT
 
 
