@@ -1,5 +1,6 @@
 """Auto-reload buys by itself: while credits are below the threshold, one at a time, within its caps."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.domain import builders as b
 from tests.domain.builders import ANNAS, HOUR_US, NANOS, PERIOD_END_US, START_US
-from tests.domain.cashier import Cashier, auto_reload, paid, resume
+from tests.domain.cashier import CENTS, Cashier, auto_reload, paid, resume
 from tollhoused.domain.instants import DAY_US
 from tollhoused.domain.intent import IntentState
 from tollhoused.domain.payments import PaymentFacts, PaymentStatus
@@ -319,6 +320,12 @@ def _check(desk: Cashier) -> None:
 def _instant(year: int, month: int, day: int, zone: str) -> int:
     local = datetime(year, month, day, tzinfo=ZoneInfo(zone))
     return int(local.astimezone(UTC).timestamp()) * 1_000_000
+
+
+def test_a_part_of_a_cent_is_paid_as_a_whole_one(desk: Cashier) -> None:
+    desk.settle(replace(auto_reload(threshold=30), amount_nanos=CENTS + 1))
+
+    assert (desk.reloads[0].credits_nanos, desk.reloads[0].price_minor) == (CENTS + 1, 2)
 
 
 def test_what_others_pay_for_is_no_reload(desk: Cashier) -> None:

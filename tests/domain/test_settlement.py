@@ -1,5 +1,6 @@
 """Payments, heard of in any order and any number of times: credits come once and go with what is given back."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from tests.domain import builders as b
 from tests.domain.builders import ANNAS, NANOS, START_US, Desk
 from tests.domain.cashier import CENTS, Cashier, paid, top_up
-from tollhoused.domain.intent import IntentState
+from tollhoused.domain.intent import IntentKind, IntentState
+from tollhoused.domain.intents import LinkCustomer
 from tollhoused.domain.payments import PaymentFacts, PaymentStatus
 from tollhoused.errors import AmountOutOfRange, OrderNotFound
 
@@ -146,6 +148,23 @@ def test_the_second_payment_of_one_order_is_reported_until_it_was_given_back(des
 
     assert desk.account.balance_nanos == 10 * NANOS
     assert len(desk.ledger) == 1
+
+
+def test_a_plan_is_paid_for_again_and_again(desk: Cashier) -> None:
+    desk.settle(replace(top_up("int_2"), asks=IntentKind.PLAN_CHECKOUT, credits_nanos=0, price_minor=0))
+    assert desk.observe(paid(2900, intent="int_2")).state == "succeeded"
+
+    assert desk.observe(paid(2900, payment="pay_2", intent="int_2")).problem == ""
+    assert desk.ledger == []
+
+
+def test_the_first_name_that_a_provider_gave_stays_until_there_is_another_provider(desk: Cashier) -> None:
+    names = []
+    for name in ("stripe:cus_1", "stripe:cus_2", "dodo:cus_3", "dodo:cus_4"):
+        desk.settle(LinkCustomer(account_id=ANNAS, customer=name))
+        names.append(desk.account.customer)
+
+    assert names == ["stripe:cus_1", "stripe:cus_1", "dodo:cus_3", "dodo:cus_3"]
 
 
 def test_another_card_may_pay_where_the_first_was_declined(desk: Cashier) -> None:

@@ -143,7 +143,10 @@ class NoteAttempt(IntentCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkCustomer(ProviderCommand):
-    """Notes what a provider calls the account; the first name stays."""
+    """Notes what a provider calls the account, such as "stripe:...": the first name of a provider stays.
+
+    Another provider's takes its place.
+    """
 
     kind = "link_customer"
     customer: str
@@ -207,9 +210,10 @@ def decide_note(account: Account, command: NoteAttempt, now_us: int) -> Decision
 
 
 def decide_link(account: Account, command: LinkCustomer) -> Decision:
-    """The customer of an account that has none."""
+    """The customer of an account that has none there."""
+    known = account.customer.partition(":")[0] == command.customer.partition(":")[0]
     nameless = IntentAnswer(account.id, "", "", "", account.currency, 0, 0)
-    return Decision(Effect(customer=None if account.customer else command.customer), nameless)
+    return Decision(Effect(customer=None if known else command.customer), nameless)
 
 
 def found(account: Account, intent_id: str) -> Intent:

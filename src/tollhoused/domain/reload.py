@@ -108,7 +108,7 @@ def heed_reload(account: Account, now_us: int) -> None:
         client="",
         currency=account.currency,
         credits_nanos=reload.amount_nanos,
-        price_minor=reload.amount_nanos // NANOS_PER_MINOR,
+        price_minor=-(-reload.amount_nanos // NANOS_PER_MINOR),
         order={},
         created_us=now_us,
         attempt_us=now_us,

@@ -34,7 +34,8 @@ def decide_payment(account: Account, command: ObservePayment, now_us: int) -> De
     intent, payment = found(account, command.intent_id), command.payment
     paid, another = payment.status is PaymentStatus.SUCCEEDED, intent.payment_id not in ("", payment.payment_id)
     if another and intent.state is IntentState.SUCCEEDED:
-        extra = paid and payment.returned_minor < payment.paid_minor
+        # A plan is paid for again and again; only what has a price of its own is paid for once.
+        extra = paid and intent.price_minor > 0 and payment.returned_minor < payment.paid_minor
         problem = f"{payment.payment_id} pays for what {intent.payment_id} has paid for" if extra else ""
         return Decision(Effect(), reported(account, intent, problem=problem))
     if command.observed_us < intent.observed_us and not (another and paid):
