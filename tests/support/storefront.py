@@ -5,13 +5,12 @@ events, and has carried out what the house has decided to do by itself, when it 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 import stripe as sdk
-from google.protobuf.message import Message
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import credits_service_pb2 as credits_pb
 from tollhouse.v1 import entitlement_service_pb2 as entitlement_pb
@@ -250,18 +249,13 @@ def priced(ids: dict[tuple[str, str], str]) -> str:
     text = HUB
     for plan in {plan for plan, _ in ids}:
         lines = [
-            f'{interval} = {{ amount = "{PRICES[plan, interval][0] // 100}", provider_price_ids = {{ stripe = "{id_}" }} }}'
-            for (of, interval), id_ in ids.items()
+            f'{every} = {{ amount = "{PRICES[plan, every][0] // 100}", provider_price_ids = {{ stripe = "{id_}" }} }}'
+            for (of, every), id_ in ids.items()
             if of == plan
         ]
         text, found = re.subn(rf"(\[plans\.{plan}\.prices\]\n)monthly = .*", "\\1" + "\n".join(lines), text)
         assert found == 1, plan
     return text
-
-
-def outcome(method: Callable[..., Message], request: Message) -> Any:
-    """A call's answer."""
-    return method(request, timeout=TIMEOUT_SECONDS)
 
 
 @pytest.fixture
