@@ -162,7 +162,7 @@ class Storefront:
     def entitlement(self, subject: common.Subject | str) -> Any:
         subject = person(subject) if isinstance(subject, str) else subject
         request = entitlement_pb.GetEntitlementRequest(subject=subject, product="talk")
-        return self.door.entitlements.GetEntitlement(request, timeout=TIMEOUT_SECONDS)
+        return self.door.entitlements.GetEntitlement(request, timeout=TIMEOUT_SECONDS).entitlement
 
     def balance(self, user_id: str) -> float:
         """The balance in units; what is owed is negative."""

@@ -58,8 +58,7 @@ class SubscriptionServicer(BuyingMethods):
             )
             fields = placed_fields(placed)
             del fields["order"]
-            shown = self._shown(bought, self._core.clock())
-            return pb.CancelPendingPlanChangeResponse(**fields, subscription=shown)
+            return pb.CancelPendingPlanChangeResponse(**fields, subscription=self._shown(bought))
         settled = subscriptions.cancel_pending_plan_change(
             self._core,
             call,

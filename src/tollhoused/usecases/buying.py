@@ -53,12 +53,19 @@ class Outcome(StrEnum):
     CHECKOUT_REQUIRED = "checkout_required"
 
 
+class Bought(NamedTuple):
+    """A bought subscription, and the instant of its account at which it was looked at."""
+
+    subscription: Subscription
+    as_of_us: int
+
+
 class Change(NamedTuple):
     """A change of plan that was asked for, and the bought subscription as it is after it, where there is one."""
 
     placed: Placed
     outcome: Outcome
-    subscription: Subscription | None
+    bought: Bought | None
 
 
 class Preview(NamedTuple):
@@ -184,12 +191,14 @@ def change_plan(
         sent=sent_of(plan, interval, success_url, cancel_url),
     )
     placed = place(core, call, command, validate_only)
-    return Change(placed, outcome, bought_by(core.view(subject).account))
+    account = core.view(subject).account
+    bought = bought_by(account)
+    return Change(placed, outcome, Bought(bought, account.as_of_us) if bought else None)
 
 
 def cancel_subscription(
     core: Core, call: Call, *, subject: Subject, at_once: bool, idempotency_key: str, validate_only: bool
-) -> tuple[Placed, Subscription | None]:
+) -> tuple[Placed, Bought | None]:
     """Ends the bought subscription, now or where it would renew next."""
     forms.idempotency_key(idempotency_key)
     return _act(
@@ -207,7 +216,7 @@ def cancel_subscription(
 
 def resume_subscription(
     core: Core, call: Call, *, subject: Subject, idempotency_key: str, validate_only: bool
-) -> tuple[Placed, Subscription | None]:
+) -> tuple[Placed, Bought | None]:
     """Takes back the end of the bought subscription, or its pause."""
     forms.idempotency_key(idempotency_key)
     return _act(core, call, ResumeSubscription, IntentKind.RESUMPTION, subject, idempotency_key, validate_only)
@@ -215,7 +224,7 @@ def resume_subscription(
 
 def cancel_bought_change(
     core: Core, call: Call, *, subject: Subject, subscription_id: str, idempotency_key: str, validate_only: bool
-) -> tuple[Placed, Subscription | None]:
+) -> tuple[Placed, Bought | None]:
     """Takes back the change that is scheduled for the bought subscription. Raises NoPendingPlanChange."""
     forms.idempotency_key(idempotency_key)
     found = core.view(subject).account.subscriptions.get(subscription_id)
@@ -295,7 +304,7 @@ def _act(
     more: dict[str, Any] | None = None,
     sent: dict[str, object] | None = None,
     chosen: Subscription | None = None,
-) -> tuple[Placed, Subscription | None]:
+) -> tuple[Placed, Bought | None]:
     """Something that is done to the bought subscription; a repeated call means the one that its first call meant."""
     desk = the_desk(core)
     view = core.view(subject)
@@ -308,9 +317,10 @@ def _act(
         **_aim(core, call, desk, subject, view.match, idempotency_key), asks=asks, order=order, sent=sent or {}
     )
     placed = place(core, call, command, validate_only)
+    as_of_us = core.view(subject).account.as_of_us
     with reading():
         after = core.store.providers.subscription(subscription_id_of(desk.name, provider_id))
-    return placed, after[1] if after else found
+    return placed, Bought(after[1], as_of_us) if after else None
 
 
 def _way(
