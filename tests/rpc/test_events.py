@@ -8,7 +8,9 @@ from tollhouse.v1.common_pb2 import Subject
 
 from tests.support.door import TIMEOUT_SECONDS, Door, refusal, usage
 from tests.support.house import DAY_US, Clock
+from tests.support.paying import order_top_up, reload_in_flight, set_auto_reload, show_payment
 from tollhoused.cli.relay import Relay
+from tollhoused.domain.payments import PaymentStatus
 from tollhoused.usecases.core import Core
 
 ANNA = Subject(user_id="anna")
@@ -109,3 +111,33 @@ def test_bad_form_is_refused_by_its_field(door: Door, asked: dict[str, object], 
     refused = refusal(door.events.ListEvents, pb.ListEventsRequest(**asked))  # type: ignore[arg-type]
 
     assert (refused.reason, list(refused.violations)) == ("INVALID_FIELD", [field])
+
+
+def test_payments_are_shown(door: Door, core: Core, clock: Clock, relay: Relay) -> None:
+    account = door.make_user("anna").account.account_id
+    order = order_top_up(core, "anna", 10, key="top up")
+    show_payment(core, order, 1_200)
+    show_payment(core, order, 1_200, 300)
+    set_auto_reload(core, "anna", 50, 10, key="reload")
+    reload = reload_in_flight(core, account)
+    show_payment(core, reload.id, 0, status=PaymentStatus.FAILED)
+    relay.step()
+
+    paid, returned, started, failed = (
+        MessageToDict(item, preserving_proto_field_name=True)
+        for item in _list(door).events
+        if item.kind.startswith(("top_up", "auto_reload"))
+    )
+    assert paid["top_up_succeeded"] == {
+        "currency": "usd", "intent_id": order, "grant_id": paid["top_up_succeeded"]["grant_id"],
+        "amount_nanos": "10000000000", "paid_nanos": "12000000000",
+    }  # fmt: skip
+    assert returned["top_up_returned"] == {
+        "currency": "usd", "intent_id": order, "paid_nanos": "12000000000", "returned_nanos": "3000000000",
+        "credits_change_nanos": "-2500000000", "credits_taken_nanos": "2500000000",
+    }  # fmt: skip
+    assert (started["kind"], failed["kind"]) == ("auto_reload.started", "auto_reload.failed")
+    assert started["auto_reload"] == {"currency": "usd", "intent_id": reload.id, "amount_nanos": "10000000000"}
+    assert failed["auto_reload"] == {
+        **started["auto_reload"], "decline": "declined", "failures": 1, "retry_time": "2027-01-15T09:00:00Z",
+    }  # fmt: skip

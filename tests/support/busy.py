@@ -17,11 +17,13 @@ from tests.support.house import (
     usage_report,
     use,
 )
+from tests.support.paying import order_top_up, reload_in_flight, set_auto_reload, show_payment
 from tollhoused.domain.answers import OverrideAnswer, ReservationAnswer, SubscriptionAnswer
 from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.money import NANOS_PER_UNIT
+from tollhoused.domain.payments import PaymentStatus
 from tollhoused.domain.rates import Rate, RateModel
 from tollhoused.domain.reservation import OnExpiry, OverCommit, ReservationState
 from tollhoused.errors import TollhouseError
@@ -35,7 +37,8 @@ FAY, FAYS = "acct_00000031", "fay"
 """The accounts: ada spends grants, bob is in debt, cyd changes plans, dan is limited, eve does nothing, fay holds."""
 GUS, GUSS = "acct_00000041", "gus"
 HAL, HALS = "acct_00000051", "hal"
-"""Gus takes back, hal stores."""
+IDA, IDAS = "acct_00000058", "ida"
+"""Gus takes back, hal stores, ida pays."""
 
 
 def keep_busy_books(core: Core, clock: Clock) -> None:
@@ -48,6 +51,7 @@ def keep_busy_books(core: Core, clock: Clock) -> None:
     _hold(core, clock)
     _take_back(core, clock)
     _store(core, clock)
+    _pay(core, clock)
     clock.now_us = START_US + 70 * DAY_US
     for user_id in ("ada", "bob", "cyd", "dan"):
         use(core, user_id, f"{user_id}/last", 3)
@@ -240,6 +244,32 @@ def _store(core: Core, clock: Clock) -> None:
     _put(core, 65_000, key="hal/limit/0")
     clock.now_us += 5 * DAY_US
     _override(core, HALS, key="hal/credits", meter="storage_mb", included=60_000, policy=Policy.CREDITS)
+
+
+def _pay(core: Core, clock: Clock) -> None:
+    """Top-ups: given back in parts, when they were spent, and come again; one declined; reloads, one in flight."""
+    made = make_user(core, IDAS)
+    assert made.account_id == IDA, made.account_id
+    first = order_top_up(core, IDAS, 10, key="ida/first")
+    show_payment(core, first, 1_000)
+    use(core, IDAS, "ida/0", 60)
+    for returned in (100, 334):
+        show_payment(core, first, 1_000, returned)
+    _adjust(core, IDAS, -20 * NANOS_PER_UNIT, key="ida/debt")
+    show_payment(core, first, 1_000, 1_000)
+    clock.now_us += SECOND_US
+    second = order_top_up(core, IDAS, 25, key="ida/second")
+    show_payment(core, second, 2_975)  # with tax
+    show_payment(core, first, 1_000, 334)
+    declined = order_top_up(core, IDAS, 50, key="ida/declined")
+    show_payment(core, declined, 0, status=PaymentStatus.FAILED)
+    set_auto_reload(core, IDAS, 10, 10, key="ida/reload")
+    show_payment(core, reload_in_flight(core, IDA).id, 0, status=PaymentStatus.FAILED)
+    clock.now_us += DAY_US
+    use(core, IDAS, "ida/1", 5)
+    show_payment(core, reload_in_flight(core, IDA).id, 1_000)
+    _adjust(core, IDAS, -11 * NANOS_PER_UNIT, key="ida/less")
+    assert reload_in_flight(core, IDA).credits_nanos == 10 * NANOS_PER_UNIT
 
 
 def _put(

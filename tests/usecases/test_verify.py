@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-from tests.support.busy import ADA, BOB, CYD, DAN, EVE, FAY, GUS, HAL, ORG, keep_busy_books
+from tests.support.busy import ADA, BOB, CYD, DAN, EVE, FAY, GUS, HAL, IDA, ORG, keep_busy_books
 from tests.support.engines import ENGINES, NUMBERS
 from tests.support.house import Clock, Ids, build_core, call, close_core, give_credits, make_user, use
 from tests.support.postgres import Cluster
@@ -46,9 +46,10 @@ BOOKED = "cause = 'ada/3'"
 CALLS = "idempotency_key = 'dan/calls'"  # costs nothing
 BEYOND = "idempotency_key = 'bob/beyond debt'"  # took more than was available, but no debt
 MAIL = "idempotency_key = 'org/1'"
-OF_ADA, OF_BOB, OF_CYD, OF_DAN, OF_EVE, OF_ORG, OF_FAY, OF_HAL = (
-    f"account = '{id_}'" for id_ in (ADA, BOB, CYD, DAN, EVE, ORG, FAY, HAL)
+OF_ADA, OF_BOB, OF_CYD, OF_DAN, OF_EVE, OF_ORG, OF_FAY, OF_HAL, OF_IDA = (
+    f"account = '{id_}'" for id_ in (ADA, BOB, CYD, DAN, EVE, ORG, FAY, HAL, IDA)
 )
+FIRST, SECOND = (f"{OF_IDA} AND credits_nanos = {units}000000000" for units in (10, 25))
 BY_CALL = "state = 'committed' AND ended_us < expires_us"
 BY_ITSELF = "state = 'committed' AND ended_us = expires_us"
 MIDDLE = f"{OF_CYD} AND start_us = 1800522004000001"  # a segment that carries use on, and has more of its own
@@ -61,7 +62,10 @@ OPERATION = (
     "operations SELECT 'copy', client, account, kind, slice, stored_at_us, event_at_us, product, meter,"
     " segment_start_us, quantity, overage, charged_nanos, metadata, sent, answer, voided_by FROM operations"
 )
-PLAN = "INSERT INTO subscriptions VALUES"
+PLAN = (
+    "INSERT INTO subscriptions (account, id, provider, plan, plan_version, start_us, end_us, anchor_us, trial_end_us,"
+    " pending_plan, pending_plan_version, pending_us) VALUES"
+)
 
 # The invariant that breaks, the account that breaks it, and what was done: UPDATE where a statement begins otherwise.
 CORRUPTIONS = [
@@ -298,6 +302,30 @@ CORRUPTIONS = [
     ("V6", GUS, "ledger_entries SET cause_kind = 'void' WHERE cause_kind = 'voided_debt'"),
     ("V6", "acct_9", f"outbox SET account = 'acct_9' WHERE {OF_FAY} AND kind = 'reservation.expired'"),
     ("V6", FAY, f"outbox SET version = 999 WHERE {OF_FAY} AND kind = 'reservation.expired'"),
+    ("V11", IDA, f"intents SET state = 'waiting' WHERE {SECOND}"),
+    ("V11", IDA, f"intents SET state = 'succeeded' WHERE {OF_IDA} AND credits_nanos = 50000000000"),
+    ("V11", IDA, f"intents SET state = 'open' WHERE {FIRST} AND state = 'failed'"),
+    ("V11", IDA, f"intents SET state = 'failed' WHERE {OF_IDA} AND state = 'open'"),
+    ("V11", IDA, f"intents SET credits_nanos = credits_nanos + 1 WHERE {SECOND}"),
+    ("V11", IDA, f"intents SET price_minor = 2976 WHERE {SECOND}"),
+    ("V11", IDA, f"intents SET currency = 'eur' WHERE {SECOND}"),
+    ("V11", IDA, f"intents SET payment_id = '' WHERE {SECOND}"),
+    ("V11", IDA, f"intents SET payment_id = 'one' WHERE {OF_IDA} AND state = 'succeeded'"),
+    ("V11", IDA, f"intents SET grant_id = 'x' WHERE {SECOND}"),
+    ("V11", IDA, f"intents SET returned_minor = 335 WHERE {FIRST} AND returned_minor > 0"),
+    ("V11", IDA, f"intents SET returned_minor = 0, clawed_nanos = 0 WHERE {FIRST} AND returned_minor > 0"),
+    ("V11", IDA, f"intents SET paid_minor = 5 WHERE {OF_IDA} AND state = 'failed'"),
+    ("V11", IDA, f"intents SET kind = 'top_up' WHERE {OF_IDA} AND state = 'open'"),
+    ("V11", IDA, f"DELETE FROM intents WHERE {SECOND}"),
+    ("V6", "acct_9", f"intents SET account = 'acct_9' WHERE {SECOND}"),
+    ("V11", IDA, f"accounts SET reload = NULL WHERE id = '{IDA}'"),
+    ("V6", IDA, f"accounts SET reload = 'x' WHERE id = '{IDA}'"),
+    ("V11", IDA, f"DELETE FROM ledger_entries WHERE {OF_IDA} AND cause_kind = 'top_up'"),
+    ("V11", IDA, f"ledger_entries SET cause = 'x' WHERE {OF_IDA} AND cause_kind = 'clawback'"),
+    ("V11", IDA, f"ledger_entries SET cause = 'x' WHERE {OF_IDA} AND cause_kind = 'top_up'"),
+    ("V6", IDA, f"ledger_entries SET grant_id = NULL WHERE {OF_IDA} AND cause_kind = 'clawback' AND seq < 6"),
+    ("V6", IDA, f"ledger_entries SET effective_us = 1 WHERE {OF_IDA} AND cause_kind = 'top_up'"),
+    ("V6", IDA, f"grants SET priority = 5 WHERE {OF_IDA} AND amount_nanos = 25000000000"),
 ]
 
 
@@ -350,7 +378,7 @@ def test_books_that_were_kept_are_right(books: Books) -> None:
     summary, found = books.prove()
 
     assert found == []
-    assert summary == Summary(accounts=9, operations=113, entries=77, findings=0, invariants=INVARIANTS)
+    assert summary == Summary(accounts=10, operations=122, entries=93, findings=0, invariants=INVARIANTS)
 
 
 def test_empty_books_are_right(core: Core, database_url: str) -> None:
@@ -412,7 +440,9 @@ def test_a_corruption_is_named(books: Books, invariant: str, account_id: str, wh
 
     assert (invariant, account_id) in {(finding.invariant, finding.account_id) for finding in found}, found
     if "catalog_versions" not in what:
-        innocent = {ADA, BOB, CYD, DAN, EVE, FAY, GUS, HAL, ORG} - {account_id} - set(re.findall(r"acct_\d+", what))
+        innocent = (
+            {ADA, BOB, CYD, DAN, EVE, FAY, GUS, HAL, IDA, ORG} - {account_id} - set(re.findall(r"acct_\d+", what))
+        )
         assert [finding for finding in found if finding.account_id in innocent] == []
 
 
@@ -420,7 +450,7 @@ def test_each_table_and_invariant_has_a_corruption() -> None:
     tables = {re.sub(r"^(DELETE FROM|INSERT INTO) ", "", what).split()[0] for _, _, what in CORRUPTIONS}
 
     assert tables == {
-        "accounts", "catalog_versions", "counters", "grants", "ledger_entries", "memberships", "operations",
-        "organizations", "outbox", "overrides", "reservations", "segments", "subscriptions", "users",
+        "accounts", "catalog_versions", "counters", "grants", "intents", "ledger_entries", "memberships",
+        "operations", "organizations", "outbox", "overrides", "reservations", "segments", "subscriptions", "users",
     }  # fmt: skip
     assert {invariant for invariant, _, _ in CORRUPTIONS} == set(INVARIANTS)

@@ -102,7 +102,7 @@ def heed_reload(account: Account, now_us: int) -> None:
             account.dirty = True
         return
     intent = Intent(
-        id=f"int_{account.id.partition('_')[2]}_{account.version + 1}",
+        id=f"int_{account.id.partition('_')[2]}_{account.version + 1}_{len(account.changes.intents) + 1}",
         kind=IntentKind.RELOAD,
         provider=reload.provider,
         client="",

@@ -73,7 +73,7 @@ def _paid(account: Account, intent: Intent, command: ObservePayment, now_us: int
     answer = reported(account, settled, again=again)
     if not settled.credits_nanos:
         return Decision(Effect(intent=settled, reload=reload), answer)
-    grant = _grant(command.grant_id, settled.credits_nanos, now_us)
+    grant = bought_grant(command.grant_id, settled.credits_nanos, now_us)
     settled_nanos = min(account.debt_nanos, settled.credits_nanos)
     check_balance(account, settled.credits_nanos, -settled_nanos)
     effect = Effect(
@@ -112,7 +112,7 @@ def _returned(account: Account, intent: Intent, command: ObservePayment, now_us:
     postings = [Posting(None, settled_nanos)] if settled_nanos else []
     if not rest_nanos:
         return Decision(Effect(cause=cause, postings=tuple(postings), intent=changed), answer)
-    grant = _grant(command.grant_id, rest_nanos, now_us)
+    grant = bought_grant(command.grant_id, rest_nanos, now_us)
     postings.append(Posting(grant.id, rest_nanos))
     return Decision(Effect(cause=cause, postings=tuple(postings), grant=grant, intent=changed), answer)
 
@@ -129,7 +129,7 @@ def _reload_unpaid(account: Account, intent: Intent, payment: PaymentFacts, now_
     return Decision(Effect(intent=failed, reload=reload), reported(account, failed))
 
 
-def _grant(grant_id: str, amount_nanos: int, now_us: int) -> Grant:
+def bought_grant(grant_id: str, amount_nanos: int, now_us: int) -> Grant:
     """Bought credits: unrestricted, and they do not expire."""
     return Grant(
         id=grant_id,
