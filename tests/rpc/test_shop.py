@@ -9,11 +9,13 @@ from tollhouse.v1 import credits_service_pb2 as credits_pb
 from tollhouse.v1 import entitlement_service_pb2 as entitlement_pb
 from tollhouse.v1 import subscription_service_pb2 as pb
 
+from tests.fakes.stripe.shapes import ApiError
 from tests.fakes.stripe.world import Outcome
 from tests.support.door import TIMEOUT_SECONDS, Door, ServerMaker, refusal, usage
-from tests.support.house import CoreMaker
+from tests.support.house import CoreMaker, join, make_organization
 from tests.support.storefront import BACK, DONE, Storefront, desk_of, person
 from tollhoused.domain.money import NANOS_PER_UNIT
+from tollhoused.providers.stripe.provider import StripeProvider
 
 SESSIONS, LINKS = "/v1/checkout/sessions", "/v1/payment_links"
 WAITING, SUCCEEDED, EXPIRED = (
@@ -124,8 +126,6 @@ def test_a_slow_bank_is_waited_for(shop: Storefront) -> None:
 @pytest.fixture
 def taxed(shop: Storefront) -> Storefront:
     """The fake adds 19 percent, and our provider asks for that."""
-    from tollhoused.providers.stripe.provider import StripeProvider
-
     shop.fake.world.tax_percent = 19
     shop.core.desk = desk_of(StripeProvider(shop.fake.api_key, base_url=shop.fake.address, automatic_tax=True))
     return shop
@@ -269,7 +269,8 @@ def test_a_link_of_packs_brings_their_credits_once(shop: Storefront) -> None:
     assert shop.hear() == []
     assert (shop.balance("anna"), shop.charged()) == (45, [4_500])
     assert shop.order(made.order.order_id).state == SUCCEEDED
-    assert not shop.fake.get(link)["active"]
+    with pytest.raises(ApiError, match="no longer active"):
+        shop.fake.shopper.pay_link(link)
     assert shop.posts(LINKS) == 1
     assert shop.findings() == []
 
@@ -439,8 +440,6 @@ def test_without_a_provider_form_is_checked_first(sqlite_url: str, make_core: Co
 
 
 def test_an_organizations_credits_are_bought_by_its_members(shop: Storefront) -> None:
-    from tests.support.house import join, make_organization
-
     make_organization(shop.core, "acme")
     join(shop.core, "anna", "acme")
     request = _top_up(10)
@@ -462,7 +461,7 @@ def test_the_entitlement_shows_what_was_bought(shop: Storefront) -> None:
     request = entitlement_pb.GetEntitlementRequest(subject=person("anna"), product="talk")
     shown = shop.door.entitlements.GetEntitlement(request, timeout=TIMEOUT_SECONDS).entitlement
 
-    assert shown.balance.total_nanos == 10 * 10**9
+    assert shown.credits.total_nanos == 10 * 10**9
     assert shown.auto_reload == shop.reload_of("anna")
     assert shown.auto_reload.threshold_nanos == 5 * 10**9
 

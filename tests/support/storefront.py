@@ -5,7 +5,8 @@ events, and has carried out what the house has decided to do by itself, when it 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,10 +166,10 @@ class Storefront:
         return self.door.entitlements.GetEntitlement(request, timeout=TIMEOUT_SECONDS).entitlement
 
     def balance(self, user_id: str) -> float:
-        """The balance in units; what is owed is negative."""
+        """The balance in units; of who owes it is negative."""
         request = credits_pb.GetBalanceRequest(subject=person(user_id))
         found = self.door.credits.GetBalance(request, timeout=TIMEOUT_SECONDS).balance
-        return (found.total_nanos - found.debt_nanos) / NANOS_PER_UNIT
+        return found.total_nanos / NANOS_PER_UNIT
 
     def session(self, order: Any) -> str:
         """The fake's page of an order, by its URL."""
@@ -258,19 +259,25 @@ def priced(ids: dict[tuple[str, str], str]) -> str:
     return text
 
 
-@pytest.fixture
-def stripe_fake() -> Iterator[FakeStripe]:
-    """A fake whose clock begins where the tests' does."""
-    with FakeStripe(now=START_US // SECOND_US) as fake:
-        yield fake
+StorefrontMaker = Callable[[str], Storefront]
 
 
 @pytest.fixture
-def storefront(
-    database_url: str, make_core: CoreMaker, serve: ServerMaker, clock: Clock, stripe_fake: FakeStripe
-) -> Storefront:
+def open_storefront(make_core: CoreMaker, serve: ServerMaker) -> Iterator[StorefrontMaker]:
+    """Makes houses that sell, each on a database and at a fake of its own, with a clock of its own."""
+    with ExitStack() as fakes:
+
+        def open_house(url: str) -> Storefront:
+            clock = Clock()
+            fake = fakes.enter_context(FakeStripe(now=START_US // SECOND_US))
+            ids = price_list(fake)
+            core = make_core(url, own_clock=clock, catalogue=priced(ids), desk=desk_of(stripe_provider(fake)))
+            return Storefront(core, serve(core)[1], fake, clock, ids)
+
+        yield open_house
+
+
+@pytest.fixture
+def storefront(database_url: str, open_storefront: StorefrontMaker) -> Storefront:
     """A house that sells, on each engine in turn."""
-    ids = price_list(stripe_fake)
-    core = make_core(database_url, catalogue=priced(ids), desk=desk_of(stripe_provider(stripe_fake)))
-    _, door = serve(core)
-    return Storefront(core, door, stripe_fake, clock, ids)
+    return open_storefront(database_url)
