@@ -8,7 +8,13 @@ from hypothesis import settings
 
 from tests.support.postgres import Cluster
 
-pytest_plugins = ["tests.support.engines", "tests.support.house", "tests.support.door", "tests.support.till"]
+pytest_plugins = [
+    "tests.support.engines",
+    "tests.support.house",
+    "tests.support.door",
+    "tests.support.till",
+    "tests.support.storefront",
+]
 
 # A failing example prints a line that repeats it. CI draws the same examples every time; people draw new ones.
 settings.register_profile("house", deadline=None, print_blob=True)

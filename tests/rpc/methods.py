@@ -38,6 +38,8 @@ FILES = (
 HEALTH = ("/grpc.health.v1.Health/Check",)
 
 ANNA = {"user_id": "anna"}
+BEA = {"user_id": "bea"}
+"""Who has bought a plan."""
 EVENT: dict[str, Any] = {
     "subject": ANNA,
     "product": "talk",
@@ -145,8 +147,8 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "GetPlanState": {"subject": ANNA},
     "StartCheckout": {**PLAN_TO_BUY, "idempotency_key": "checkout"},
     "ChangePlan": {**PLAN_TO_BUY, "idempotency_key": "change"},
-    "CancelSubscription": {"subject": ANNA, "idempotency_key": "cancel subscription"},
-    "ResumeSubscription": {"subject": ANNA, "idempotency_key": "resume subscription"},
+    "CancelSubscription": {"subject": BEA, "idempotency_key": "cancel subscription"},
+    "ResumeSubscription": {"subject": BEA, "idempotency_key": "resume subscription"},
     "PreviewPlanChange": {"subject": ANNA, "plan": "pro"},
     "CreatePortalSession": {
         "subject": ANNA,

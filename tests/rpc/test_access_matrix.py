@@ -19,11 +19,13 @@ from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRe
 from tollhouse.v1.reservation_service_pb2 import ReserveUsageRequest
 from tollhouse.v1.subscription_service_pb2 import AssignPlanRequest, SetOverrideRequest
 
+from tests.fakes.stripe.fake import FakeStripe
 from tests.rpc.methods import METHODS, Method, item_refusal, places
 from tests.support.callers import make_client, make_key, revoke
 from tests.support.door import TIMEOUT_SECONDS, Door, Refusal, at, refusal_of, usage
 from tests.support.engines import NUMBERS
-from tests.support.house import DAY_US, START_US, Clock, Ids, build_core, close_core
+from tests.support.house import DAY_US, SECOND_US, START_US, Clock, Ids, build_core, close_core
+from tests.support.storefront import Storefront, desk_of, price_list, priced, stripe_provider
 from tollhoused.domain.keys import Environment, Scope, write_key
 from tollhoused.rpc import server as server_module
 from tollhoused.rpc.access import ACCESS, Access
@@ -87,20 +89,29 @@ class Gate:
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     url = f"sqlite:///{tmp_path_factory.mktemp('matrix') / f'books{next(NUMBERS)}.sqlite3'}"
     schema.migrate(url)
-    core = build_core(open_store(url), clock=Clock(), new_id=Ids())
+    with FakeStripe(now=START_US // SECOND_US) as fake:
+        yield from _gates(url, fake)
+
+
+def _gates(url: str, fake: FakeStripe) -> Iterator[Gate]:
+    ids, desk = price_list(fake), desk_of(stripe_provider(fake))
+    core = build_core(open_store(url), clock=Clock(), new_id=Ids(), catalogue=priced(ids), desk=desk)
     keyring = Keyring(core.store, Environment.TEST, lambda: START_US + 2, stale_seconds=3_600)
     keyring.refresh()
     server = GrpcServer(core, keyring)
     gate = Gate(core, Door(f"127.0.0.1:{server.start('127.0.0.1:0')}"), keyring)
-    _furnish(gate)
+    _furnish(gate, Storefront(core, gate.door, fake, Clock(), ids))
     yield gate
     gate.door.channel.close()
     server.drain(0, notice_seconds=0)
     close_core(core)
 
 
-def _furnish(gate: Gate) -> None:
-    """For each product: a client with a customer, an operation, a subscription, an override and a spare key."""
+def _furnish(gate: Gate, storefront: Storefront) -> None:
+    """For each product: a client with a customer, an operation, a subscription, an override and a spare key.
+
+    Bea has bought a plan.
+    """
     for client, user, product in (("talk-backend", "anna", MINE), ("send-backend", "bert", THEIRS)):
         make_client(gate.core, client)
         operator = make_key(gate.core, client)
@@ -134,6 +145,12 @@ def _furnish(gate: Gate) -> None:
         exception = own.subscriptions.SetOverride(override, timeout=TIMEOUT_SECONDS)
         listen = CreateEventEndpointRequest(url="https://hooks.example.test/", idempotency_key="endpoint-1")
         listener = own.admin.CreateEventEndpoint(listen, timeout=TIMEOUT_SECONDS)
+        storefront.door = own
+        order = storefront.top_up(user).order
+        storefront.set_reload(user)
+        if product == MINE:
+            own.make_user("bea")
+            storefront.buy("bea")
         spare = make_key(gate.core, client, [Scope.ENTITLEMENTS_READ, Scope.USAGE_WRITE], [product])
         gate.known[client] = {
             "idempotency_key": f"known-{product}",
@@ -141,6 +158,7 @@ def _furnish(gate: Gate) -> None:
             "subscription_id": plan.subscription.subscription_id,
             "override_id": exception.override.override_id,
             "grant_id": funds.grant.grant_id,
+            "order_id": order.order_id,
             "reservation_id": held.reservation.reservation_id,
             "key_id": spare.answer.key_id,
             "endpoint_id": listener.endpoint.endpoint_id,
@@ -282,6 +300,7 @@ OF_NO_PRODUCT = {
     "account_id": "it says what the caller has, and is not looked up",
     "key_id": "only keys that speak for every product may name it",
     "client_id": "only keys that speak for every product may name it",
+    "order_id": "orders are an account's, and those are shared by all products",
     "endpoint_id": "only keys that speak for every product may name it",
 }
 

@@ -18,7 +18,13 @@ from tollhouse.v1.admin_service_pb2 import (
     GetTestClockRequest,
     RevokeKeyRequest,
 )
-from tollhouse.v1.credits_service_pb2 import GRANT_CATEGORY_PAID, GrantCreditsRequest, VoidGrantRequest
+from tollhouse.v1.credits_service_pb2 import (
+    GRANT_CATEGORY_PAID,
+    GetTopUpRequest,
+    GrantCreditsRequest,
+    ResumeAutoReloadRequest,
+    VoidGrantRequest,
+)
 from tollhouse.v1.error_reason_pb2 import ErrorReason
 from tollhouse.v1.reservation_service_pb2 import (
     OVER_COMMIT_REFUSE,
@@ -30,8 +36,11 @@ from tollhouse.v1.reservation_service_pb2 import (
 from tollhouse.v1.subscription_service_pb2 import (
     AssignPlanRequest,
     CancelPendingPlanChangeRequest,
+    CancelSubscriptionRequest,
+    ChangePlanRequest,
     RemoveOverrideRequest,
     SetOverrideRequest,
+    StartCheckoutRequest,
     UnassignPlanRequest,
 )
 from tollhouse.v1.usage_service_pb2 import (
@@ -41,10 +50,12 @@ from tollhouse.v1.usage_service_pb2 import (
     VoidUsageRequest,
 )
 
+from tests.fakes.stripe.failures import Fault as StripeFault
 from tests.support.callers import make_client, make_key, revoke
 from tests.support.door import TIMEOUT_SECONDS, Door, Refusal, ServerMaker, at, refusal, until, usage
 from tests.support.house import DAY_US, HUB, SECOND_US, START_US, CoreMaker
 from tests.support.protoc import PROTOS
+from tests.support.storefront import BACK, DONE, Storefront
 from tollhoused import errors
 from tollhoused.domain.keys import Environment, Scope, write_key
 from tollhoused.errors import TollhouseError
@@ -494,6 +505,72 @@ def test_what_goes_wrong_is_answered_as_documented(stage: Stage, reason: str) ->
     assert (found.retry_seconds is not None) == (found.code == "UNAVAILABLE" or reason == "RATE_LIMITED")
 
 
+def _nothing_bought(shop: Storefront) -> Refusal:
+    return refusal(shop.door.subscriptions.CancelSubscription, CancelSubscriptionRequest(subject=ANNA, **KEY))
+
+
+def _no_price(shop: Storefront) -> Refusal:
+    return refusal(shop.door.subscriptions.StartCheckout, _checkout("enterprise"))
+
+
+def _bought_twice(shop: Storefront) -> Refusal:
+    shop.buy("anna")
+    return refusal(shop.door.subscriptions.StartCheckout, _checkout("team"))
+
+
+def _not_theirs(shop: Storefront) -> Refusal:
+    shop.buy("anna")
+    shop.fake.failures.add(StripeFault.DECLINED, method="POST", path="/v1/subscriptions")
+    request = ChangePlanRequest(subject=ANNA, plan="team", **KEY)
+    return refusal(shop.door.subscriptions.ChangePlan, request)
+
+
+def _hung_up(shop: Storefront) -> Refusal:
+    shop.fake.failures.add(StripeFault.LOST_BEFORE, method="POST", path="/v1/customers")
+    return refusal(shop.door.subscriptions.StartCheckout, _checkout("pro"))
+
+
+def _no_order(shop: Storefront) -> Refusal:
+    return refusal(shop.door.credits.GetTopUp, GetTopUpRequest(order_id="int_1"))
+
+
+def _never_set(shop: Storefront) -> Refusal:
+    return refusal(shop.door.credits.ResumeAutoReload, ResumeAutoReloadRequest(subject=ANNA, **KEY))
+
+
+def _no_desk(shop: Storefront) -> Refusal:
+    shop.core.desk = None
+    return refusal(shop.door.subscriptions.StartCheckout, _checkout("pro"))
+
+
+def _checkout(plan: str) -> StartCheckoutRequest:
+    return StartCheckoutRequest(subject=ANNA, plan=plan, success_url=DONE, cancel_url=BACK, **KEY)
+
+
+KEY: dict[str, Any] = {"idempotency_key": "k"}
+BY_SHOP: dict[str, Callable[[Storefront], Refusal]] = {
+    "NO_SUBSCRIPTION": _nothing_bought,
+    "NOT_SOLD": _no_price,
+    "ALREADY_SUBSCRIBED": _bought_twice,
+    "PROVIDER_REFUSED": _not_theirs,
+    "PROVIDER_UNAVAILABLE": _hung_up,
+    "ORDER_NOT_FOUND": _no_order,
+    "AUTO_RELOAD_NOT_SET": _never_set,
+    "NO_PROVIDER": _no_desk,
+}
+
+
+@pytest.mark.parametrize("reason", BY_SHOP)
+def test_what_cannot_be_bought_is_told_as_documented(storefront: Storefront, reason: str) -> None:
+    storefront.door.make_user("anna")
+
+    found = BY_SHOP[reason](storefront)
+
+    assert (found.reason, found.domain, found.code) == (reason, "tollhouse", DOCUMENTED[reason].code)
+    assert set(found.metadata) == DOCUMENTED[reason].keys
+    assert (found.retry_seconds is not None) == (found.code == "UNAVAILABLE")
+
+
 @dataclass
 class Gate:
     """A door that asks for keys; `text` makes one whose owner may read what concerns the product talk."""
@@ -563,4 +640,4 @@ def test_who_may_not_call_is_told_as_documented(
 
 
 def test_every_reason_is_seen_here() -> None:
-    assert BY_STATE.keys() | BY_FAILURE.keys() | BY_KEY.keys() == DOCUMENTED.keys()
+    assert BY_STATE.keys() | BY_FAILURE.keys() | BY_SHOP.keys() | BY_KEY.keys() == DOCUMENTED.keys()

@@ -27,6 +27,7 @@ from tollhoused.store.shelf import CatalogueShelf
 from tollhoused.store.store import Store, open_store
 from tollhoused.usecases import accounts, credits, members, usage
 from tollhoused.usecases.core import Call, Core, MovableClock
+from tollhoused.usecases.desk import Desk
 
 HUB = (files("tollhoused") / "catalogues" / "hub.toml").read_text(encoding="utf-8")
 START_US = 1_800_000_000_000_000
@@ -67,6 +68,7 @@ def build_core(
     observer: JournalObserver | None = None,
     tracing: Tracing | None = None,
     catalogue: str = HUB,
+    desk: Desk | None = None,
 ) -> Core:
     """A Core as one process has it, on the hub's catalogue unless told otherwise, with its journal started unless a
     test will do that.
@@ -77,7 +79,7 @@ def build_core(
     journal = Journal(store, shelf, moved, RULES, limits, observer, tracing)
     if start:
         journal.start()
-    return Core(store, shelf, journal, moved, new_id, new_secret, Environment.TEST, RULES)
+    return Core(store, shelf, journal, moved, new_id, new_secret, Environment.TEST, RULES, desk=desk)
 
 
 def close_core(core: Core) -> None:
@@ -116,6 +118,7 @@ def make_core(clock: Clock) -> Iterator[CoreMaker]:
         tracing: Tracing | None = None,
         own_ids: Callable[[str], str] | None = None,
         catalogue: str = HUB,
+        desk: Desk | None = None,
     ) -> Core:
         opened = store or open_store(url)
         core = build_core(
@@ -127,6 +130,7 @@ def make_core(clock: Clock) -> Iterator[CoreMaker]:
             observer=observer,
             tracing=tracing,
             catalogue=catalogue,
+            desk=desk,
         )
         made.append(core)
         return core

@@ -31,6 +31,10 @@ class Refused(ProviderFailure):
         self.code = code
 
 
+class NotAllowed(Refused):
+    """The provider refuses us, whatever we ask for: an operator has to mend that, no customer can."""
+
+
 class NotThere(Refused):
     """The provider knows nothing of this id."""
 

@@ -6,7 +6,6 @@ from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import subscription_service_pb2 as pb
 
 from tollhoused.domain.catalogue import Interval
-from tollhoused.domain.subscription import Subscription
 from tollhoused.rpc import decode, encode
 from tollhoused.rpc.encode import MATCHED_BY, optional_timestamp, timestamp
 from tollhoused.rpc.order_answers import placed_fields
@@ -36,7 +35,8 @@ class BuyingMethods:
         state = buying.get_plan_state(self._core, decode.subject(request.subject))
         account = state.view.account
         terms = account.segment.terms
-        shown = self._shown(state.subscription, account.as_of_us, counts=True)
+        counting = state.subscription
+        shown = self._shown(buying.Bought(counting, account.as_of_us), counts=True) if counting else None
         return pb.GetPlanStateResponse(
             account_id=account.id,
             matched_by=MATCHED_BY[state.view.match.matched_by],
@@ -86,11 +86,11 @@ class BuyingMethods:
         return pb.ChangePlanResponse(
             **placed_fields(change.placed),
             outcome=OUTCOMES[change.outcome],
-            subscription=self._shown(change.subscription, self._core.clock()),
+            subscription=self._shown(change.bought),
         )
 
     def CancelSubscription(self, request: pb.CancelSubscriptionRequest, call: Call) -> pb.CancelSubscriptionResponse:
-        placed, subscription = buying.cancel_subscription(
+        placed, bought = buying.cancel_subscription(
             self._core,
             call,
             subject=decode.subject(request.subject),
@@ -98,19 +98,17 @@ class BuyingMethods:
             idempotency_key=request.idempotency_key,
             validate_only=request.validate_only,
         )
-        shown = self._shown(subscription, self._core.clock())
-        return pb.CancelSubscriptionResponse(**placed_fields(placed), subscription=shown)
+        return pb.CancelSubscriptionResponse(**placed_fields(placed), subscription=self._shown(bought))
 
     def ResumeSubscription(self, request: pb.ResumeSubscriptionRequest, call: Call) -> pb.ResumeSubscriptionResponse:
-        placed, subscription = buying.resume_subscription(
+        placed, bought = buying.resume_subscription(
             self._core,
             call,
             subject=decode.subject(request.subject),
             idempotency_key=request.idempotency_key,
             validate_only=request.validate_only,
         )
-        shown = self._shown(subscription, self._core.clock())
-        return pb.ResumeSubscriptionResponse(**placed_fields(placed), subscription=shown)
+        return pb.ResumeSubscriptionResponse(**placed_fields(placed), subscription=self._shown(bought))
 
     def PreviewPlanChange(self, request: pb.PreviewPlanChangeRequest, call: Call) -> pb.PreviewPlanChangeResponse:
         preview = buying.preview_plan_change(
@@ -157,10 +155,11 @@ class BuyingMethods:
         )
         return pb.CreatePaymentLinkResponse(**placed_fields(placed))
 
-    def _shown(self, item: Subscription | None, now_us: int, counts: bool | None = None) -> pb.Subscription | None:
+    def _shown(self, bought: buying.Bought | None, counts: bool | None = None) -> pb.Subscription | None:
         """A subscription as it stands; whether it counts is known of the account's, or taken from whether it runs."""
-        if item is None:
+        if bought is None:
             return None
+        item, now_us = bought
         interval = interval_of(self._core, item)
         shown = encode.subscription(
             subscription_id=item.id,

@@ -47,7 +47,7 @@ class SubscriptionServicer(BuyingMethods):
     def CancelPendingPlanChange(
         self, request: pb.CancelPendingPlanChangeRequest, call: Call
     ) -> pb.CancelPendingPlanChangeResponse:
-        if subscriptions.is_bought(self._core, request.subscription_id):
+        if buying.has_bought(self._core, decode.subject(request.subject), request.subscription_id):
             placed, bought = buying.cancel_bought_change(
                 self._core,
                 call,
@@ -58,8 +58,7 @@ class SubscriptionServicer(BuyingMethods):
             )
             fields = placed_fields(placed)
             del fields["order"]
-            shown = self._shown(bought, self._core.clock())
-            return pb.CancelPendingPlanChangeResponse(**fields, subscription=shown)
+            return pb.CancelPendingPlanChangeResponse(**fields, subscription=self._shown(bought))
         settled = subscriptions.cancel_pending_plan_change(
             self._core,
             call,

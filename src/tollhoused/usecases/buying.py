@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from tollhoused.domain.account import Account
 from tollhoused.domain.answers import IntentAnswer
+from tollhoused.domain.bought import subscription_id as subscription_id_of
 from tollhoused.domain.catalogue import Interval, Plan
 from tollhoused.domain.identity import Match, Subject
 from tollhoused.domain.intent import Intent, IntentKind
@@ -19,6 +20,7 @@ from tollhoused.domain.intents import (
     fingerprints,
 )
 from tollhoused.domain.payments import NANOS_PER_MINOR, PlanPreview
+from tollhoused.domain.plans import MANUAL
 from tollhoused.domain.stored_answers import answer_from_json
 from tollhoused.domain.subscription import Subscription
 from tollhoused.errors import AlreadySubscribed, NoPendingPlanChange, NoSubscription, NotSold
@@ -27,7 +29,16 @@ from tollhoused.usecases import desk as desks
 from tollhoused.usecases import forms
 from tollhoused.usecases.core import Call, Core, View, reading
 from tollhoused.usecases.desk import Desk
-from tollhoused.usecases.offers import Offer, bought_by, is_lesser, offer_of, page_order, sent_of
+from tollhoused.usecases.offers import (
+    Offer,
+    bought_by,
+    check_pages,
+    check_plan,
+    is_lesser,
+    offer_of,
+    page_order,
+    sent_of,
+)
 from tollhoused.usecases.orders import Placed, place, the_desk
 from tollhoused.usecases.urls import return_url
 
@@ -42,12 +53,19 @@ class Outcome(StrEnum):
     CHECKOUT_REQUIRED = "checkout_required"
 
 
+class Bought(NamedTuple):
+    """A bought subscription, and the instant of its account at which it was looked at."""
+
+    subscription: Subscription
+    as_of_us: int
+
+
 class Change(NamedTuple):
     """A change of plan that was asked for, and the bought subscription as it is after it, where there is one."""
 
     placed: Placed
     outcome: Outcome
-    subscription: Subscription | None
+    bought: Bought | None
 
 
 class Preview(NamedTuple):
@@ -88,7 +106,8 @@ def get_plan_state(core: Core, subject: Subject) -> PlanState:
     spells: list[Spell] = []
     with reading():
         segments = core.store.segments(account.id, HISTORY_MAX)
-    for segment in [item for item in segments if item.start_us < account.segment.start_us] + [account.segment]:
+    first_us = account.segments[0].start_us
+    for segment in [item for item in segments if item.start_us < first_us] + account.segments:
         terms = segment.terms
         if spells and (spells[-1].plan, spells[-1].plan_version) == (terms.plan, terms.plan_version):
             spells[-1] = spells[-1]._replace(end_us=segment.end_us)
@@ -100,7 +119,9 @@ def get_plan_state(core: Core, subject: Subject) -> PlanState:
     return PlanState(
         view,
         counting,
-        counting.end_us if counting else None,
+        min((at_us for at_us in (counting.end_us, counting.grace_until_us) if at_us is not None), default=None)
+        if counting
+        else None,
         spells[::-1],
         [plan for plan in plans if plan.code != account.segment.terms.plan],
     )
@@ -120,6 +141,8 @@ def start_checkout(
 ) -> Placed:
     """Opens a page on which a plan is bought. Raises AlreadySubscribed where one is bought already."""
     forms.idempotency_key(idempotency_key)
+    check_plan(core, plan)
+    check_pages(core, success_url, cancel_url, required=True)
     desk = the_desk(core)
     offer = offer_of(core, desk, plan, interval)
     if offer.is_free:
@@ -128,7 +151,7 @@ def start_checkout(
     command = StartCheckout(
         **_aim(core, call, desk, subject, match, idempotency_key),
         asks=IntentKind.PLAN_CHECKOUT,
-        order=page_order(desk, offer, success_url, cancel_url),
+        order=page_order(offer, success_url, cancel_url),
         sent=sent_of(plan, interval, success_url, cancel_url),
     )
     if not _known_intent(core, call, idempotency_key) and (found := bought_by(core.view(subject).account)):
@@ -151,13 +174,16 @@ def change_plan(
 ) -> Change:
     """Gives an account another plan: a better one at once, a lesser one when the paid stretch is over."""
     forms.idempotency_key(idempotency_key)
+    check_plan(core, plan)
+    check_pages(core, success_url, cancel_url, required=False)
     desk = the_desk(core)
     offer = offer_of(core, desk, plan, interval)
     view = core.view(subject)
     known = _known_intent(core, call, idempotency_key)
     outcome, asks, order = _way(core, desk, view.account, offer, known)
     if outcome is Outcome.CHECKOUT_REQUIRED:
-        order = page_order(desk, offer, success_url, cancel_url)
+        check_pages(core, success_url, cancel_url, required=True)
+        order = page_order(offer, success_url, cancel_url)
     command = ChangePlan(
         **_aim(core, call, desk, subject, view.match, idempotency_key),
         asks=asks,
@@ -165,12 +191,14 @@ def change_plan(
         sent=sent_of(plan, interval, success_url, cancel_url),
     )
     placed = place(core, call, command, validate_only)
-    return Change(placed, outcome, bought_by(core.view(subject).account))
+    account = core.view(subject).account
+    bought = bought_by(account)
+    return Change(placed, outcome, Bought(bought, account.as_of_us) if bought else None)
 
 
 def cancel_subscription(
     core: Core, call: Call, *, subject: Subject, at_once: bool, idempotency_key: str, validate_only: bool
-) -> tuple[Placed, Subscription | None]:
+) -> tuple[Placed, Bought | None]:
     """Ends the bought subscription, now or where it would renew next."""
     forms.idempotency_key(idempotency_key)
     return _act(
@@ -188,7 +216,7 @@ def cancel_subscription(
 
 def resume_subscription(
     core: Core, call: Call, *, subject: Subject, idempotency_key: str, validate_only: bool
-) -> tuple[Placed, Subscription | None]:
+) -> tuple[Placed, Bought | None]:
     """Takes back the end of the bought subscription, or its pause."""
     forms.idempotency_key(idempotency_key)
     return _act(core, call, ResumeSubscription, IntentKind.RESUMPTION, subject, idempotency_key, validate_only)
@@ -196,14 +224,13 @@ def resume_subscription(
 
 def cancel_bought_change(
     core: Core, call: Call, *, subject: Subject, subscription_id: str, idempotency_key: str, validate_only: bool
-) -> tuple[Placed, Subscription | None]:
+) -> tuple[Placed, Bought | None]:
     """Takes back the change that is scheduled for the bought subscription. Raises NoPendingPlanChange."""
     forms.idempotency_key(idempotency_key)
-    if not _known_intent(core, call, idempotency_key):
-        found = core.view(subject).account.subscriptions.get(subscription_id)
-        if found is None or found.pending is None:
-            message = "no change of plan is pending for this subscription"
-            raise NoPendingPlanChange(message, subscription_id=subscription_id)
+    found = core.view(subject).account.subscriptions.get(subscription_id)
+    if not _known_intent(core, call, idempotency_key) and (found is None or found.pending is None):
+        message = "no change of plan is pending for this subscription"
+        raise NoPendingPlanChange(message, subscription_id=subscription_id)
     return _act(
         core,
         call,
@@ -213,11 +240,21 @@ def cancel_bought_change(
         idempotency_key,
         validate_only,
         sent={"subscription_id": subscription_id},
+        chosen=found,
     )
+
+
+def has_bought(core: Core, subject: Subject, id_: str) -> bool:
+    """Whether a subscription is the subject's, and sold by a provider."""
+    forms.text("subscription_id", id_, forms.NAME_LENGTH_MAX)
+    with reading():
+        found = core.store.providers.subscription(id_)
+    return found is not None and found[1].provider != MANUAL and found[0] == core.match(subject).account_id
 
 
 def preview_plan_change(core: Core, *, subject: Subject, plan: str, interval: Interval | None) -> Preview:
     """What a change would come to and cost, asked of the provider. Writes nothing."""
+    check_plan(core, plan)
     desk = the_desk(core)
     offer = offer_of(core, desk, plan, interval)
     view = core.view(subject)
@@ -245,8 +282,8 @@ def create_portal_session(
 ) -> Placed:
     """Opens the provider's page on which a customer keeps cards and invoices."""
     forms.idempotency_key(idempotency_key)
+    url = return_url("return_url", back_to, core.return_origins)
     desk = the_desk(core)
-    url = return_url("return_url", back_to, desk.return_origins)
     command = CreatePortalSession(
         **_aim(core, call, desk, subject, core.match(subject), idempotency_key),
         asks=IntentKind.PORTAL,
@@ -266,21 +303,24 @@ def _act(
     validate_only: bool,
     more: dict[str, Any] | None = None,
     sent: dict[str, object] | None = None,
-) -> tuple[Placed, Subscription | None]:
-    """Something that is done to the bought subscription."""
+    chosen: Subscription | None = None,
+) -> tuple[Placed, Bought | None]:
+    """Something that is done to the bought subscription; a repeated call means the one that its first call meant."""
     desk = the_desk(core)
     view = core.view(subject)
-    found, known = bought_by(view.account), _known_intent(core, call, idempotency_key)
+    found, known = chosen or bought_by(view.account), _known_intent(core, call, idempotency_key)
     if found is None and known is None:
         raise NoSubscription("no plan is bought that could be changed")
-    order = {"subscription": found.provider_id if found else "", **(more or {})}
+    provider_id = known.order.get("subscription", "") if known else found.provider_id if found else ""
+    order = {"subscription": provider_id, **(more or {})}
     command = kind(
         **_aim(core, call, desk, subject, view.match, idempotency_key), asks=asks, order=order, sent=sent or {}
     )
     placed = place(core, call, command, validate_only)
+    as_of_us = core.view(subject).account.as_of_us
     with reading():
-        after = core.store.providers.subscription(found.id) if found else None
-    return placed, after[1] if after else found
+        after = core.store.providers.subscription(subscription_id_of(desk.name, provider_id))
+    return placed, Bought(after[1], as_of_us) if after else None
 
 
 def _way(
@@ -296,12 +336,16 @@ def _way(
         if known.kind is IntentKind.PLAN_CHECKOUT:
             outcome = Outcome.CHECKOUT_REQUIRED
         return outcome, known.kind, known.order
+    if offer.is_free and offer.plan.code != core.catalogue.default_plan:
+        message = f"{offer.plan.code} is free and not what accounts without a subscription are on"
+        raise NotSold(message, plan=offer.plan.code)
     bought = bought_by(account)
     if bought is None:
         if offer.is_free:
             if account.segment.terms.plan == offer.plan.code:
                 return Outcome.APPLIED, IntentKind.PLAN_CHANGE, {"subscription": ""}
-            raise NotSold(f"{offer.plan.code} is free and not what accounts without a subscription are on")
+            message = f"{offer.plan.code} is free, and operators have given the account another plan"
+            raise NotSold(message, plan=offer.plan.code)
         return Outcome.CHECKOUT_REQUIRED, IntentKind.PLAN_CHECKOUT, {}
     if offer.is_free:
         order = {"subscription": bought.provider_id, "at_renewal": True}

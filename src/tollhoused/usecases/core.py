@@ -146,6 +146,11 @@ class Core:
         return self.environment is Environment.LIVE
 
     @property
+    def return_origins(self) -> frozenset[str] | None:
+        """Where customers are sent back to; None where there is no provider to send them back."""
+        return self.desk.return_origins if self.desk else None
+
+    @property
     def catalogue(self) -> Catalogue:
         """The newest version, which decides products, meters, limits and packs."""
         return self.shelf.history.newest

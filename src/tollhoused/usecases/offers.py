@@ -38,12 +38,18 @@ def is_lesser(core: Core, desk: Desk, bought: Subscription, offer: Offer) -> boo
     return bool(now and now.interval is Interval.YEARLY and offer.price.interval is Interval.MONTHLY)
 
 
+def check_plan(core: Core, plan: str) -> None:
+    """The form of a plan's name. Raises InvalidField for one that the newest catalogue does not have."""
+    plans = core.catalogue.plans
+    if forms.text("plan", plan, forms.NAME_LENGTH_MAX) not in plans:
+        raise InvalidField("plan", f"{plan!r} is not a plan; known are {', '.join(sorted(plans))}")
+
+
 def offer_of(core: Core, desk: Desk, plan: str, interval: Interval | None) -> Offer:
     """A plan with the price that is meant: of several, the interval says which. Raises InvalidField and NotSold."""
+    check_plan(core, plan)
     catalogue, version = core.catalogue, core.shelf.history.newest_version
-    found = catalogue.plans.get(forms.text("plan", plan, forms.NAME_LENGTH_MAX))
-    if found is None:
-        raise InvalidField("plan", f"{plan!r} is not a plan; known are {', '.join(sorted(catalogue.plans))}")
+    found = catalogue.plans[plan]
     prices = [price for price in found.prices if interval is None or price.interval is interval]
     if not prices:
         raise NotSold(f"{plan} has no such price: it is agreed individually, or billed in other intervals", plan=plan)
@@ -63,12 +69,19 @@ def bought_by(account: Account) -> Subscription | None:
     return min(bought, key=lambda item: (item.start_us, item.id), default=None)
 
 
-def page_order(desk: Desk, offer: Offer, success_url: str, cancel_url: str) -> dict[str, Any]:
+def check_pages(core: Core, success_url: str, cancel_url: str, *, required: bool) -> None:
+    """The form of the URLs to which a customer is sent from a page. Raises InvalidField."""
+    return_url("success_url", success_url, core.return_origins, required=required)
+    return_url("cancel_url", cancel_url, core.return_origins, required=required)
+
+
+def page_order(offer: Offer, success_url: str, cancel_url: str) -> dict[str, Any]:
+    """What is asked of the provider for the page on which a plan is bought."""
     return {
         "price_id": offer.price_id,
         "plan_version": offer.version,
-        "success_url": return_url("success_url", success_url, desk.return_origins),
-        "cancel_url": return_url("cancel_url", cancel_url, desk.return_origins),
+        "success_url": success_url,
+        "cancel_url": cancel_url,
     }
 
 

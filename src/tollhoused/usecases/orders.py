@@ -13,7 +13,7 @@ from tollhoused.domain.intent import Intent, IntentKind, IntentState
 from tollhoused.domain.intents import NoteAttempt, OpenIntent, RetryIntent
 from tollhoused.domain.payments import CheckoutFacts, Item, PaymentFacts, PaymentStatus, SubscriptionFacts
 from tollhoused.errors import NoProvider, ProviderUnavailable
-from tollhoused.providers.provider import Provider, ProviderFailure, Refused
+from tollhoused.providers.provider import NotAllowed, Provider, ProviderFailure, Refused
 from tollhoused.usecases import desk as desks
 from tollhoused.usecases.core import Call, Core, reading
 from tollhoused.usecases.desk import Desk
@@ -22,7 +22,7 @@ from tollhoused.usecases.payments import customer_of, ensure_customer, look_at_s
 KEY_LIFE_US = 20 * 60 * MINUTE_US
 """An attempt is not made again after that: the provider may have forgotten its key by then."""
 
-CUSTOMERS_DO_NOT_WAIT = "no_customer"
+NO_CUSTOMER = "no_customer"
 
 
 class Placed(NamedTuple):
@@ -71,6 +71,8 @@ def carry_out(core: Core, desk: Desk, account_id: str, intent: Intent) -> None:
     try:
         _CARRY_OUT[intent.kind](core, desk, account_id, intent)
     except Refused as refusal:
+        if intent.kind is IntentKind.RELOAD and isinstance(refusal, NotAllowed):
+            raise  # no decline of the customer's: it is made again once an operator has mended our access
         if intent.kind is IntentKind.RELOAD:
             _not_paid(core, account_id, intent, refusal.code or "refused")
             return
@@ -133,7 +135,7 @@ def _make_link(core: Core, desk: Desk, account_id: str, intent: Intent) -> None:
 def _reload(core: Core, desk: Desk, account_id: str, intent: Intent) -> None:
     known, prefix = customer_of(core, account_id), f"{desk.name}:"
     if not known.startswith(prefix):
-        _not_paid(core, account_id, intent, CUSTOMERS_DO_NOT_WAIT)
+        _not_paid(core, account_id, intent, NO_CUSTOMER)
         return
     observed_us = core.clock()
     payment = desk.ask(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tollhoused.domain.answers import IntentAnswer
 from tollhoused.domain.bought import ObserveSubscription, sold_as, subscription_id
+from tollhoused.domain.commands import digest
 from tollhoused.domain.identity import Subject
 from tollhoused.domain.intent import IntentKind, IntentState
 from tollhoused.domain.intents import LinkCustomer, NoteAttempt, ProviderCommand
@@ -170,7 +171,9 @@ def ensure_customer(core: Core, desk: Desk, account_id: str) -> str:
     with reading():
         users, _ = core.store.names(account_id)
     email = next((user.email for user in users if user.email), "") or ""
-    made = desk.ask("customer", lambda provider: provider.customer(account_id, email, f"customer_{account_id}"))
+    # An attempt stands for what is sent with it, so an address that has changed since is another attempt.
+    attempt = f"customer_{account_id}_{digest(email)[:16]}"
+    made = desk.ask("customer", lambda provider: provider.customer(account_id, email, attempt))
     _link(core, desk, account_id, made)
     return made
 

@@ -21,6 +21,7 @@ ITEMS_MAX = 20
 QUANTITY_MAX = 1_000
 ITEM_NAME_MAX = 100
 RELOADS_MAX = 1_000
+PAID_FOR = (IntentKind.TOP_UP, IntentKind.PAYMENT_LINK, IntentKind.RELOAD)
 
 
 class PackItem(NamedTuple):
@@ -51,10 +52,10 @@ def create_top_up(
 ) -> Placed:
     """Opens a page on which one of the catalogue's packs is bought."""
     forms.idempotency_key(idempotency_key)
-    desk = the_desk(core)
     forms.currency(core.catalogue, currency)
     _pack(core.catalogue, amount_nanos, "amount_nanos")
-    url = return_url("return_url", back_to, desk.return_origins)
+    url = return_url("return_url", back_to, core.return_origins)
+    desk = the_desk(core)
     match = core.match(subject)
     command = CreateTopUp(
         client=call.client,
@@ -87,19 +88,19 @@ def create_payment_link(
 ) -> Placed:
     """Makes a link that is paid once, for packs of the catalogue or for one item that it does not have."""
     forms.idempotency_key(idempotency_key)
-    desk = the_desk(core)
     forms.currency(core.catalogue, currency)
     if bool(items) == bool(ad_hoc):
         raise InvalidField("items", "either these or ad_hoc must be given, and not both")
     if len(items) > ITEMS_MAX:
         raise InvalidField("items", f"has more than {ITEMS_MAX} entries")
-    url = return_url("return_url", back_to, desk.return_origins)
+    url = return_url("return_url", back_to, core.return_origins)
     if ad_hoc:
         credits_nanos, lines = 0, [_ad_hoc_line(ad_hoc)]
     else:
         found = [_pack_line(core.catalogue, item, f"items[{index}]") for index, item in enumerate(items)]
         lines = [line for _, line in found]
         credits_nanos = sum(nanos for nanos, _ in found)
+    desk = the_desk(core)
     match = core.match(subject)
     command = CreatePaymentLink(
         client=call.client,
@@ -123,11 +124,14 @@ def create_payment_link(
 
 
 def get_top_up(core: Core, order_id: str) -> tuple[str, Intent]:
-    """An order that a payment is for, with its account. Raises OrderNotFound."""
+    """An order that a payment is for, with its account. Raises OrderNotFound.
+
+    Pages on which a customer's cards are kept are no reader's business.
+    """
     forms.text("order_id", order_id, forms.ID_LENGTH_MAX)
     with reading():
         found = core.store.providers.intent(order_id)
-    if found is None:
+    if found is None or found[1].kind not in PAID_FOR:
         raise OrderNotFound("there is no order of this id", order_id=order_id)
     return found
 
@@ -154,9 +158,12 @@ def set_auto_reload(
 ) -> Settled:
     """Has an account buy a pack whenever its available credits are below an amount, within caps for a month."""
     forms.idempotency_key(idempotency_key)
-    desk = the_desk(core)
     forms.currency(core.catalogue, currency)
     _pack(core.catalogue, amount_nanos, "amount_nanos")
+    forms.in_range(threshold_nanos, 1, MAX_NANOS, "threshold_nanos")
+    forms.in_range(monthly_count_max, 1, RELOADS_MAX, "monthly_count_max")
+    forms.in_range(monthly_nanos_max, amount_nanos, MAX_NANOS, "monthly_nanos_max")
+    desk = the_desk(core)
     match = core.match(subject)
     command = SetAutoReload(
         client=call.client,
@@ -166,10 +173,10 @@ def set_auto_reload(
         matched_by=match.matched_by,
         provider=desk.name,
         enabled=enabled,
-        threshold_nanos=forms.in_range(threshold_nanos, 1, MAX_NANOS, "threshold_nanos"),
+        threshold_nanos=threshold_nanos,
         amount_nanos=amount_nanos,
-        monthly_count_max=forms.in_range(monthly_count_max, 1, RELOADS_MAX, "monthly_count_max"),
-        monthly_nanos_max=forms.in_range(monthly_nanos_max, amount_nanos, MAX_NANOS, "monthly_nanos_max"),
+        monthly_count_max=monthly_count_max,
+        monthly_nanos_max=monthly_nanos_max,
     )
     return core.run(call, command, validate_only)
 

@@ -11,16 +11,21 @@ FORBIDDEN = set('\\"<>^`{|}')
 PORTS = {"http": 80, "https": 443}
 
 
-def return_url(field: str, value: str, origins: frozenset[str]) -> str:
-    """A URL of one of the origins. Raises InvalidField for anything that a browser might read as another one."""
+def return_url(field: str, value: str, origins: frozenset[str] | None, *, required: bool = True) -> str:
+    """A URL of one of the origins; None where nobody is sent anywhere, so that its form alone is checked.
+
+    Raises InvalidField for anything that a browser might read as another one.
+    """
     if not value:
-        raise InvalidField(field, "is required")
+        if required:
+            raise InvalidField(field, "is required")
+        return value
     if len(value) > URL_LENGTH_MAX:
         raise InvalidField(field, f"is longer than {URL_LENGTH_MAX} characters")
     if not ALLOWED.fullmatch(value) or FORBIDDEN & set(value):
         raise InvalidField(field, "has characters that do not belong in a URL")
     origin = origin_of(value)
-    if origin is None or origin not in origins:
+    if origin is None or (origins is not None and origin not in origins):
         raise InvalidField(field, "does not lead to an origin that this server sends customers back to")
     return value
 
