@@ -101,16 +101,21 @@ class Server:
     """A running `tollhouse serve` on a port of its own choice, open to everybody unless it `asks_for_keys`."""
 
     def __init__(
-        self, *arguments: str, asks_for_keys: bool = False, cwd: Path | None = None, command: list[str] = COMMAND
+        self,
+        *arguments: str,
+        asks_for_keys: bool = False,
+        cwd: Path | None = None,
+        command: list[str] = COMMAND,
+        **variables: str,
     ) -> None:
-        """Returns when its port is open, and it has looked at its database."""
+        """Returns when its port is open, and it has looked at its database. Variables are settings."""
         self._log = TemporaryFile("w+")  # noqa: SIM115  # it is open as long as the server runs
         self._said = ""
         keys = [] if asks_for_keys else ["--insecure-no-auth"]
         self._process = subprocess.Popen(
             [*command, "serve", "--listen", "127.0.0.1:0", *keys, *arguments],
             cwd=cwd,
-            env=environment(),
+            env=environment(**variables),
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
@@ -160,9 +165,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(database_url: str, *arguments: str, asks_for_keys: bool = False) -> Iterator[Server]:
+def serving(database_url: str, *arguments: str, asks_for_keys: bool = False, **variables: str) -> Iterator[Server]:
     """A server on a database, stopped in order at the end."""
-    server = Server("--database-url", database_url, *arguments, asks_for_keys=asks_for_keys)
+    server = Server("--database-url", database_url, *arguments, asks_for_keys=asks_for_keys, **variables)
     try:
         yield server
     finally:
