@@ -9,43 +9,44 @@ import pytest
 
 from tests.fakes.stripe.failures import Fault
 from tests.support.door import until
-from tests.support.house import make_user, use
-from tests.support.till import RELOADED, Till
+from tests.support.house import give_credits, make_user, use
+from tests.support.till import RELOADED, Till, desk_at, working
 from tollhoused.domain.intent import IntentState
-from tollhoused.errors import ProviderUnavailable
-from tollhoused.providers.provider import OutcomeUnknown
+from tollhoused.providers.provider import NotThere, OutcomeUnknown
+from tollhoused.providers.stripe.provider import StripeProvider
 from tollhoused.usecases import desk as desks
-from tollhoused.usecases.desk import CALLS_MAX, FAILURES_MAX, Busy
+from tollhoused.usecases.desk import CALLS_MAX, FAILURES_MAX, Busy, Desk
 
 CALLERS = 256
+HANGS_SECONDS = 5.0
 
 
 def test_256_callers_of_a_provider_that_hangs_leave_the_recording_of_usage_as_it_was(till: Till) -> None:
-    for number in range(CALLERS):
-        make_user(till.core, f"user-{number}", email=f"user-{number}@example.org")
     make_user(till.core, "anna")
-    outcomes: list[str] = []
-
-    def buy(number: int) -> None:
-        try:
-            till.top_up(f"user-{number}")
-            outcomes.append("placed")
-        except ProviderUnavailable:
-            outcomes.append("unavailable")
-
+    give_credits(till.core, "anna", 100)
     alone = _median_seconds(lambda number: use(till.core, "anna", f"alone-{number}"))
-    with till.fake.failures.held("POST", "/v1/customers") as held:
-        threads = [threading.Thread(target=buy, args=(number,)) for number in range(CALLERS)]
-        for thread in threads:
-            thread.start()
-        assert held.arrived.wait(10)
-        until(lambda: len(outcomes) == CALLERS - CALLS_MAX, "all but those that wait were refused")
-        beside = _median_seconds(lambda number: use(till.core, "anna", f"beside-{number}"))
-        held.release()
+    till.core.desk = desk_at(till.fake, timeout_seconds=30)
+    till.fake.failures.add(Fault.SLOW, method="GET", path="/v1/customers", times=CALLERS, seconds=HANGS_SECONDS)
+    ends: list[str] = []
+
+    def ask() -> None:
+        try:
+            till.desk.ask("read_customer", lambda provider: provider.read_customer("cus_1"))
+        except Busy:
+            ends.append("busy")
+        except NotThere:
+            ends.append("answered")
+
+    threads = [threading.Thread(target=ask) for _ in range(CALLERS)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(ends) == CALLERS - CALLS_MAX, "all but those that wait were refused")
+    beside = _median_seconds(lambda number: use(till.core, "anna", f"beside-{number}"))
+    assert ends == ["busy"] * (CALLERS - CALLS_MAX), "the others still wait"
     for thread in threads:
         thread.join()
 
-    assert outcomes.count("unavailable") == CALLERS - CALLS_MAX
+    assert ends.count("answered") == CALLS_MAX
     assert beside < 2 * alone + 0.05, f"{beside:.4f} s instead of {alone:.4f} s"
 
 
@@ -80,5 +81,16 @@ def test_after_some_failures_nobody_is_asked_for_a_moment(till: Till, monkeypatc
 
 
 def test_a_key_that_the_provider_does_not_accept_is_no_decline_of_anybodys_card(till: Till) -> None:
-    key, till.fake._service._api_key = till.fake._service._api_key, "sk_another"
-    till.fake.api_key = key
+    till.reload("anna")
+    good = till.core.desk
+    till.core.desk = Desk(StripeProvider("_".join(["sk", "test", "revoked"]), base_url=till.fake.address))
+    with working(till.core):
+        until(lambda: any(request.status == 401 for request in till.fake.requests), "it was refused")
+    (intent,) = till.intents("anna")
+    reload = till.account("anna").reload
+    assert reload
+    assert (intent.state, reload.failures) == (IntentState.OPEN, 0)
+
+    till.core.desk = good
+    till.settle()
+    assert till.credits("anna") == RELOADED

@@ -35,6 +35,10 @@ class NotThere(Refused):
     """The provider knows nothing of this id."""
 
 
+class NotLetIn(Refused):
+    """The provider does not take our key, or not for that: an operator must mend it, and no customer is to blame."""
+
+
 class OutcomeUnknown(ProviderFailure):
     """It cannot be said whether anything happened: the same attempt may be made again, another may not."""
 

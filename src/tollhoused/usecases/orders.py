@@ -13,7 +13,7 @@ from tollhoused.domain.intent import Intent, IntentKind, IntentState
 from tollhoused.domain.intents import NoteAttempt, OpenIntent, RetryIntent
 from tollhoused.domain.payments import CheckoutFacts, Item, PaymentFacts, PaymentStatus, SubscriptionFacts
 from tollhoused.errors import NoProvider, ProviderUnavailable
-from tollhoused.providers.provider import Provider, ProviderFailure, Refused
+from tollhoused.providers.provider import NotLetIn, Provider, ProviderFailure, Refused
 from tollhoused.usecases import desk as desks
 from tollhoused.usecases.core import Call, Core, reading
 from tollhoused.usecases.desk import Desk
@@ -63,7 +63,8 @@ def place(core: Core, call: Call, command: OpenIntent, validate_only: bool) -> P
 def carry_out(core: Core, desk: Desk, account_id: str, intent: Intent) -> None:
     """Makes the present attempt of an intent, or makes it again, and stores what came of it.
 
-    Raises ProviderFailure, which leaves it FAILED where the provider refused, and otherwise OPEN.
+    Raises ProviderFailure, which leaves it FAILED where the provider refused, and otherwise OPEN, also a reload that
+    only an operator can help.
     """
     if core.clock() - intent.attempt_us > KEY_LIFE_US:
         _look_for(core, desk, account_id, intent)
@@ -72,6 +73,8 @@ def carry_out(core: Core, desk: Desk, account_id: str, intent: Intent) -> None:
         _CARRY_OUT[intent.kind](core, desk, account_id, intent)
     except Refused as refusal:
         if intent.kind is IntentKind.RELOAD:
+            if isinstance(refusal, NotLetIn):
+                raise  # it is no decline of the customer's card: three of those would end the reloads
             _not_paid(core, account_id, intent, refusal.code or "refused")
             return
         _note(core, account_id, intent, IntentState.FAILED, problem=str(refusal))

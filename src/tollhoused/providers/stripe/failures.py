@@ -6,7 +6,7 @@ https://docs.stripe.com/error-handling and https://docs.stripe.com/api/idempoten
 
 from typing import TYPE_CHECKING, Any
 
-from tollhoused.providers.provider import NotThere, OutcomeUnknown, ProviderFailure, Refused
+from tollhoused.providers.provider import NotLetIn, NotThere, OutcomeUnknown, ProviderFailure, Refused
 from tollhoused.providers.stripe.reading import inner, text
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def failure(error: "StripeError") -> ProviderFailure:
         return OutcomeUnknown("Stripe could not be reached, or did not answer in time")
     if status in OURS:
         code, message = OURS[status]
-        return Refused(message, code)
+        return NotLetIn(message, code)
     if status in UNKNOWN:
         return OutcomeUnknown(UNKNOWN[status])
     if not 400 <= status < 500:
