@@ -298,3 +298,36 @@ def _until_known(shop: Shop, customer_id: str, attempt: str) -> None:
         except OutcomeUnknown:
             continue
         return
+
+
+def test_every_change_bears_its_attempt(shop: Shop) -> None:
+    """So that Stripe sees the second of two calls that cross, whatever each has read before."""
+    starter, team = shop.price(500), shop.price(9_900)
+    name = shop.subscribe(shop.price(2_900), shop.customer(Outcome.SUCCEEDED)).subscription_id
+    before = len(shop.fake.requests)
+
+    schedule(shop, name, starter, "one")
+    upgrade(shop, name, team, "two")
+    end_later(shop, name, team, "three")
+    schedule(shop, name, starter, "four")
+    take_back(shop, name, starter, "five")
+    end_later(shop, name, team, "six")
+    resume(shop, name, team, "seven")
+    end(shop, name, team, "eight")
+
+    keys = [request.idempotency_key for request in shop.fake.requests[before:] if request.method == "POST"]
+    steps = [key.partition(":")[0] for key in keys]
+    assert list(dict.fromkeys(steps)) == ["one", "two", "three", "four", "five", "six", "seven"]
+    assert len(set(keys)) == len(keys)
+
+
+def test_an_upgrade_repeated_when_stripe_has_forgotten_its_key_is_not_made_again(shop: Shop) -> None:
+    bought, team = shop.subscribe(shop.price(2_900)), shop.price(9_900)
+    upgrade(shop, bought.subscription_id, team, "step-1")
+    shop.fake.advance(days=2)
+    made = len(shop.fake.requests)
+
+    again = upgrade(shop, bought.subscription_id, team, "step-1")
+
+    assert again.price_id == team
+    assert [request.method for request in shop.fake.requests[made:]] == ["GET", "GET"]

@@ -111,7 +111,10 @@ class Provider(Protocol):
     def charge(
         self, *, intent_id: str, account_id: str, customer_id: str, amount_minor: int, currency: str, attempt: str
     ) -> PaymentFacts:
-        """Charges the customer's kept card without the customer. A decline is an answer: a FAILED payment."""
+        """Charges the customer's kept card without the customer. A decline is an answer: a FAILED payment.
+
+        Refused with the code "no_card" where there is none.
+        """
         ...
 
     def read_payment(self, payment_id: str) -> PaymentFacts:

@@ -3,7 +3,7 @@
 import copy
 
 from tests.fakes.stripe.clock import next_end
-from tests.fakes.stripe.invoices import collect, compose, finalize, item_lines, keep
+from tests.fakes.stripe.invoices import close, collect, compose, finalize, item_lines, keep
 from tests.fakes.stripe.lines import line_of_subscription, waiting_items
 from tests.fakes.stripe.shapes import ApiError, Object
 from tests.fakes.stripe.world import World
@@ -65,7 +65,10 @@ def bill(
     previous["latest_invoice"], subscription["latest_invoice"] = subscription["latest_invoice"], invoice["id"]
     world.emit(event, subscription, previous if event == UPDATED else None)
     keep(world, invoice, items)
-    if subscription["status"] == "unpaid":
+    paused = subscription["pause_collection"] if reason == "subscription_cycle" else None
+    if subscription["status"] == "unpaid" or (paused and paused["behavior"] == "keep_as_draft"):
         return None
     finalize(world, invoice)
+    if paused and invoice["status"] == "open":
+        close(world, invoice, "void" if paused["behavior"] == "void" else "uncollectible")
     return collect(world, invoice, off_session=off_session) if charge else None

@@ -47,6 +47,8 @@ def create_price(world: World, form: Object) -> Object:
     product = _product(world, form)
     currency = text(form, "currency").lower()
     amount = whole(form, "unit_amount")
+    if amount < 0:
+        raise invalid("This value must be greater than or equal to 0.", "unit_amount", "parameter_invalid_integer")
     recurring = _recurring(form)
     _claim(world, form)
     price = world.add(

@@ -1,22 +1,18 @@
-"""Checkout sessions as the API makes them, and what happens when a customer completes one."""
+"""Checkout sessions as the API makes, lists and expires them."""
 
-from typing import Any
-
-from tests.fakes.stripe import charging, invoices, subscriptions
 from tests.fakes.stripe.catalog import price_of
 from tests.fakes.stripe.clock import DAY_SECONDS
-from tests.fakes.stripe.customers import PAGE, attach, create_customer, living, new_card
+from tests.fakes.stripe.customers import PAGE, living
 from tests.fakes.stripe.forms import flag, merged, page, required, text, whole
-from tests.fakes.stripe.lines import add_item
 from tests.fakes.stripe.shapes import Object, Route, invalid, listing
-from tests.fakes.stripe.world import Outcome, World
+from tests.fakes.stripe.world import World
 
 MODES = ("payment", "subscription", "setup")
 PARAMS = (
     "mode line_items customer customer_email customer_creation success_url cancel_url client_reference_id metadata"
     " subscription_data payment_intent_data setup_intent_data expires_at automatic_tax allow_promotion_codes currency"
     " billing_address_collection payment_method_types payment_method_collection customer_update locale ui_mode"
-    " return_url saved_payment_method_options submit_type tax_id_collection adaptive_pricing invoice_creation"
+    " return_url saved_payment_method_options submit_type tax_id_collection adaptive_pricing"
 )
 
 
@@ -87,35 +83,6 @@ def priced(world: World, form: Object, mode: str) -> list[Object]:
     return lines
 
 
-def complete(world: World, session: Object, card: Outcome, email: str) -> None:
-    """The customer pays. Raises ApiError for a declined card: the session stays open, as the page would."""
-    if session["status"] != "open":
-        raise invalid(f"This Checkout Session is {session['status']}.", code="checkout_session_not_open")
-    with world.whole_or_nothing():
-        session = world.get("checkout.session", session["id"])
-        method = new_card(world, card)
-        saves = (session["_form"].get("payment_intent_data") or {}).get("setup_future_usage")
-        if session["customer"] is None:
-            address = session["customer_email"] or email or f"{session['id']}@example.com"
-            session["customer_details"] = {"email": address}
-            creates = session["_form"].get("customer_creation") == "always" or saves
-            if session["mode"] == "subscription" or creates:
-                session["customer"] = create_customer(world, {"email": address})["id"]
-        if session["customer"] and (session["mode"] != "payment" or saves):
-            attach(world, {"customer": session["customer"]}, method["id"])
-        {"payment": _pay, "subscription": _subscribe, "setup": _set_up}[session["mode"]](world, session, method)
-        session.update(status="complete", url=None)
-        world.emit("checkout.session.completed", session)
-
-
-def settled(world: World, session: Object, succeeded: bool) -> None:
-    """A slow payment of a completed session has ended."""
-    if succeeded:
-        session["payment_status"] = "paid"
-    kind = "succeeded" if succeeded else "failed"
-    world.emit(f"checkout.session.async_payment_{kind}", session)
-
-
 def expire(world: World, form: Object, name: str) -> Object:
     """Nobody can complete the session any more."""
     session = world.get("checkout.session", name)
@@ -124,68 +91,6 @@ def expire(world: World, form: Object, name: str) -> Object:
     session.update(status="expired", url=None)
     world.emit("checkout.session.expired", session)
     return session
-
-
-def _pay(world: World, session: Object, method: Object) -> None:
-    data = session["_form"].get("payment_intent_data") or {}
-    about = {
-        "metadata": merged({}, data),
-        "description": data.get("description"),
-        "setup_future_usage": data.get("setup_future_usage"),
-        "_session": session["id"],
-    }
-    if session["amount_total"] == 0:
-        session["payment_status"] = "no_payment_required"
-        return
-    total, currency = session["amount_total"], session["currency"]
-    intent = charging.new_intent(world, total, currency, session["customer"], **about)
-    session["payment_intent"] = intent["id"]
-    if error := charging.attempt(world, intent, method, off_session=False):
-        raise error
-    if intent["status"] == "requires_action":  # the customer is there and proves who it is
-        charging.succeed(world, intent)
-    session["payment_status"] = "paid" if intent["status"] == "succeeded" else "unpaid"
-
-
-def _subscribe(world: World, session: Object, method: Object) -> None:
-    lines = session["_line_items"]
-    recurring = [line for line in lines if line["price"]["recurring"]]
-    items = [{"price": line["price"]["id"], "quantity": str(line["quantity"])} for line in recurring]
-    prices = {line["price"]["id"]: line["price"] for line in recurring}
-    was_active = {name: price["active"] for name, price in prices.items()}
-    for price in prices.values():  # what `price_data` made is not for sale, but this session sells it
-        price["active"] = True
-    data: Any = session["_form"].get("subscription_data") or {}
-    form = {**data, "items": items, "default_payment_method": method["id"]}
-    form["automatic_tax"] = {"enabled": str(session["automatic_tax"]["enabled"]).lower()}
-    subscription = subscriptions.begin(world, world.get("customer", session["customer"]), form)
-    for name, price in prices.items():
-        price["active"] = was_active[name]
-    for line in lines:
-        if not line["price"]["recurring"]:
-            about = {"quantity": line["quantity"], "subscription": subscription["id"]}
-            add_item(world, session["customer"], line["price"], line["amount_subtotal"], **about)
-    if error := subscriptions.start(world, subscription, charge=True, off_session=False):
-        raise error
-    invoice = world.get("invoice", subscription["latest_invoice"])
-    session.update(subscription=subscription["id"], invoice=invoice["id"])
-    if "_payment_intent" not in invoice:
-        session["payment_status"] = "no_payment_required"
-        return
-    intent = world.get("payment_intent", invoice["_payment_intent"])
-    intent["_session"] = session["id"]
-    if intent["status"] == "requires_action":  # the customer is there and proves who it is
-        charging.succeed(world, intent)
-        invoices.paid(world, invoice)
-    session["payment_status"] = "paid" if invoice["status"] == "paid" else "unpaid"
-
-
-def _set_up(world: World, session: Object, method: Object) -> None:
-    fields = {"customer": session["customer"], "payment_method": method["id"], "usage": "off_session"}
-    data = session["_form"].get("setup_intent_data") or {}
-    intent = world.add("setup_intent", status="succeeded", metadata=merged({}, data), **fields)
-    session["setup_intent"] = intent["id"]
-    world.emit("setup_intent.succeeded", intent)
 
 
 def _line(world: World, item: Object, place: int) -> Object:

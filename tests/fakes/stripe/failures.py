@@ -64,6 +64,8 @@ class Failures:
     """The faults that wait for their requests."""
 
     def __init__(self) -> None:
+        self.over = threading.Event()
+        """Set when the fake closes: nothing hangs any longer."""
         self._planned: list[Planned] = []
         self._held: list[Held] = []
         self._lock = threading.Lock()
@@ -91,6 +93,10 @@ class Failures:
             with self._lock:
                 if held in self._held:
                     self._held.remove(held)
+
+    def hang(self, planned: Planned | None) -> None:
+        """Called by the server: as long as the test asked for."""
+        self.over.wait(planned.seconds if planned else 0.0)
 
     def take(self, method: str, path: str) -> Planned | None:
         """The fault that this request runs into."""

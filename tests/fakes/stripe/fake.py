@@ -2,35 +2,32 @@
 
 import copy
 import secrets
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
-from urllib.parse import parse_qsl, urlsplit
 
-from tests.fakes.stripe import pages, passing
+from tests.fakes.stripe import passing
 from tests.fakes.stripe.clock import DAY_SECONDS, Clock
 from tests.fakes.stripe.failures import Failures
-from tests.fakes.stripe.forms import decode
 from tests.fakes.stripe.render import CURRENT, render, render_event
-from tests.fakes.stripe.server import Answer, Request, Service
+from tests.fakes.stripe.server import Request, Service
 from tests.fakes.stripe.shapes import Object
 from tests.fakes.stripe.shopper import Shopper
 from tests.fakes.stripe.webhooks import Delivery, Webhooks
+from tests.fakes.stripe.wire import Server
 from tests.fakes.stripe.world import World
 
 
 class FakeStripe:
     """One account on 127.0.0.1, with keys of its own that are made when it starts.
 
-    `now` in seconds makes the clock stand still until it is advanced; None follows the wall's clock.
+    `now` in seconds makes the clock stand still until it is advanced; None follows the wall's clock. Port 0: any.
     `world.dunning` and `world.tax_percent` are the account's settings.
     """
 
-    def __init__(self, now: int | None = None) -> None:
+    def __init__(self, now: int | None = None, port: int = 0) -> None:
         self.clock = Clock(now)
         self.world = World(self.clock, salt=secrets.token_hex(4))
         self.api_key = "sk_" + "test_" + secrets.token_hex(16)
@@ -39,7 +36,7 @@ class FakeStripe:
         self.webhooks = Webhooks(self.world, self.webhook_secret)
         self.shopper = Shopper(self._acting)
         self._service = Service(self.world, self.webhooks, self.failures, self.api_key)
-        self._server = _Server(self._service, self.shopper)
+        self._server = Server(self._service, self.shopper, port)
         self.address = self.world.address = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="stripe", daemon=True)
         self._thread.start()
@@ -54,6 +51,7 @@ class FakeStripe:
 
     def close(self) -> None:
         """Ends the threads and the connections."""
+        self.failures.over.set()
         self._server.shutdown()
         self._server.close()
         self._thread.join()
@@ -105,79 +103,3 @@ class FakeStripe:
             finally:
                 events, self.world.outbox = self.world.outbox, []
         self.webhooks.send(events, inline=self.webhooks.delivery is Delivery.BEFORE_ANSWER)
-
-
-class _Server(ThreadingHTTPServer):
-    """Remembers its connections, so that closing it leaves none behind."""
-
-    daemon_threads = True
-
-    def __init__(self, service: Service, shopper: Shopper) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.service, self.shopper = service, shopper
-        self.connections: set[socket.socket] = set()
-
-    def close(self) -> None:
-        """Ends every connection."""
-        self.server_close()
-        for connection in list(self.connections):
-            with_shutdown(connection)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One connection."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def setup(self) -> None:
-        super().setup()
-        self.server.connections.add(self.connection)
-
-    def finish(self) -> None:
-        self.server.connections.discard(self.connection)
-        super().finish()
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_POST(self) -> None:
-        self._serve()
-
-    def do_DELETE(self) -> None:
-        self._serve()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Requests are kept, not printed."""
-
-    def _serve(self) -> None:
-        parts = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
-        pairs = parse_qsl(body or parts.query, keep_blank_values=True)
-        if pages.is_page(parts.path):
-            self._send(pages.open_page(self.server.shopper, self.command, parts.path, decode(pairs)))
-            return
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = self.server.service.answer(self.command, parts.path, pairs, headers)
-        if answer is None:
-            self.close_connection = True
-            with_shutdown(self.connection)
-        else:
-            self._send(answer)
-
-    def _send(self, answer: Answer) -> None:
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        self.send_header("content-length", str(len(answer.body)))
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-
-def with_shutdown(connection: socket.socket) -> None:
-    """Ends a connection that the other side may have ended already."""
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return

@@ -1,6 +1,6 @@
 """Payment intents as the API makes and confirms them, and what else moves when one ends."""
 
-from tests.fakes.stripe import charging, checkout, invoices
+from tests.fakes.stripe import charging, invoices, paying
 from tests.fakes.stripe.customers import PAGE, attach, living, method_named
 from tests.fakes.stripe.forms import flag, merged, page, text, whole
 from tests.fakes.stripe.shapes import ApiError, Object, Route, invalid
@@ -13,7 +13,7 @@ CONFIRM = (
 CHANGEABLE = "amount currency customer metadata description receipt_email setup_future_usage payment_method"
 CREATE = (
     f"{CONFIRM} amount currency customer metadata description receipt_email confirm payment_method_types"
-    " automatic_payment_methods capture_method confirmation_method statement_descriptor statement_descriptor_suffix"
+    " automatic_payment_methods statement_descriptor statement_descriptor_suffix"
 )
 
 
@@ -112,7 +112,7 @@ def settled(world: World, intent: Object, error: ApiError | None) -> None:
     if "_session" in intent:
         session = world.get("checkout.session", intent["_session"])
         if session["payment_status"] == "unpaid":
-            checkout.settled(world, session, intent["status"] == "succeeded")
+            paying.settled(world, session, intent["status"] == "succeeded")
 
 
 def list_all(world: World, form: Object) -> Object:

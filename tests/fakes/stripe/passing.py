@@ -57,6 +57,8 @@ def _dues_of(subscription: Object) -> Iterator[Due]:
         yield Due(subscription["cancel_at"], 1, name, _end, subscription)
     if pending := subscription["pending_update"]:
         yield Due(pending["expires_at"], 3, name, _forget_update, subscription)
+    if (paused := subscription["pause_collection"]) and paused["resumes_at"]:
+        yield Due(paused["resumes_at"], 3, name, _collect_again, subscription)
     if status == "incomplete":
         yield Due(subscription["start_date"] + INCOMPLETE_SECONDS, 3, name, _give_up, subscription)
     if status == "trialing":
@@ -91,6 +93,10 @@ def _forget_update(world: World, subscription: Object) -> None:
     invoice = world.get("invoice", subscription["pending_update"]["_invoice"])
     world.change(subscription, "customer.subscription.pending_update_expired", pending_update=None)
     invoices.close(world, invoice, "void")
+
+
+def _collect_again(world: World, subscription: Object) -> None:
+    world.change(subscription, UPDATED, pause_collection=None)
 
 
 def _notice(world: World, subscription: Object) -> None:

@@ -2,7 +2,7 @@
 
 import hmac
 import json
-import time
+import threading
 import traceback
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from tests.fakes.stripe import api, passing
 from tests.fakes.stripe.expand import expand
 from tests.fakes.stripe.failures import Failures, Fault, Planned
 from tests.fakes.stripe.forms import decode
-from tests.fakes.stripe.idempotency import Keys
+from tests.fakes.stripe.idempotency import NOT_KEPT, Keys
 from tests.fakes.stripe.render import CURRENT, known_version, render
 from tests.fakes.stripe.shapes import ApiError, Object
 from tests.fakes.stripe.webhooks import Delivery, Webhooks
@@ -35,11 +35,18 @@ class Request:
 
 
 class Answer(NamedTuple):
-    """What goes back over the wire."""
+    """What goes back over the wire. Status 0: the connection is to end without an answer."""
 
     status: int
     body: bytes
     headers: dict[str, str]
+    written: threading.Event
+    """To be set when it has gone out: webhooks wait for it."""
+
+    @classmethod
+    def lost(cls, written: threading.Event | None = None) -> "Answer":
+        """No answer."""
+        return cls(0, b"", {}, written or threading.Event())
 
 
 class Service:
@@ -52,8 +59,8 @@ class Service:
         self._keys = Keys()
         self._count = 0
 
-    def answer(self, method: str, path: str, pairs: list[tuple[str, str]], headers: dict[str, str]) -> Answer | None:
-        """The answer to a request; None where the connection is to end without one. Header names are small letters."""
+    def answer(self, method: str, path: str, pairs: list[tuple[str, str]], headers: dict[str, str]) -> Answer:
+        """The answer to a request. Header names are small letters."""
         request = Request(method, path, idempotency_key=headers.get("idempotency-key", "") if method == "POST" else "")
         with self._world.lock:
             self.requests.append(request)
@@ -61,25 +68,26 @@ class Service:
             request_id = f"req_{self._count:05d}{self._world.salt}"
         planned = self._failures.take(method, path)
         fault = planned.fault if planned else None
+        written = threading.Event()
         sent = {"request-id": request_id, "content-type": "application/json"}
         try:
             if fault is Fault.LOST_BEFORE:
-                _hang(planned)
-                return None
+                self._failures.hang(planned)
+                return Answer.lost()
             if fault in (Fault.SERVER_ERROR, Fault.RATE_LIMITED):
                 raise SERVER_ERROR if fault is Fault.SERVER_ERROR else RATE_LIMITED
             self._authorize(headers.get("authorization", ""))
             version = sent["stripe-version"] = known_version(headers.get("stripe-version", CURRENT))
             request.form = decode(pairs)
             sent |= {"idempotency-key": request.idempotency_key} if request.idempotency_key else {}
-            status, body = self._once(request, request_id, version, planned, sent)
+            status, body = self._once(request, request_id, version, planned, sent, written)
         except ApiError as error:
             status, body = error.status, json.dumps(error.body).encode()
         if fault is Fault.LOST_AFTER:
-            _hang(planned)
-            return None
+            self._failures.hang(planned)
+            return Answer.lost(written)
         request.status = status
-        return Answer(status, body, sent)
+        return Answer(status, body, sent, written)
 
     def _authorize(self, given: str) -> None:
         key = given.removeprefix("Bearer ")
@@ -89,7 +97,13 @@ class Service:
             raise ApiError(401, "invalid_request_error", f"Invalid API Key provided: {key[:8]}***")
 
     def _once(
-        self, request: Request, request_id: str, version: str, planned: Planned | None, sent: dict[str, str]
+        self,
+        request: Request,
+        request_id: str,
+        version: str,
+        planned: Planned | None,
+        sent: dict[str, str],
+        written: threading.Event,
     ) -> tuple[int, bytes]:
         """Carries a request out, or answers as the first time."""
         key = request.idempotency_key
@@ -110,11 +124,11 @@ class Service:
         if inline:
             self._webhooks.send(events, inline=True)
         if planned and fault is Fault.SLOW:
-            time.sleep(planned.seconds)  # the answer is asked to be slow
+            self._failures.hang(planned)
         if key:
             self._keys.finish(key, status, body)
         if not inline:
-            self._webhooks.send(events)
+            self._webhooks.send(events, after=written)
         return status, body
 
     def _carry_out(
@@ -125,9 +139,12 @@ class Service:
             passing.catch_up(world, world.clock.now)
             world.request = {"id": request_id, "idempotency_key": request.idempotency_key or None}
             world.forced = forced
+            mark = world.mark() if request.method != "GET" else None
             try:
                 status, answer = 200, self._answered(request, version)
             except ApiError as error:
+                if mark and error.status in NOT_KEPT:
+                    world.go_back(mark)
                 status, answer = error.status, render(error.body, version)
                 answer["error"]["request_log_url"] = f"{world.address}/logs/{request_id}"
             except Exception:
@@ -148,7 +165,3 @@ class Service:
         answer = api.shown(answered, self._webhooks.version, show)
         expand(self._world, answer, request.form.get("expand") or [], show)
         return answer
-
-
-def _hang(planned: Planned | None) -> None:
-    time.sleep(planned.seconds if planned else 0.0)  # the connection hangs as long as the test asked for

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from tests.fakes.stripe import checkout, customers, intents, invoices, links, refunds
+from tests.fakes.stripe import checkout, customers, intents, invoices, links, paying, refunds
 from tests.fakes.stripe.render import CURRENT, render
 from tests.fakes.stripe.shapes import ApiError, Object
 from tests.fakes.stripe.world import Outcome, World
@@ -93,7 +93,7 @@ class Shopper:
 
 def _try_to_complete(world: World, session: Object, card: Outcome, email: str) -> None:
     try:
-        checkout.complete(world, session, card, email)
+        paying.complete(world, session, card, email)
     except ApiError as error:
         if error.status != 402:
             raise

@@ -1,13 +1,13 @@
 """Subscriptions as the API makes, changes and ends them."""
 
 from tests.fakes.stripe import standing
-from tests.fakes.stripe.billing import UPDATED, amount_of, bill, period_end, period_of, with_period
-from tests.fakes.stripe.clock import DAY_SECONDS
-from tests.fakes.stripe.customers import PAGE, living, method_named
-from tests.fakes.stripe.forms import flag, merged, page, required, text, whole
+from tests.fakes.stripe.billing import UPDATED, amount_of, bill, period_end, with_period
+from tests.fakes.stripe.customers import PAGE, living
+from tests.fakes.stripe.forms import flag, page, required, text, whole
 from tests.fakes.stripe.invoices import NO_METHOD, method_for
 from tests.fakes.stripe.proration import adopt, credit_unused, item_list, new_item, planned
 from tests.fakes.stripe.shapes import ApiError, Object, Route, invalid, missing
+from tests.fakes.stripe.terms import blank, cancellation, plain, trial_end_of
 from tests.fakes.stripe.world import World
 
 HOUR_SECONDS = 3_600
@@ -18,7 +18,6 @@ CHANGEABLE = (
     " proration_behavior billing_cycle_anchor trial_end trial_settings off_session payment_settings automatic_tax"
     " description collection_method"
 )
-NO_CANCELLATION = {"reason": None, "comment": None, "feedback": None}
 
 
 def create(world: World, form: Object) -> Object:
@@ -37,13 +36,13 @@ def create(world: World, form: Object) -> Object:
 
 def begin(world: World, customer: Object, form: Object) -> Object:
     """The subscription with its first period, before anything is billed."""
-    subscription = world.add("subscription", customer=customer["id"], **_blank(world, form))
+    subscription = world.add("subscription", customer=customer["id"], **blank(world, form))
     items = [new_item(world, subscription["id"], item, place) for place, item in enumerate(form.get("items") or [])]
     if not items:
         raise required("items")
     if len({item["price"]["currency"] for item in items}) > 1:
         raise invalid("All prices of a subscription must have the same currency.", "items")
-    trial_end = _trial_end(world, form)
+    trial_end = trial_end_of(world, form)
     anchor = trial_end or whole(form, "billing_cycle_anchor", world.now)
     end = trial_end or period_end(items, anchor, world.now)
     if trial_end:
@@ -54,7 +53,7 @@ def begin(world: World, customer: Object, form: Object) -> Object:
         currency=items[0]["price"]["currency"],
     )
     customer["currency"] = subscription["currency"]
-    subscription.update(_cancellation(world, subscription, form))
+    subscription.update(cancellation(world, subscription, form))
     return subscription
 
 
@@ -80,7 +79,7 @@ def update(world: World, form: Object, name: str) -> Object:
         raise invalid("A canceled subscription can only update its cancellation_details and metadata.")
     with world.whole_or_nothing():
         subscription = world.get("subscription", name)
-        changes = {**_plain(world, subscription, form), **_cancellation(world, subscription, form)}
+        changes = {**plain(world, subscription, form), **cancellation(world, subscription, form)}
         ends_trial = form.get("trial_end") == "now" and subscription["status"] == "trialing"
         if "items" not in form and form.get("billing_cycle_anchor") != "now" and not ends_trial:
             world.change(subscription, UPDATED, **changes)
@@ -169,84 +168,6 @@ def _billed(world: World, subscription: Object, changes: Object, behavior: str, 
             world.change(subscription, UPDATED, **before)
         else:
             subscription["pending_update"] = None
-
-
-def _blank(world: World, form: Object) -> Object:
-    method = form.get("default_payment_method")
-    return {
-        "automatic_tax": {"enabled": flag(form.get("automatic_tax") or {}, "enabled"), "liability": None},
-        "billing_cycle_anchor": world.now,
-        "billing_mode": {"type": "flexible"},
-        "cancel_at": None,
-        "cancel_at_period_end": False,
-        "canceled_at": None,
-        "cancellation_details": NO_CANCELLATION,
-        "collection_method": "charge_automatically",
-        "currency": "",
-        "default_payment_method": method_named(world, method)["id"] if method else None,
-        "description": form.get("description"),
-        "discounts": [],
-        "ended_at": None,
-        "items": item_list("", []),
-        "latest_invoice": None,
-        "metadata": merged({}, form),
-        "pause_collection": None,
-        "pending_setup_intent": None,
-        "pending_update": None,
-        "schedule": None,
-        "start_date": world.now,
-        "status": "incomplete",
-        "trial_end": None,
-        "trial_settings": form.get("trial_settings") or {"end_behavior": {"missing_payment_method": "create_invoice"}},
-        "trial_start": None,
-    }
-
-
-def _plain(world: World, subscription: Object, form: Object) -> Object:
-    changes: Object = {name: form[name] or None for name in ("description", "trial_settings") if name in form}
-    changes["metadata"] = merged(subscription["metadata"], form)
-    if form.get("default_payment_method"):
-        changes["default_payment_method"] = method_named(world, form["default_payment_method"])["id"]
-    if form.get("trial_end", "now") != "now":
-        end = _trial_end(world, form)
-        items = with_period(subscription["items"]["data"], world.now, end or world.now)
-        held = item_list(subscription["id"], items)
-        changes |= {"trial_end": end, "status": "trialing", "billing_cycle_anchor": end, "items": held}
-    if "pause_collection" in form:
-        changes["pause_collection"] = form["pause_collection"] or None
-    return changes
-
-
-def _cancellation(world: World, subscription: Object, form: Object) -> Object:
-    """What `cancel_at_period_end` and `cancel_at` change."""
-    named = [name for name in ("cancel_at_period_end", "cancel_at") if name in form]
-    if not named:
-        return {}
-    if subscription["schedule"]:
-        message = f"The subscription is managed by the subscription schedule `{subscription['schedule']}`, and updating"
-        raise invalid(f"{message} any cancelation behavior directly is not allowed.", named[0])
-    at_end = flag(form, "cancel_at_period_end")
-    given = form.get("cancel_at", "")
-    if at_end or given in ("min_period_end", "max_period_end"):
-        cancel_at: int | None = period_of(subscription)[1]
-    else:
-        cancel_at = whole(form, "cancel_at", 0) or None
-    reason = {**NO_CANCELLATION, **(form.get("cancellation_details") or {})}
-    return {
-        "cancel_at": cancel_at,
-        "cancel_at_period_end": at_end,
-        "canceled_at": world.now if cancel_at else None,
-        "cancellation_details": {**reason, "reason": "cancellation_requested" if cancel_at else None},
-    }
-
-
-def _trial_end(world: World, form: Object) -> int | None:
-    days, end = whole(form, "trial_period_days", 0), form.get("trial_end", "")
-    if end in ("", "now"):
-        return world.now + days * DAY_SECONDS if days else None
-    if whole(form, "trial_end") <= world.now:
-        raise invalid("Invalid timestamp: must be an integer Unix timestamp in the future.", "trial_end")
-    return whole(form, "trial_end")
 
 
 def _behavior(form: Object) -> str:

@@ -7,6 +7,7 @@ import json
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -46,6 +47,8 @@ class Waiting:
     event: Object
     due_at: int | None = None
     tries: int = 0
+    after: threading.Event | None = None
+    """What has to happen first: the answer that this event comes from has gone out."""
 
 
 class Webhooks:
@@ -75,18 +78,24 @@ class Webhooks:
         with self._lock:
             return [render_event(item.event, self.version) for item in self._waiting]
 
-    def release(self, order: Sequence[int] | None = None, copies: int = 1, reverse: bool = False) -> list[int]:
+    def release(
+        self, order: Sequence[int] | None = None, copies: int = 1, reverse: bool = False, parallel: bool = False
+    ) -> list[int]:
         """Delivers what waits, here and now, each event `copies` times in a row; returns the statuses.
 
         `order` picks by place in `waiting()`; what it leaves out is dropped, what it repeats is sent again.
+        `parallel` sends everything at the same time.
         """
         with self._lock:
             held, self._waiting = self._waiting, []
         chosen = held if order is None else [held[place] for place in order]
-        statuses = []
-        for item in reversed(chosen) if reverse else chosen:
-            statuses += [self._deliver(Waiting(item.event, tries=item.tries)) for _ in range(copies)]
-        return statuses
+        if reverse:
+            chosen = chosen[::-1]
+        sent = [Waiting(item.event, tries=item.tries) for item in chosen for _ in range(copies)]
+        if not parallel or not sent:
+            return [self._deliver(item) for item in sent]
+        with ThreadPoolExecutor(len(sent)) as senders:
+            return list(senders.map(self._deliver, sent))
 
     def drop(self) -> int:
         """Forgets what waits; returns how many."""
@@ -115,9 +124,9 @@ class Webhooks:
         if done.is_alive():
             raise TimeoutError("Webhooks are still on their way.")
 
-    def send(self, events: Sequence[Object], inline: bool = False) -> None:
+    def send(self, events: Sequence[Object], inline: bool = False, after: threading.Event | None = None) -> None:
         """Called by the fake: what has just happened goes the way that `delivery` says."""
-        items = [Waiting(event) for event in events]
+        items = [Waiting(event, after=after) for event in events]
         if not self._url or self.delivery is Delivery.DROPPED:
             return
         if self.delivery is Delivery.HELD:
@@ -155,6 +164,8 @@ class Webhooks:
             try:
                 if item is None:
                     return
+                if item.after:
+                    item.after.wait(ANSWER_SECONDS_MAX)
                 self._deliver(item)
             finally:
                 self._queue.task_done()

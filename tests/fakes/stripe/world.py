@@ -1,12 +1,14 @@
 """What the fake knows: objects by kind, the events that told of them, and the settings of its account."""
 
 import copy
+import pickle
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from tests.fakes.stripe.clock import DAY_SECONDS, Clock
 from tests.fakes.stripe.shapes import ApiError, Object, missing
@@ -74,6 +76,14 @@ class Dunning:
         """The instant of the next try after so many failures; None when there is none."""
         later = self.retry_days[attempts - 1 : attempts]
         return now + later[0] * DAY_SECONDS if later else None
+
+
+class Mark(NamedTuple):
+    """A state of the world: its objects, how many events there were, and what had not been sent yet."""
+
+    objects: bytes
+    events: int
+    outbox: list[Object]
 
 
 @dataclass(slots=True)
@@ -147,21 +157,30 @@ class World:
         if previous:
             self.emit(kind, about, {name: value for name, value in previous.items() if not name.startswith("_")})
 
+    def mark(self) -> Mark:
+        """The state as it is now, to go back to. Pickled: quicker than a deep copy, and what is shared stays so."""
+        return Mark(pickle.dumps(self.objects), len(self.events), list(self.outbox))
+
+    def go_back(self, mark: Mark) -> None:
+        """What has changed since has not happened."""
+        self.objects, self.outbox = pickle.loads(mark.objects), mark.outbox
+        del self.events[mark.events :]
+
     @contextmanager
     def whole_or_nothing(self) -> Iterator[None]:
-        """What a refused request changed has not happened."""
-        kept = copy.deepcopy(self.objects), list(self.events), list(self.outbox)
+        """What a refused request changed has not happened. Objects that were got before are not the kept ones then."""
+        mark = self.mark()
         try:
             yield
         except ApiError:
-            self.objects, self.events, self.outbox = kept
+            self.go_back(mark)
             raise
 
     @contextmanager
     def imagined(self) -> Iterator[None]:
         """Whatever is changed meanwhile has not happened."""
-        kept = copy.deepcopy(self.objects), list(self.events), list(self.outbox)
+        mark = self.mark()
         try:
             yield
         finally:
-            self.objects, self.events, self.outbox = kept
+            self.go_back(mark)
