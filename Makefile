@@ -84,7 +84,7 @@ check-container:
 	@$(BIN)/pytest --quiet tests/house/test_container.py
 
 $(RUNTIME): pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[books]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[books,stripe]'
 	@touch $@
 
 $(DEV): pyproject.toml constraints.txt | .venv/bin/python

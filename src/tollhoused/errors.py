@@ -1,7 +1,6 @@
 """Everything that can be refused or fail, declared once: a kind class per status, one leaf per reason.
 
-This module knows neither gRPC nor HTTP; each door holds its own table from kind to status. The names of the reasons
-are the values of `ErrorReason` in `protos/tollhouse/v1/error_reason.proto`; a test compares the two both ways.
+It knows neither gRPC nor HTTP: each door has its table. A test compares the reasons with `error_reason.proto`.
 """
 
 from typing import ClassVar
@@ -293,10 +292,10 @@ class NoPendingPlanChange(FailedPrecondition):
     reason = "NO_PENDING_PLAN_CHANGE"
 
 
-class IntentNotFound(NotFound):
+class OrderNotFound(NotFound):
     """The account has no top-up, payment link or other order of this id."""
 
-    reason = "INTENT_NOT_FOUND"
+    reason = "ORDER_NOT_FOUND"
 
 
 class AutoReloadNotSet(FailedPrecondition):

@@ -234,6 +234,9 @@ def test_the_other_side_says_what_was_paid_for() -> None:
     assert against(CauseKind.PERIOD_CLOSE, close_reference(7, "storage_mb")) == "Income:Usage:unknown:storage_mb"
     assert against(CauseKind.PLAN_GRANT, "grant_1", category=GrantCategory.PROMOTIONAL) == "Expenses:Promotions"
     assert against(CauseKind.PLAN_GRANT, "grant_1", category=GrantCategory.PAID) == "Assets:Deposits"
+    assert against(CauseKind.TOP_UP, "int_1", category=GrantCategory.PAID) == "Assets:Deposits"
+    assert against(CauseKind.CLAWBACK, "int_1", category=GrantCategory.PROMOTIONAL) == "Assets:Refunds"
+    assert against(CauseKind.CLAWBACK, "int_1") == "Assets:Refunds"
 
 
 def test_every_cause_has_its_other_side() -> None:

@@ -15,6 +15,7 @@ LINES: list[dict[str, Any]] = [
     {"kind": "usage", "org_id": "acme", "meter": "voice_minutes", "quantity": 40},
     {"kind": "balance", "user_id": "ada", "amount": "12.50", "expires": "2199-12-31"},
     {"kind": "balance", "user_id": "ada", "amount": "12.50", "expires": "2199-12-31"},
+    {"kind": "usage", "user_id": "ada", "meter": "storage_mb", "level": 700},
     {"kind": "balance", "user_id": "bob", "amount": -3, "reason": "unpaid"},
     {"kind": "subscription", "org_id": "acme", "plan": "pro", "start": "2024-01-31"},
     {"kind": "membership", "user_id": "cyd", "org_id": "acme", "primary": True},
@@ -46,7 +47,7 @@ def _imported(file: str, url: list[str], *more: str) -> dict[str, int]:
 
 
 def test_customers_come_with_plans_balances_and_usage(url: list[str], tmp_path: Path) -> None:
-    assert _imported(_file(tmp_path, *LINES), url) == {"imported": 11, "there before": 0, "refused": 0}
+    assert _imported(_file(tmp_path, *LINES), url) == {"imported": 12, "there before": 0, "refused": 0}
 
     ada = done_json("accounts", "show", "--user-id", "ada", *url)
     calls = next(meter for meter in ada["meters"] if meter["meter"] == "api_calls")
@@ -56,6 +57,8 @@ def test_customers_come_with_plans_balances_and_usage(url: list[str], tmp_path: 
         "ada@example.org",
     )
     assert (calls["used"], calls["remaining"], calls["overage"], calls["charged_nanos"]) == (1_200, 0, 0, 0)
+    storage = next(meter for meter in ada["meters"] if meter["meter"] == "storage_mb")
+    assert (storage["used"], storage["overage"], storage["charged_nanos"]) == (700, 0, 0)
     assert done_json("accounts", "show", "--user-id", "bob", *url)["debt_nanos"] == 3_000_000_000
     acme = done_json("accounts", "show", "--user-id", "cyd", *url)
     assert (acme["organizations"], acme["plan"]) == (["acme"], "pro")
@@ -68,10 +71,10 @@ def test_a_second_run_changes_nothing_and_a_grown_file_adds_what_is_new(url: lis
     _imported(_file(tmp_path, *LINES), url)
     before = dump(url[1])
 
-    assert _imported(_file(tmp_path, *LINES), url) == {"imported": 0, "there before": 11, "refused": 0}
+    assert _imported(_file(tmp_path, *LINES), url) == {"imported": 0, "there before": 12, "refused": 0}
     assert dump(url[1]) == before
     grown = [*LINES, {"kind": "balance", "user_id": "ada", "amount": "12.50", "expires": "2199-12-31"}]
-    assert _imported(_file(tmp_path, *grown), url) == {"imported": 1, "there before": 11, "refused": 0}
+    assert _imported(_file(tmp_path, *grown), url) == {"imported": 1, "there before": 12, "refused": 0}
     assert done_json("accounts", "show", "--user-id", "ada", *url)["balance_nanos"] == 37_500_000_000
 
 
@@ -82,18 +85,18 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(url: list[str], tmp
     ended = tollhouse("import", file, "--dry-run", "--json", *url)
 
     assert ended.code == 1
-    assert ended.err == "line 12: SUBJECT_NOT_FOUND: no account is known under this user_id\n"
+    assert ended.err == "line 13: SUBJECT_NOT_FOUND: no account is known under this user_id\n"
     found = json.loads(ended.out)["kinds"]
     assert {kind: states["imported"] for kind, states in found.items()} == {
         "account": 4,
         "membership": 1,
         "subscription": 1,
         "balance": 3,
-        "usage": 2,
+        "usage": 3,
     }
     assert dump(url[1]) == before
     _imported(_file(tmp_path, *LINES), url)
-    assert _imported(_file(tmp_path, *LINES), url, "--dry-run")["there before"] == 11
+    assert _imported(_file(tmp_path, *LINES), url, "--dry-run")["there before"] == 12
 
 
 BAD: list[tuple[dict[str, Any] | str, str]] = [
@@ -115,6 +118,12 @@ BAD: list[tuple[dict[str, Any] | str, str]] = [
     ({"kind": "balance", "user_id": "ada", "amount": 1, "priority": "high"}, "UNREADABLE: priority: must be a whole"),
     ({"kind": "balance", "user_id": "ada", "amount": -1, "meters": ["x"]}, "UNREADABLE: meters: a negative balance"),
     ({"kind": "usage", "user_id": "ada", "meter": "steps", "quantity": 1}, "INVALID_FIELD: meter: 'steps' is not a"),
+    (
+        {"kind": "usage", "user_id": "ada", "meter": "storage_mb", "quantity": 5},
+        "INVALID_FIELD: quantity: storage_mb is a",
+    ),
+    ({"kind": "usage", "user_id": "ada", "meter": "storage_mb"}, "INVALID_FIELD: level: must be from 1"),
+    ({"kind": "usage", "user_id": "ada", "meter": "api_calls", "level": 5}, "INVALID_FIELD: level: api_calls is a"),
     ({"kind": "usage", "user_id": "ada", "meter": "api_calls"}, "INVALID_FIELD: quantity: must be from 1"),
     ({"kind": "usage", "meter": "api_calls", "quantity": 1}, "INVALID_FIELD: subject: needs a user_id"),
 ]

@@ -6,7 +6,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -15,10 +17,13 @@ from rich.console import Console
 from rich.table import Column, Table
 from tollhouse.v1 import credits_service_pb2 as credits
 
-from tests.demo import long_call, story
+from tests.demo import long_call, money, story
 from tests.demo.client import DEADLINE_SECONDS, Client
 from tests.demo.day import Customer, customers, enroll, live
 from tests.demo.server import database_url, make_keys, serving, tollhouse
+from tests.demo.shop_setup import priced_catalogue, provider_settings
+from tests.fakes.stripe.fake import FakeStripe
+from tests.support.door import free_address
 
 BACK_ENDS = 8
 
@@ -31,7 +36,7 @@ def main() -> None:
     console = Console(width=110, highlight=False)
     with tempfile.TemporaryDirectory(prefix="tollhouse-demo-") as name:
         folder = Path(name)
-        with serving(folder) as address, grpc.insecure_channel(address) as channel:
+        with _running(folder) as (fake, address), grpc.insecure_channel(address) as channel:
             client = Client(channel, make_keys(folder))
             console.rule(f"One customer (server on {address}, SQLite)")
             console.print("  Two clients call, each by its API key: an operator, and the back ends of the products.")
@@ -41,10 +46,24 @@ def main() -> None:
             everyone = play(client, seed, console)
             show(everyone, console)
             compare(client, everyone, console)
+            console.rule("Money comes in (a fake Stripe, real SDK and webhooks)")
+            money.tell(client, fake, lambda line: console.print(f"  {line}"))
         console.rule("The books")
         database = ("--database-url", database_url(folder))
         subprocess.run(tollhouse("verify", *database), check=True)
         balance(folder / "books.beancount", database, console)
+
+
+@contextmanager
+def _running(folder: Path) -> Iterator[tuple[FakeStripe, str]]:
+    """A fake Stripe, and a server that sells through it; with the server's address."""
+    with FakeStripe() as fake:
+        http_address = free_address()
+        fake.webhooks.signing_time = lambda: int(time.time())  # its clock is moved, the receiver's is the wall's
+        fake.webhooks.send_to(f"http://{http_address}/webhooks/stripe")
+        variables = provider_settings(fake, http_address)
+        with serving(folder, priced_catalogue(fake, folder), variables) as address:
+            yield fake, address
 
 
 def play(client: Client, seed: int, console: Console) -> list[Customer]:

@@ -57,6 +57,10 @@ def tell(client: Client, say: Callable[[str], None]) -> None:
     )
     balance = client.credits.GetBalance(credits.GetBalanceRequest(subject=SUBJECT), timeout=DEADLINE_SECONDS).balance
     say(f"An hour later (test environments can move their clock) the gift is gone: {_told(balance)}.")
+    question = credits.ListLedgerEntriesRequest(subject=SUBJECT, page_size=1)
+    (entry,) = client.credits.ListLedgerEntries(question, timeout=DEADLINE_SECONDS).entries
+    kind = credits.CauseKind.Name(entry.cause_kind).removeprefix("CAUSE_KIND_")
+    say(f"The ledger has it: {kind} {dollars(entry.amount_nanos)} is an entry of its own.")
 
 
 def _told(balance: common.CreditBalance) -> str:

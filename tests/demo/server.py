@@ -1,6 +1,7 @@
 """Runs `tollhouse` as a stranger would: as a command, on an empty database, on a free port of loopback."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,12 +19,21 @@ def tollhouse(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """A server on a database in the folder; gives its address, and stops it the polite way."""
+def serving(folder: Path, catalogue: Path, variables: dict[str, str]) -> Iterator[str]:
+    """A server on a database in the folder with these settings; gives its address, and stops it the polite way."""
     log = folder / "server.log"
     with log.open("w") as errors:
         server = subprocess.Popen(
-            tollhouse("serve", "--database-url", database_url(folder), "--listen", "127.0.0.1:0"),
+            tollhouse(
+                "serve",
+                "--database-url",
+                database_url(folder),
+                "--listen",
+                "127.0.0.1:0",
+                "--catalogue",
+                str(catalogue),
+            ),
+            env={**os.environ, **variables},
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

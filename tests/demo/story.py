@@ -22,7 +22,9 @@ def dollars(nanos: int) -> str:
 
 
 def tell(client: Client, say: Callable[[str], None]) -> None:
-    """A call within the allowance, overage on credits, a lost answer, a mistake, a refusal, a top-up, and debt."""
+    """A call within the allowance, overage on credits, a lost answer, a mistake, a refusal, a top-up, debt, what is
+    taken back, and a level.
+    """
     person = accounts.UpsertUserRequest(user_id="ada", email="ada@customers.example", idempotency_key="story-user")
     client.accounts.UpsertUser(person, timeout=DEADLINE_SECONDS)
     _grant(client, DOLLAR // 2, "story-welcome")
@@ -57,6 +59,29 @@ def tell(client: Client, say: Callable[[str], None]) -> None:
     _grant(client, 25 * DOLLAR, "story-top-up-2", paid=True)
     balance = client.credits.GetBalance(credits.GetBalanceRequest(subject=SUBJECT), timeout=DEADLINE_SECONDS).balance
     say(f"A top-up of $25 settles the debt first: balance {dollars(balance.total_nanos)}, debt {balance.debt_nanos}.")
+    _take_back(client, say)
+    _store(client, say)
+
+
+def _take_back(client: Client, say: Callable[[str], None]) -> None:
+    request = usage.VoidUsageRequest(voided_key="call-4", reason="the line was dead", idempotency_key="void-4")
+    answer = client.usage.VoidUsage(request, timeout=DEADLINE_SECONDS)
+    say(
+        f"The line was dead for those 300: taken back, {dollars(answer.returned_nanos)} return, "
+        f"{answer.new_usage} minutes count, balance {dollars(answer.balance.total_nanos)}."
+    )
+
+
+def _store(client: Client, say: Callable[[str], None]) -> None:
+    """A gauge: the level that is there, and the peak that is charged."""
+    told = []
+    for number, level in enumerate((80, 1_124, 200)):
+        request = usage.SetUsageRequest(
+            subject=SUBJECT, product="talk", meter="storage_mb", level=level, idempotency_key=f"level-{number}"
+        )
+        answer = client.usage.SetUsage(request, timeout=DEADLINE_SECONDS)
+        told.append(f"{answer.level:,} MB {dollars(answer.charged_nanos)}")
+    say(f"Storage is a level; its peak beyond {answer.limit} MB costs: {', then '.join(told)}.")
 
 
 def _talk(

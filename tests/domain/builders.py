@@ -376,9 +376,10 @@ def upsert_user(
         client="local",
         idempotency_key=fresh("key") if key is None else key,
         subject=Subject(user_id=user_id, email=email),
-        account_id=account_id or fresh("acct"),
+        account_id=account_id or "",
         matched_by=MatchedBy.USER_ID,
         new_user_id=fresh("user"),
+        new_account_id=account_id or fresh("acct"),
         zone=zone,
         currency="eur",
     )
@@ -392,8 +393,9 @@ def upsert_organization(
         client="local",
         idempotency_key=fresh("key") if key is None else key,
         subject=Subject(org_id=org_id),
-        account_id=account_id or fresh("acct"),
+        account_id=account_id or "",
         matched_by=MatchedBy.ORG_ID,
+        new_account_id=account_id or fresh("acct"),
         zone=zone,
         currency="eur",
     )

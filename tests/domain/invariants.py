@@ -8,11 +8,12 @@ from itertools import pairwise
 
 from tests.domain.model import cost
 from tollhoused.domain.account import Account, CauseKind
-from tollhoused.domain.answers import CommitAnswer, UsageAnswer, VoidAnswer, answer_from_json
+from tollhoused.domain.answers import CommitAnswer, UsageAnswer, VoidAnswer
 from tollhoused.domain.books import Operation
 from tollhoused.domain.catalogue import MeterTerms, Policy
 from tollhoused.domain.rates import Rate, RateModel
 from tollhoused.domain.reservation import ReservationState
+from tollhoused.domain.stored_answers import answer_from_json
 
 SIGNS = {"record_usage": 1, "set_usage": 1, "commit_reservation": 1, "void_usage": -1}
 
@@ -103,7 +104,7 @@ def _check_causes(account: Account, operations: list[Operation]) -> None:
     """V2 and V6: each key is charged once, by entries that say what its answer says; no debit is without a cause."""
     booked: dict[tuple[str, str], list[tuple[str | None, int]]] = defaultdict(list)
     for entry in account.changes.entries:
-        if entry.cause.kind in (CauseKind.RESERVATION, CauseKind.PERIOD_CLOSE):
+        if entry.cause.kind in (CauseKind.RESERVATION, CauseKind.PERIOD_CLOSE, CauseKind.PLAN_GRANT):
             continue
         if entry.cause.kind in (CauseKind.EXPIRY, CauseKind.SETTLEMENT):
             assert (entry.cause.reference in account.grants, entry.cause.client) == (True, "")

@@ -1,5 +1,6 @@
 """What usage and credits must come to, told once more in dicts and loops that share no code with the domain."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import ceil, floor
@@ -33,6 +34,11 @@ MOST["meters"] = {
     "tokens": (10_000, "hard_limit", None),
     "space": (12, "hard_limit", None),
 }
+DAY = 24 * 3_600_000_000
+PLUS["credits"] = [
+    {"code": "talking", "amount": 6 * UNIT, "paid": True, "priority": 7, "meters": {"calls"}, "lasts": 40 * DAY}
+]
+MOST["credits"] = [{"code": "gift", "amount": 4 * UNIT, "paid": False, "priority": 100, "meters": set(), "lasts": None}]
 WEEK = 7 * 24 * 3_600_000_000
 PLANS = {"free": FREE, "plus": PLUS, "most": MOST}
 
@@ -77,10 +83,13 @@ def month_after(anchor_us: int, at_us: int) -> int:
 
 class Model:
     """One account. Grants, subscriptions, overrides and reservations are dicts by id, segments a list of dicts, in
-    order. `usage` is what was recorded by key, `paid` who has paid how much of a segment's meter, and when last.
+    order. A subscription has a `trial` (its end) and a `pending` change (plan and instant), or None. `usage` is what
+    was recorded by key, `paid` who has paid how much of a segment's meter, and when last.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, included_id: Callable[[str, int], str]) -> None:
+        """`included_id` names the credits of a plan, by their code, that an instant brings."""
+        self.included_id = included_id
         self.now = START_US
         self.debt = 0
         self.grants: dict[str, dict[str, Any]] = {}
@@ -92,6 +101,11 @@ class Model:
         self.paid: dict[tuple[int, str], dict[str | None, list[int]]] = {}
         self.payments = 0
         self._turn(START_US)
+
+    @property
+    def due(self) -> int:
+        """The next instant at which time alone changes something."""
+        return min(at for at in self._instants() if at > self.now)
 
     @property
     def balance(self) -> int:
@@ -379,8 +393,64 @@ class Model:
         if amount > settled:
             self.grant(id, amount - settled, priority=100, until=FOREVER, paid=True, meters=set(), **{"from": 0})
 
+    def void_grant(self, id: str) -> None:
+        """The end of a grant before its time."""
+        grant = self.grants[id]
+        if grant.get("voided") or not grant["left"]:
+            raise Refused("GRANT_NOT_FOUND")
+        grant["voided"] = True
+        grant["until"] = min(grant["until"], self.now)
+        self._clear()
+
+    def subscribe(self, id: str, **terms: Any) -> dict[str, Any]:
+        """A new subscription, `from` a time `until` another."""
+        self.subscriptions[id] = {"id": id, "pending": None, **terms}
+        self._turn(self.now)
+        return self._subscription(id)
+
+    def change_plan(self, id: str, plan: str, at: int | None) -> dict[str, Any]:
+        """Another plan, at once or later."""
+        found = self.subscriptions[id]
+        if at is None or at <= self.now:
+            found |= {"plan": plan, "pending": None}
+        elif at <= found["from"] or found["until"] <= at:
+            raise Refused("INVALID_FIELD")
+        else:
+            found["pending"] = (plan, at)
+        self._turn(self.now)
+        return self._subscription(id)
+
+    def keep_plan(self, id: str) -> dict[str, Any]:
+        """No other plan after all."""
+        found = self.subscriptions[id]
+        if not found["pending"]:
+            raise Refused("NO_PENDING_PLAN_CHANGE")
+        found["pending"] = None
+        return self._subscription(id)
+
+    def unsubscribe(self, id: str) -> dict[str, Any]:
+        """The end of a subscription at once."""
+        found = self.subscriptions[id]
+        found |= {"until": max(self.now, found["from"]), "pending": None}
+        self._turn(self.now)
+        return self._subscription(id)
+
+    def _subscription(self, id: str) -> dict[str, Any]:
+        found = self.subscriptions[id]
+        pending_plan, pending_us = found["pending"] or (None, None)
+        told = {"plan": found["plan"], "status": self.status(id), "pending_plan": pending_plan}
+        return told | {"pending_us": pending_us, "counts": self.segments[-1]["subscription"] == id}
+
+    def status(self, id: str) -> str:
+        """What a subscription is now."""
+        found = self.subscriptions[id]
+        at = max(self.now, found["from"])
+        if found["until"] <= at:
+            return "canceled"
+        return "trialing" if found["trial"] and at < found["trial"] else "active"
+
     def change(self) -> None:
-        """Subscriptions or overrides have changed."""
+        """Overrides have changed."""
         self._turn(self.now)
 
     def _pass(self, until: int) -> None:
@@ -399,6 +469,9 @@ class Model:
                 else:
                     self._released(item, "expired")
             self._clear()
+            for item in self.subscriptions.values():
+                if item["pending"] and item["pending"][1] <= self.now:
+                    item |= {"plan": item["pending"][0], "pending": None}
             self._turn(self.now)
         self.now = max(self.now, until)
 
@@ -508,6 +581,9 @@ class Model:
         validities = [*self.grants.values(), *self.subscriptions.values(), *self.overrides.values()]
         ends = [item["until"] for item in self.reservations.values() if item["state"] == "open"]
         instants = [item[end] for item in validities for end in ("from", "until")]
+        for item in self.subscriptions.values():
+            during = [item["trial"], item["pending"][1] if item["pending"] else None]
+            instants += [at for at in during if at is not None and at < item["until"]]
         return [self.segments[-1]["period_end"], *instants, *ends]
 
     def _turn(self, at: int) -> None:
@@ -546,6 +622,19 @@ class Model:
             if not same_period and level:
                 segment["used"][meter] = level
         self.segments.append(segment)
+        if not same_period:
+            self._include(plan, segment)
+
+    def _include(self, plan: dict[str, Any], segment: dict[str, Any]) -> None:
+        """The credits that come with a plan when a period begins."""
+        at = segment["start"]
+        for credits in plan.get("credits", ()):
+            if self.balance + self.debt + credits["amount"] <= LIMIT:
+                id = self.included_id(credits["code"], at)
+                made = {"id": id, "left": credits["amount"], "made": at, "from": at}
+                made["until"] = segment["period_end"] if credits["lasts"] is None else at + credits["lasts"]
+                self.grants[id] = credits | made
+                self._clear()
 
     def _close(self, segment: dict[str, Any]) -> None:
         """The end of a segment charges what it has not charged of its gauges' peaks."""

@@ -6,21 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollhoused.domain.answers import (
-    ANSWER_TYPES,
-    ANSWER_VERSION,
     AccountAnswer,
     Answer,
     CreditsAnswer,
     OverrideAnswer,
     SubscriptionAnswer,
     UsageAnswer,
-    answer_from_json,
-    answer_to_json,
 )
 from tollhoused.domain.commands import Command, Tick
 from tollhoused.domain.intents import ProviderCommand
 from tollhoused.domain.rates import Rate, RateModel, Tier, rate_from_json, rate_to_json
 from tollhoused.domain.registry_commands import TouchKeys
+from tollhoused.domain.stored_answers import ANSWER_TYPES, ANSWER_VERSION, answer_from_json, answer_to_json
 
 totals = st.integers(-(2**62), 2**62)
 instants = st.integers(-(2**62), 2**62)

@@ -22,13 +22,13 @@ from tests.domain.builders import (
     use,
 )
 from tollhoused.domain.account import AccountKind
-from tollhoused.domain.answers import answer_to_json
 from tollhoused.domain.books import Moved, new_account
 from tollhoused.domain.catalogue import GrantCategory, Policy
 from tollhoused.domain.commands import Command, RecordUsage
 from tollhoused.domain.identity import MatchedBy, Subject
 from tollhoused.domain.instants import DAY_US
 from tollhoused.domain.rates import Rate
+from tollhoused.domain.stored_answers import answer_to_json
 from tollhoused.errors import (
     IdempotencyKeyReused,
     InsufficientCredits,

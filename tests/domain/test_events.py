@@ -1,11 +1,12 @@
 """Outgoing events are told once for each crossing, whatever crosses, and never by what does not happen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from tests.domain import builders as b
 from tests.domain.builders import HOUR_US, NANOS, PERIOD_END_US, RECORD, START_US, Desk
+from tests.domain.cashier import Cashier, auto_reload, paid, top_up
 from tests.domain.shop import shop_with
 from tollhoused.domain import events
 from tollhoused.domain.instants import DAY_US
@@ -21,6 +22,7 @@ from tollhoused.domain.outgoing import (
     data_from_json,
     data_to_json,
 )
+from tollhoused.domain.payments import Standing
 from tollhoused.domain.reservation import OnExpiry
 from tollhoused.errors import InsufficientCredits
 
@@ -255,12 +257,27 @@ def test_events_are_named_by_their_transaction(desk: Listener) -> None:
     assert [event.id for event in desk.account.changes.events] == ["evt_anna_8_1", "evt_anna_8_2"]
 
 
-def test_every_kind_is_stored_and_read_again(desk: Listener) -> None:
+def test_every_kind_is_stored_and_read_again() -> None:
+    desk = Cashier()
     desk.credit(b.grant(2 * NANOS, meters=("calls",), expires=START_US + DAY_US))
     desk.reserve(b.reserve(1))
     desk.use(b.use(10))
     desk.subscribe(b.assign("plus"))
     desk.let_time_pass(START_US + 2 * DAY_US)
+    desk.settle(top_up("int_1"))
+    desk.observe(paid(returned=1))
+    desk.settle(auto_reload(threshold=100))
+    for pay in (desk.pay, desk.decline, desk.decline, desk.decline):
+        pay(desk.reloads[-1])
+        desk.let_time_pass(desk.now_us + DAY_US)
+    failed = replace(
+        desk.account.subscriptions[desk.account.segment.subscription_id or ""],
+        standing=Standing.PAST_DUE,
+        grace_until_us=desk.now_us + DAY_US,
+    )
+    since = events.mark(desk.account)
+    desk.account.put_subscription(failed)
+    events.tell(desk.account, since, desk.now_us, desk.now_us, desk.history.newest.thresholds)
 
     found = desk.account.changes.events
     assert {event.kind for event in found} == set(EventKind) == set(DATA_TYPES)

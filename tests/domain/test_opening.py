@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.domain.builders import ANNA, ANNAS, NANOS, PERIOD_END_US, START_US, Desk, fresh, grant, use
+from tests.domain.builders import ANNA, ANNAS, NANOS, PERIOD_END_US, START_US, Desk, fresh, grant, put, use
 from tollhoused.domain.answers import OpeningAnswer
 from tollhoused.domain.identity import MatchedBy
 from tollhoused.domain.instants import DAY_US
@@ -19,6 +19,7 @@ def _open(desk: Desk, meter: str, quantity: int) -> OpeningAnswer:
         matched_by=MatchedBy.USER_ID,
         meter=meter,
         quantity=quantity,
+        gauge=meter == "space",
     )
     answer = desk.settle(command).answer
     assert isinstance(answer, OpeningAnswer)
@@ -71,6 +72,29 @@ def test_it_ends_with_the_period() -> None:
     _open(desk, "calls", 9)
 
     assert desk.wait_until(PERIOD_END_US).use(use(1)).new_usage == 1
+
+
+def test_a_level_holds_on_and_only_what_rises_above_it_is_charged() -> None:
+    desk = Desk().wait_until(START_US + DAY_US)
+    desk.credit(grant(100 * NANOS))
+
+    assert _open(desk, "space", 9)[3:] == (9, 9, 4, 0)
+    answers = [desk.use(put(level)) for level in (7, 9, 10)]
+
+    assert [answer.charged_nanos // NANOS for answer in answers] == [0, 0, 3]
+    desk.let_time_pass(PERIOD_END_US)
+    assert desk.account.balance_nanos == 97 * NANOS, "the next period charges the level that was left when it rises"
+    assert desk.use(put(11)).charged_nanos == 7 * 3 * NANOS
+
+
+def test_a_level_that_is_brought_along_late_prices_nothing_again() -> None:
+    desk = Desk().wait_until(START_US + DAY_US)
+    desk.credit(grant(100 * NANOS))
+    assert desk.use(put(6)).charged_nanos == 2 * 3 * NANOS
+
+    assert _open(desk, "space", 5)[3:] == (5, 6, 4, 0)
+    assert desk.use(put(8)).charged_nanos == 2 * 3 * NANOS
+    assert desk.account.balance_nanos == 88 * NANOS
 
 
 def test_what_cannot_be_counted_is_refused_and_leaves_no_trace() -> None:

@@ -81,6 +81,18 @@ def test_a_declined_card_leaves_the_session_open(shop: Shop) -> None:
     assert shop.fake.shopper.complete_checkout(session.id)["status"] == "complete"
 
 
+def test_a_declined_try_is_told_and_the_next_one_pays_the_same_intent(shop: Shop) -> None:
+    session = _session(shop, "payment", shop.pack, payment_intent_data={"metadata": {"top_up": "t1"}})
+
+    shop.fake.shopper.complete_checkout(session.id, Outcome.DECLINED)
+    done = shop.fake.shopper.complete_checkout(session.id)
+
+    [declined] = shop.fake.events("payment_intent.payment_failed")
+    [succeeded] = shop.fake.events("payment_intent.succeeded")
+    assert declined["data"]["object"]["metadata"] == {"top_up": "t1"}
+    assert declined["data"]["object"]["id"] == succeeded["data"]["object"]["id"] == done["payment_intent"]
+
+
 @pytest.mark.parametrize(("succeeded", "kind", "status"), [(True, "succeeded", "paid"), (False, "failed", "unpaid")])
 def test_a_slow_payment_is_settled_after_the_session(shop: Shop, succeeded: bool, kind: str, status: str) -> None:
     session = _session(shop, "payment", shop.pack)
@@ -199,6 +211,16 @@ def test_the_portal_has_an_address_for_a_customer(shop: Shop) -> None:
 
     assert session.url.startswith(shop.fake.address)
     assert (session.customer, session.return_url) == (customer, "http://localhost/")
+
+
+def test_an_open_invoice_has_a_page_to_pay_at(shop: Shop) -> None:
+    bought = shop.subscription(card=Outcome.DECLINED)
+    invoice = shop.client.v1.invoices.retrieve(str(bought.latest_invoice))
+
+    assert _post(invoice.hosted_invoice_url, "card=insufficient_funds")[0] == 402
+    assert _post(invoice.hosted_invoice_url, "")[0] == 200
+
+    assert shop.fake.get(bought.id)["status"] == "active"
 
 
 def _post(url: str | None, body: str) -> tuple[int, str | None]:

@@ -89,6 +89,14 @@ def test_without_always_invoice_the_difference_waits_for_the_renewal(shop: Shop)
     assert [line.amount for line in _latest_invoice(shop, bought.id).lines.data] == [-1_450, 4_950, 9_900]
 
 
+def test_a_change_to_the_same_price_is_not_billed(shop: Shop) -> None:
+    bought = shop.subscription()
+
+    _change(shop, bought, shop.pro, proration_behavior="always_invoice")
+
+    assert len(shop.fake.all("invoice")) == 1
+
+
 def test_a_change_without_proration_costs_nothing_now(shop: Shop) -> None:
     bought = shop.subscription()
     shop.fake.advance(seconds=HALF_MONTH)
@@ -217,3 +225,23 @@ def test_ended_subscriptions_are_listed_when_asked_for(shop: Shop) -> None:
     assert [item.id for item in subscriptions.list({"status": "all"}).data] == [living.id, ended.id]
     assert [item.id for item in subscriptions.list({"status": "canceled"}).data] == [ended.id]
     assert subscriptions.list({"customer": str(ended.customer)}).data == []
+
+
+def test_a_customer_changes_cancels_and_stays_in_the_portal(shop: Shop) -> None:
+    bought = shop.subscription()
+    calls = len(shop.fake.requests)
+    shopper = shop.fake.shopper
+
+    assert shopper.change_plan(bought.id, shop.team)["items"]["data"][0]["price"]["id"] == shop.team
+    assert shopper.cancel(bought.id)["cancel_at_period_end"] is True
+    assert shopper.stay(bought.id)["cancel_at_period_end"] is False
+    assert shopper.cancel(bought.id, at_once=True)["status"] == "canceled"
+
+    assert len(shop.fake.requests) == calls
+    assert shop.fake.events("customer.subscription.deleted")[0]["request"]["id"] is None
+
+
+def test_fields_without_a_use_here_can_be_read_all_the_same(shop: Shop) -> None:
+    bought = shop.subscription()
+
+    assert (bought.days_until_due, bought.test_clock, bought.application) == (None, None, None)

@@ -175,6 +175,7 @@ def _renaming(core: Core, user_id: str, email: str) -> UpsertUser:
         account_id=match.account_id,
         matched_by=match.matched_by,
         new_user_id=core.new_id("user"),
+        new_account_id=core.new_id("acct"),
         zone="UTC",
         currency="usd",
     )

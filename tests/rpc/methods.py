@@ -48,6 +48,13 @@ EVENT: dict[str, Any] = {
     "idempotency_key": "usage",
 }
 RANGE: dict[str, Any] = {"start_time": at(START_US - DAY_US), "end_time": at(START_US + DAY_US)}
+BACK = "https://shop.example.test/back"
+PLAN_TO_BUY: dict[str, Any] = {
+    "subject": ANNA,
+    "plan": "pro",
+    "success_url": "https://shop.example.test/done",
+    "cancel_url": BACK,
+}
 
 # What must be said for a request to be accepted, and every field whose form is checked.
 ACCEPTED: dict[str, dict[str, Any]] = {
@@ -115,6 +122,44 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "ReleaseReservation": {"reservation_id": "known", "idempotency_key": "release"},
     "GetReservation": {"reservation_id": "known"},
     "ListReservations": {"subject": ANNA, "product": "talk"},
+    "CreateTopUp": {
+        "subject": ANNA,
+        "amount_nanos": 10 * 10**9,
+        "currency": "usd",
+        "return_url": BACK,
+        "idempotency_key": "top up",
+    },
+    "GetTopUp": {"order_id": "known"},
+    "GetAutoReload": {"subject": ANNA},
+    "SetAutoReload": {
+        "subject": ANNA,
+        "enabled": True,
+        "threshold_nanos": 10**9,
+        "amount_nanos": 10 * 10**9,
+        "currency": "usd",
+        "monthly_count_max": 3,
+        "monthly_nanos_max": 30 * 10**9,
+        "idempotency_key": "set reload",
+    },
+    "ResumeAutoReload": {"subject": ANNA, "idempotency_key": "resume reload"},
+    "GetPlanState": {"subject": ANNA},
+    "StartCheckout": {**PLAN_TO_BUY, "idempotency_key": "checkout"},
+    "ChangePlan": {**PLAN_TO_BUY, "idempotency_key": "change"},
+    "CancelSubscription": {"subject": ANNA, "idempotency_key": "cancel subscription"},
+    "ResumeSubscription": {"subject": ANNA, "idempotency_key": "resume subscription"},
+    "PreviewPlanChange": {"subject": ANNA, "plan": "pro"},
+    "CreatePortalSession": {
+        "subject": ANNA,
+        "return_url": BACK,
+        "idempotency_key": "portal",
+    },
+    "CreatePaymentLink": {
+        "subject": ANNA,
+        "items": [{"pack": "credits_10", "quantity": 1}],
+        "currency": "usd",
+        "return_url": BACK,
+        "idempotency_key": "link",
+    },
     "ListGrants": {"subject": ANNA},
     "ListLedgerEntries": {"subject": ANNA, **RANGE},
     "UpsertUser": {"user_id": "bert", "email": "bert@example.test", "zone": "UTC", "idempotency_key": "user"},

@@ -7,8 +7,8 @@ from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import credits_service_pb2 as pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
-from tests.support.door import TIMEOUT_SECONDS, Door, at, micros, refusal, usage
-from tests.support.house import DAY_US, START_US, Clock
+from tests.support.door import TIMEOUT_SECONDS, Door, ServerMaker, at, micros, refusal, usage
+from tests.support.house import DAY_US, START_US, Clock, CoreMaker
 
 ANNA = common.Subject(user_id="anna")
 DOLLAR = 1_000_000_000
@@ -230,6 +230,25 @@ def test_a_list_books_first_what_time_has_changed(door: Door, clock: Clock) -> N
     assert _balance(door).balance.total_nanos == 0
     assert [entry.cause_kind for entry in _entries(door).entries] == [pb.CAUSE_KIND_EXPIRY, pb.CAUSE_KIND_GRANT]
     assert [grant.remaining_nanos for grant in _grants(door, include_closed=True).grants] == [0]
+
+
+def test_what_a_list_books_is_in_it_on_a_clock_that_goes_on(
+    database_url: str, make_core: CoreMaker, serve: ServerMaker, clock: Clock
+) -> None:
+    class Ticking(Clock):
+        def __call__(self) -> int:
+            self.now_us += 1
+            return self.now_us
+
+    own_clock = Ticking(clock.now_us + DAY_US)
+    _, door = serve(make_core(database_url, own_clock=own_clock))
+    _give(door, "short", 1, expire_time=at(own_clock.now_us + DAY_US))
+    own_clock.now_us += DAY_US
+
+    newest, oldest = _entries(door).entries
+
+    assert (newest.cause_kind, newest.amount_nanos) == (pb.CAUSE_KIND_EXPIRY, -DOLLAR)
+    assert oldest.cause_kind == pb.CAUSE_KIND_GRANT
 
 
 def test_operations_of_credits_can_be_looked_up(door: Door) -> None:

@@ -13,10 +13,10 @@ from tollhouse.v1.usage_service_pb2 import GetOperationRequest, OperationKind
 from tests.rpc.methods import METHODS, places
 from tests.support.door import TIMEOUT_SECONDS, Door, at
 from tests.support.house import DAY_US, START_US
-from tollhoused.domain.answers import ANSWER_TYPES
 from tollhoused.domain.commands import Command, Tick
 from tollhoused.domain.opening import OpenUsage
 from tollhoused.domain.registry_commands import TouchKeys
+from tollhoused.domain.stored_answers import ANSWER_TYPES
 
 ORDER = {
     "UpsertUser": 0,

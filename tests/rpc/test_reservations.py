@@ -8,7 +8,14 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from tollhouse.v1 import reservation_service_pb2 as pb
 from tollhouse.v1.common_pb2 import Subject
-from tollhouse.v1.credits_service_pb2 import GetBalanceRequest, ListGrantsRequest, VoidGrantRequest
+from tollhouse.v1.credits_service_pb2 import (
+    GRANT_CATEGORY_PROMOTIONAL,
+    AdjustCreditsRequest,
+    GetBalanceRequest,
+    GrantCreditsRequest,
+    ListGrantsRequest,
+    VoidGrantRequest,
+)
 from tollhouse.v1.entitlement_service_pb2 import GetEntitlementRequest
 from tollhouse.v1.usage_service_pb2 import GetOperationRequest
 
@@ -186,6 +193,25 @@ def test_a_voided_grant_pays_for_nothing_more(core: Core, anna: Door) -> None:
     assert _commit(anna, reservation_id, "end", 11).usage.debits[0].grant_id == grants[0].grant_id
     balance = anna.credits.GetBalance(GetBalanceRequest(subject=ANNA), timeout=TIMEOUT_SECONDS).balance
     assert balance.total_nanos == 0
+    _books_are_right(core)
+
+
+def test_a_correction_takes_only_what_is_not_held(core: Core, anna: Door) -> None:
+    """The two small grants come first in order, and are held to the last nano."""
+    for key in ("first", "second"):
+        grant = GrantCreditsRequest(subject=ANNA, amount_nanos=1, currency="usd", idempotency_key=key)
+        grant.category = GRANT_CATEGORY_PROMOTIONAL
+        grant.priority = 1
+        anna.credits.GrantCredits(grant, timeout=TIMEOUT_SECONDS)
+    reservation_id = _reserve(anna, "call").reservation.reservation_id
+    correction = AdjustCreditsRequest(subject=ANNA, amount_nanos=-DOLLAR, currency="usd", idempotency_key="down")
+
+    answer = anna.credits.AdjustCredits(correction, timeout=TIMEOUT_SECONDS)
+
+    free = DOLLAR - (5 * MINUTE_NANOS - 2)
+    assert ([debit.amount_nanos for debit in answer.debits], answer.debt_nanos) == ([free], DOLLAR - free)
+    _books_are_right(core)
+    assert _commit(anna, reservation_id, "end", 15).usage.debt_nanos == 0
     _books_are_right(core)
 
 

@@ -16,14 +16,15 @@ from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
 from tollhoused.domain.account import AccountKind, CauseKind
-from tollhoused.domain.answers import ANSWER_TYPES
 from tollhoused.domain.catalogue import GrantCategory, Interval, MeterKind, OnUnavailable, Policy
 from tollhoused.domain.commands import Enforcement
 from tollhoused.domain.identity import MatchedBy
+from tollhoused.domain.intent import IntentKind, IntentState
 from tollhoused.domain.keys import Environment, Scope
 from tollhoused.domain.opening import OpenUsage
 from tollhoused.domain.rates import Rate, RateModel, Tier
-from tollhoused.rpc import admin, admin_answers, answers, client, credits, decode, encode, subscriptions
+from tollhoused.domain.stored_answers import ANSWER_TYPES
+from tollhoused.rpc import admin, admin_answers, answers, client, credits, decode, encode, order_answers, plans
 
 OUTGOING: list[tuple[type[StrEnum], Mapping[Any, Any], Any]] = [
     (MatchedBy, encode.MATCHED_BY, common.MatchedBy),
@@ -34,7 +35,9 @@ OUTGOING: list[tuple[type[StrEnum], Mapping[Any, Any], Any]] = [
     (GrantCategory, encode.CATEGORIES, credits_pb.GrantCategory),
     (AccountKind, answers.ACCOUNT_KINDS, account_pb.AccountKind),
     (CauseKind, credits.CAUSE_KINDS, credits_pb.CauseKind),
-    (OnUnavailable, subscriptions.ON_UNAVAILABLE, subscription_pb.OnUnavailable),
+    (IntentKind, order_answers.KINDS, credits_pb.OrderKind),
+    (IntentState, order_answers.STATES, credits_pb.OrderState),
+    (OnUnavailable, plans.ON_UNAVAILABLE, subscription_pb.OnUnavailable),
     (Enforcement, client.ENFORCEMENTS, common.Enforcement),
     (Scope, admin_answers.SCOPES, admin_pb.Scope),
     (Environment, admin_answers.ENVIRONMENTS, admin_pb.Environment),

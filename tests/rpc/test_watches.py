@@ -409,3 +409,19 @@ def _delay(core: Core, reader: Watch, number: int) -> float:
     began = time.monotonic()
     reader.until(lambda state: _used(state, "api_calls") > number)
     return time.monotonic() - began
+
+
+@pytest.mark.parametrize(("who", "bound_seconds"), [("the server itself", 0.25), ("another replica", 1.5)])
+def test_a_change_is_told_with_the_delay_that_the_readme_states(
+    core: Core, serve: ServerMaker, make_core: CoreMaker, database_url: str, who: str, bound_seconds: float
+) -> None:
+    """Half of the changes, with a hundred watches of one subject; the bounds leave room for a machine that is busy."""
+    _, door = serve(core)
+    make_user(core, "user-0")
+    writer = core if who == "the server itself" else make_core(database_url)
+    watches = [Watch(door, Subject(user_id="user-0")) for _ in range(100)]
+    for watch in watches:
+        watch.state()
+    delays = sorted(_delay(writer, watches[-1], number) for number in range(10))
+
+    assert delays[5] < bound_seconds

@@ -85,7 +85,7 @@ def test_an_account_that_moved_meanwhile_is_a_collision_and_nothing_is_stored(
 ) -> None:
     statements = Statements(store.engine.dialect)
     before = dump(database_url)
-    moved = (loaded_version + 1, 0, 0, 0, 0, 0, 0, 0, 0, "acct_1", loaded_version)
+    moved = (loaded_version + 1, 0, 0, 0, 0, 0, 0, 0, 0, "", None, "acct_1", loaded_version)
 
     def commit() -> None:
         _commit(

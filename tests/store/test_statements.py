@@ -266,7 +266,8 @@ def test_counters_are_looked_up_as_pairs_within_their_segments(database_url: str
     for account in ("acct_1", "acct_2"):
         execute(
             database_url,
-            f"INSERT INTO accounts VALUES ('{account}', 'personal', 'usd', 'UTC', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, '', NULL)",
+            f"INSERT INTO accounts VALUES ('{account}', 'personal', 'usd', 'UTC',"
+            " 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, '', NULL)",
         )
         for start, end in [(0, "10"), (10, "20"), (20, "NULL")]:
             execute(

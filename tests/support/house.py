@@ -68,7 +68,9 @@ def build_core(
     tracing: Tracing | None = None,
     catalogue: str = HUB,
 ) -> Core:
-    """A Core as one process has it, on the hub's catalogue, with its journal started unless a test will do that."""
+    """A Core as one process has it, on the hub's catalogue unless told otherwise, with its journal started unless a
+    test will do that.
+    """
     shelf = CatalogueShelf(store)
     shelf.apply(catalogue, clock())
     moved = MovableClock(clock)
@@ -95,8 +97,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def make_core(clock: Clock) -> Iterator[CoreMaker]:
-    """Makes Cores and closes them: `make_core(url, store=..., limits=..., start=..., own_clock=...)`, observed if they
-    are told by whom.
+    """Makes Cores and closes them: `make_core(url, store=..., limits=..., start=..., own_clock=..., own_ids=...,
+    catalogue=...)`, observed if they are told by whom.
 
     Two on one database are two processes; a second one after `close_core` of the first is a restart.
     """
@@ -112,13 +114,14 @@ def make_core(clock: Clock) -> Iterator[CoreMaker]:
         own_clock: Clock | None = None,
         observer: JournalObserver | None = None,
         tracing: Tracing | None = None,
+        own_ids: Callable[[str], str] | None = None,
         catalogue: str = HUB,
     ) -> Core:
         opened = store or open_store(url)
         core = build_core(
             opened,
             clock=own_clock or clock,
-            new_id=new_id,
+            new_id=own_ids or new_id,
             limits=limits,
             start=start,
             observer=observer,

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from tests.torture.checker import Violation
 from tests.torture.nursery import Nursery
+from tests.torture.stories import Violation
 
 VERIFY_SECONDS_MAX = 300.0
 FOUND_SOMETHING = 1

@@ -2,59 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from tests.torture.commands import Command, Grant, Limit, Usage
+from tests.torture.commands import KINDS, Command, Commit, Level, OnReservation, Reserve, Usage
 from tests.torture.door import UNKNOWN
-from tests.torture.history import Answer, Result, Sent
-from tests.torture.rows import Stored, StoredOperation
-
-KINDS: Mapping[type[Command], str] = {Grant: "grant_credits", Limit: "set_override"}
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One thing that must not be. `invariant` is a number of the design such as "V1", or "status", "conflict",
-    "atomic", "stop", "log". `source` is "history", which includes the rows it was compared with, or "verify".
-    """
-
-    invariant: str
-    what: str
-    source: str = "history"
-
-
-@dataclass(slots=True)
-class Story:
-    """Everything that was sent under one key; `genuine` sends carry the content that the key was made for."""
-
-    command: Command
-    genuine: list[Sent] = field(default_factory=list)
-    altered: list[Sent] = field(default_factory=list)
-
-    @property
-    def acknowledged(self) -> list[Sent]:
-        """The sends that were answered as stored."""
-        return [sent for sent in self.genuine if sent.reply.result is Result.ACKNOWLEDGED]
-
-    @property
-    def answer(self) -> Answer | None:
-        """What the acknowledgement said; all of them must say the same."""
-        return next((sent.reply.answer for sent in self.acknowledged), None)
-
-    @property
-    def refused(self) -> bool:
-        """Whether every send was refused, so that nothing may be stored."""
-        return all(sent.reply.result is Result.REFUSED for sent in self.genuine)
-
-    @property
-    def first_sent_ns(self) -> int:
-        """The first send that may have stored it."""
-        return min(sent.sent_ns for sent in self.genuine if sent.reply.result is not Result.REFUSED)
-
-    @property
-    def first_acknowledged_ns(self) -> int:
-        """When a client first knew that it is stored."""
-        return min(sent.done_ns for sent in self.acknowledged)
+from tests.torture.history import Result, Sent
+from tests.torture.lifecycles import check_lifecycles
+from tests.torture.refusals import allowed
+from tests.torture.rows import CounterKey, Stored, StoredOperation
+from tests.torture.steps import check_counters
+from tests.torture.stories import Story, Violation, stories_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +26,6 @@ class Evidence:
     bystanders_after: Mapping[str, Sequence[str]]
 
 
-def stories_of(sends: Sequence[Sent]) -> dict[str, Story]:
-    """The sends by key."""
-    stories: dict[str, Story] = {}
-    for sent in sends:
-        story = stories.setdefault(sent.command.key, Story(sent.command))
-        (story.altered if sent.altered else story.genuine).append(sent)
-    return stories
-
-
 def check(evidence: Evidence) -> list[Violation]:
     """Every violation found, in the order of the invariants."""
     stories = stories_of(evidence.sends)
@@ -89,8 +37,9 @@ def check(evidence: Evidence) -> list[Violation]:
         *_nothing_else(stories, rows, evidence.stage_keys),
         *_never_overspent(stories),
         *_replays(stories, rows),
-        *_counters(evidence.stored),
+        *check_counters(evidence.stored),
         *_real_time(stories, rows),
+        *check_lifecycles(stories, evidence.stored),
         *_atomic(evidence.sends, rows),
         *_bystanders(evidence),
         *_statuses(evidence.sends),
@@ -118,11 +67,22 @@ def _difference(command: Command, row: StoredOperation, account_ids: Mapping[str
     """In what a row differs from what was sent; empty where it does not."""
     if row.account != account_ids[command.actor.name]:
         return "account"
-    if not isinstance(command, Usage):
-        return "" if row.kind == KINDS[type(command)] else "kind"
-    if (row.kind, row.meter) != ("record_usage", command.meter):
-        return "meter"
-    return "" if row.quantity == command.quantity else "quantity"
+    if row.kind != KINDS[type(command)]:
+        return "kind"
+    match command:
+        case Usage():
+            same = (row.meter, row.quantity) == (command.meter, command.quantity)
+            return "" if same else "meter or quantity"
+        case Level():
+            return "" if command.change or row.quantity == command.value else "level"
+        case Commit():
+            same = (row.made_id, row.quantity) == (command.reservation_id, command.quantity)
+            return "" if same else "reservation or quantity"
+        case Reserve():
+            return "" if row.meter in (None, command.meter) else "meter"
+    if isinstance(command, OnReservation):
+        return "" if row.made_id == command.reservation_id else "reservation"
+    return ""
 
 
 def _nothing_else(
@@ -161,36 +121,21 @@ def _replays(stories: Mapping[str, Story], rows: Mapping[str, Sequence[StoredOpe
                     yield Violation("V8", f"{key} was answered with {facts}, and another answer is stored")
 
 
-def _counters(stored: Stored) -> Iterator[Violation]:
-    """V9: the units of a counter were given out one after the other, each once. V4: they are what it says was used."""
-    spans: dict[tuple[str, int, str], list[StoredOperation]] = defaultdict(list)
-    for row in stored.operations:
-        if row.kind == "record_usage":
-            spans[row.counter].append(row)
-    for counter, operations in spans.items():
-        carried, used = stored.counters.get(counter, (0, 0))
-        end = carried
-        for row in sorted(operations, key=lambda row: (row.new_usage, row.key)):
-            start = row.new_usage - (row.quantity or 0)
-            if start < end:
-                yield Violation("V9", f"{row.key} was given units of {counter} that another operation had: {start}")
-            elif start > end:
-                yield Violation("V4", f"units {end} to {start} of {counter} belong to no operation")
-            end = max(end, row.new_usage)
-        if used != sum(row.quantity or 0 for row in operations):
-            yield Violation("V4", f"{counter} says {used}, its operations are another sum")
-
-
 def _real_time(stories: Mapping[str, Story], rows: Mapping[str, Sequence[StoredOperation]]) -> Iterator[Violation]:
     """V9: no two acknowledgements of a counter say the same. V10: acknowledged before sent means a smaller new_usage.
 
-    `new_usage` is a running sum, so this is what strict serializability means for a counter.
+    `new_usage` is a running sum, so this is what strict serializability means for a counter from which nothing is taken
+    back. What uses nothing moves no counter.
     """
-    counters: dict[tuple[str, int, str], list[tuple[Story, int]]] = defaultdict(list)
+    counters: dict[CounterKey, list[tuple[Story, int]]] = defaultdict(list)
     for key, story in stories.items():
-        if isinstance(story.command, Usage) and story.answer and len(rows.get(key, ())) == 1:
+        moves = isinstance(story.command, Usage | Commit) and story.command.quantity > 0
+        if moves and story.answer and len(rows.get(key, ())) == 1:
             counters[rows[key][0].counter].append((story, story.answer.new_usage))
+    voided = {row.counter for found in rows.values() for row in found if row.kind == "void_usage"}
     for counter, answered in counters.items():
+        if counter in voided:
+            continue
         seen: dict[int, str] = {}
         for story, new_usage in answered:
             other = seen.setdefault(new_usage, story.command.key)
@@ -249,13 +194,5 @@ def _statuses(sends: Sequence[Sent]) -> Iterator[Violation]:
                 yield Violation("conflict", f"{key} with another {sent.altered}: {reply.status} {named}")
         elif reply.result is Result.CONFLICT:
             yield Violation("conflict", f"{key} as it was sent first: {reply.detail}")
-        elif reply.result is Result.REFUSED and reply.reason not in _refusals(sent.command):
+        elif reply.result is Result.REFUSED and reply.reason not in allowed(sent.command):
             yield Violation("status", f"{key} was refused, {reply.reason}: {reply.detail}")
-
-
-def _refusals(command: Command) -> frozenset[str]:
-    """For what it may be refused."""
-    if isinstance(command, Usage):
-        return command.actor.refusals
-    # Credits cannot be given any more once the instant has come at which they expire.
-    return frozenset({"INVALID_FIELD"} if isinstance(command, Grant) and command.expires_us else ())

@@ -1,25 +1,24 @@
 """One client's way to the servers: generated stubs on channels of its own, replies as the history keeps them."""
 
-from typing import cast
+from collections.abc import Iterator
+from typing import Any, cast
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import code_pb2, error_details_pb2
 from grpc_status import rpc_status
-from tollhouse.v1 import common_pb2 as common
-from tollhouse.v1 import credits_service_pb2 as credits_pb
 from tollhouse.v1 import error_reason_pb2 as reasons
-from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 from tollhouse.v1.credits_service_pb2_grpc import CreditsServiceStub
+from tollhouse.v1.reservation_service_pb2_grpc import ReservationServiceStub
 from tollhouse.v1.subscription_service_pb2_grpc import SubscriptionServiceStub
 from tollhouse.v1.usage_service_pb2_grpc import UsageServiceStub
 
-from tests.torture.cast import Actor
-from tests.torture.commands import Grant, Limit, Shipment, Usage
-from tests.torture.history import Answer, Reply, Result
+from tests.torture.commands import Shipment, Usage
+from tests.torture.history import Reply, Result
+from tests.torture.requests import METHODS, answer_of, request_of, usage_item
 
-CURRENCY = "usd"
+STREAM_ITEMS = 3
+"""Items in one message of a stream."""
 
 # Servers come back within a second, so a channel must not wait longer than that before it tries again.
 CHANNEL_OPTIONS = [
@@ -40,26 +39,25 @@ class Door:
 
     def __init__(self, addresses: list[str]) -> None:
         self._channels = [grpc.insecure_channel(address, options=CHANNEL_OPTIONS) for address in addresses]
-        self._usage = [UsageServiceStub(channel) for channel in self._channels]
-        self._credits = [CreditsServiceStub(channel) for channel in self._channels]
-        self._limits = [SubscriptionServiceStub(channel) for channel in self._channels]
+        services = (UsageServiceStub, ReservationServiceStub, CreditsServiceStub, SubscriptionServiceStub)
+        self._methods: list[dict[str, Any]] = []
+        for channel in self._channels:
+            stubs = [vars(service(channel)) for service in services]
+            self._methods.append({name: method for stub in stubs for name, method in stub.items()})
 
     def send(self, shipment: Shipment, server: int, timeout_seconds: float) -> list[Reply]:
         """One call to one server; a reply for each command, in order."""
+        methods = self._methods[server]
+        if shipment.stream:
+            return list(_streamed(methods["StreamUsage"], shipment, timeout_seconds))
         try:
             if shipment.batch:
-                return self._batch(shipment, server, timeout_seconds)
+                request = usage_pb.BatchRecordUsageRequest(items=_items(shipment), atomic=shipment.atomic)
+                response = methods["BatchRecordUsage"](request, timeout=timeout_seconds)
+                return [_of_item(result) for result in response.results]
             (command,) = shipment.commands
-            match command:
-                case Usage():
-                    response = self._usage[server].RecordUsage(usage_request(command), timeout=timeout_seconds)
-                    return [_recorded(response)]
-                case Grant():
-                    granted = self._credits[server].GrantCredits(grant_request(command), timeout=timeout_seconds)
-                    return [_acknowledged(granted, granted.balance.total_nanos)]
-                case Limit():
-                    limited = self._limits[server].SetOverride(limit_request(command), timeout=timeout_seconds)
-                    return [_acknowledged(limited, 0)]
+            answer = methods[METHODS[type(command)]](request_of(command), timeout=timeout_seconds)
+            return [_acknowledged(answer)]
         except grpc.RpcError as error:
             return [_failed(error)] * len(shipment.commands)
 
@@ -68,64 +66,33 @@ class Door:
         for channel in self._channels:
             channel.close()
 
-    def _batch(self, shipment: Shipment, server: int, timeout_seconds: float) -> list[Reply]:
-        items = [usage_item(command) for command in shipment.commands if isinstance(command, Usage)]
-        request = usage_pb.BatchRecordUsageRequest(items=items, atomic=shipment.atomic)
-        response = self._usage[server].BatchRecordUsage(request, timeout=timeout_seconds)
-        return [_of_item(result) for result in response.results]
+
+def _items(shipment: Shipment) -> list[usage_pb.UsageItem]:
+    return [usage_item(command) for command in shipment.commands if isinstance(command, Usage)]
 
 
-def subject(actor: Actor) -> common.Subject:
-    """How requests name an account."""
-    return common.Subject(user_id=actor.user_id, email=actor.email, org_id=actor.org_id)
-
-
-def usage_request(usage: Usage) -> usage_pb.RecordUsageRequest:
-    """A usage event on its own."""
-    request = usage_pb.RecordUsageRequest(
-        subject=subject(usage.actor),
-        product=usage.product,
-        meter=usage.meter,
-        quantity=usage.quantity,
-        enforcement=common.ENFORCEMENT_RECORD if usage.record else common.ENFORCEMENT_ENFORCE,
-        idempotency_key=usage.key,
-    )
-    if usage.event_us is not None:
-        request.event_time.CopyFrom(_timestamp(usage.event_us))
-    if usage.label:
-        request.metadata["label"] = usage.label
-    return request
-
-
-def usage_item(usage: Usage) -> usage_pb.UsageItem:
-    """The same usage event as an item: its fields have the same numbers."""
-    return usage_pb.UsageItem.FromString(usage_request(usage).SerializeToString())
-
-
-def grant_request(grant: Grant) -> credits_pb.GrantCreditsRequest:
-    """Paid credits."""
-    request = credits_pb.GrantCreditsRequest(
-        subject=subject(grant.actor),
-        amount_nanos=grant.amount_nanos,
-        currency=CURRENCY,
-        category=credits_pb.GRANT_CATEGORY_PAID,
-        meters=grant.meters,
-        idempotency_key=grant.key,
-    )
-    if grant.expires_us is not None:
-        request.expire_time.CopyFrom(_timestamp(grant.expires_us))
-    return request
-
-
-def limit_request(limit: Limit) -> subscription_pb.SetOverrideRequest:
-    """An override that refuses what goes beyond it."""
-    return subscription_pb.SetOverrideRequest(
-        subject=subject(limit.actor),
-        meter=limit.meter,
-        included=limit.included,
-        policy=common.POLICY_HARD_LIMIT,
-        idempotency_key=limit.key,
-    )
+def _streamed(method: Any, shipment: Shipment, timeout_seconds: float) -> Iterator[Reply]:
+    """The items in a few messages; what no acknowledgement names has the outcome that ended the stream."""
+    items = _items(shipment)
+    messages = [
+        usage_pb.StreamUsageRequest(items=items[first : first + STREAM_ITEMS])
+        for first in range(0, len(items), STREAM_ITEMS)
+    ]
+    known: list[Reply] = []
+    rest = Reply(Result.UNKNOWN, "MISSING", detail="the stream ended in order without acknowledging the item")
+    try:
+        for response in method(iter(messages), timeout=timeout_seconds):
+            for acknowledgement in response.acknowledgements:
+                expected = items[len(known)].idempotency_key if len(known) < len(items) else "nothing"
+                if acknowledgement.idempotency_key != expected:
+                    detail = f"{acknowledgement.idempotency_key} was acknowledged instead of {expected}"
+                    rest = Reply(Result.UNKNOWN, "DISORDER", detail=detail)
+                    break
+                known.append(_of_item(acknowledgement))
+    except grpc.RpcError as error:
+        rest = _failed(error)
+    yield from known
+    yield from [rest] * (len(items) - len(known))
 
 
 def result_of(status: str, reason: str) -> Result:
@@ -137,38 +104,13 @@ def result_of(status: str, reason: str) -> Result:
     return Result.UNKNOWN
 
 
-def _timestamp(instant_us: int) -> Timestamp:
-    return Timestamp(seconds=instant_us // 1_000_000, nanos=instant_us % 1_000_000 * 1_000)
+def _acknowledged(response: Any) -> Reply:
+    return Reply(Result.ACKNOWLEDGED, "OK", answer=answer_of(response))
 
 
-def _recorded(response: usage_pb.RecordUsageResponse) -> Reply:
-    replayed = response.replayed
-    response.replayed = False
-    answer = Answer(
-        content=response.SerializeToString(deterministic=True),
-        replayed=replayed,
-        account_id=response.account_id,
-        new_usage=response.new_usage,
-        charged_nanos=response.charged_nanos,
-        debt_nanos=response.debt_nanos,
-        balance_nanos=response.balance_after_nanos,
-    )
-    return Reply(Result.ACKNOWLEDGED, "OK", answer=answer)
-
-
-def _acknowledged(
-    response: credits_pb.GrantCreditsResponse | subscription_pb.SetOverrideResponse, balance_nanos: int
-) -> Reply:
-    replayed = response.replayed
-    response.replayed = False
-    content = response.SerializeToString(deterministic=True)
-    answer = Answer(content, replayed, response.account_id, 0, 0, 0, balance_nanos)
-    return Reply(Result.ACKNOWLEDGED, "OK", answer=answer)
-
-
-def _of_item(result: usage_pb.BatchItemResult) -> Reply:
+def _of_item(result: usage_pb.BatchItemResult | usage_pb.ItemAcknowledgement) -> Reply:
     if result.WhichOneof("result") == "recorded":
-        return _recorded(result.recorded)
+        return _acknowledged(result.recorded)
     status = code_pb2.Code.Name(result.error.code)
     reason = reasons.ErrorReason.Name(result.error.reason).removeprefix("ERROR_REASON_")
     metadata = dict(result.error.metadata)

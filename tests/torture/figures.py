@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from tests.torture.checker import Evidence, Violation, stories_of
+from tests.torture.checker import Evidence
+from tests.torture.commands import KINDS
 from tests.torture.history import Result
 from tests.torture.nemesis import Deeds
 from tests.torture.plan import Plan
+from tests.torture.stories import Violation, stories_of
 
 EXAMPLES_MAX = 5
 
@@ -16,9 +18,9 @@ EXAMPLES_MAX = 5
 class Figures:
     """One run. Counts of keys unless said otherwise.
 
-    `replays` and `conflicts` count answers, `statuses` counts replies. `unknown` keys were never answered, and
-    `unknown_stored` of them are stored. `violations` counts what was found by invariant, with a few `examples` each:
-    `lost` is V1, `doubled` is V2 as the history shows it, `wrong` is all the rest.
+    `replays` and `conflicts` count answers, `statuses` counts replies, `kinds` counts what was acknowledged. `unknown`
+    keys were never answered, and `unknown_stored` of them are stored. `violations` counts what was found by invariant,
+    with a few `examples` each: `lost` is V1, `doubled` is V2 as the history shows it, `wrong` is all the rest.
     """
 
     engine: str
@@ -39,10 +41,13 @@ class Figures:
     restarts: int
     other_exits: int
     database_restarts: int
+    freezes: int
+    terminations: int
     recovery_seconds: float
     lost: int
     doubled: int
     wrong: int
+    kinds: dict[str, int]
     statuses: dict[str, int]
     violations: dict[str, int]
     examples: dict[str, list[str]]
@@ -98,10 +103,13 @@ def figures_of(
         restarts=deeds.starts,
         other_exits=deeds.other_exits,
         database_restarts=deeds.database_restarts,
+        freezes=deeds.freezes,
+        terminations=deeds.terminations,
         recovery_seconds=round(recovery_seconds, 2),
         lost=lost,
         doubled=doubled,
         wrong=len(found) - lost - doubled,
+        kinds=dict(sorted(Counter(KINDS[type(stories[key].command)] for key in acknowledged).items())),
         statuses=dict(sorted(Counter(sent.reply.status for sent in evidence.sends).items())),
         violations=dict(sorted(violations.items())),
         examples=examples,

@@ -5,10 +5,13 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TypeVar
 
 from tests.torture.commands import Command
 
 RECENT_MAX = 64
+
+CommandT = TypeVar("CommandT", bound=Command)
 
 
 class Result(Enum):
@@ -22,7 +25,10 @@ class Result(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An acknowledgement. `content` is the whole response without `replayed`, byte for byte."""
+    """An acknowledgement. `content` is the whole response without `replayed` and `voided`, byte for byte.
+
+    `made_id` names the reservation, grant or subscription of which it tells.
+    """
 
     content: bytes
     replayed: bool
@@ -31,6 +37,8 @@ class Answer:
     charged_nanos: int
     debt_nanos: int
     balance_nanos: int
+    voided: bool = False
+    made_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +72,14 @@ class Sent:
 
 @dataclass(slots=True)
 class Recent:
-    """The last commands of all clients: `acknowledged` ones are stored, `any` of them may still be under way."""
+    """The last commands of all clients: `acknowledged` ones are stored, `any` of them may still be under way.
+
+    `made` are those that have made something, with its id: any client may change or end it.
+    """
 
     any: deque[tuple[int, Command]] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
     acknowledged: deque[tuple[int, Command]] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
+    made: deque[tuple[Command, str]] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
 
 
 class History:
@@ -90,6 +102,9 @@ class History:
             self.sends.append(sent)
             if sent.reply.result is Result.ACKNOWLEDGED and not sent.altered:
                 self.recent.acknowledged.append((sent.client, sent.command))
+                answer = sent.reply.answer
+                if answer and answer.made_id and not answer.replayed:
+                    self.recent.made.append((sent.command, answer.made_id))
 
     def give_up(self, key: str) -> None:
         """A command that was to be settled never was."""
@@ -101,3 +116,13 @@ class History:
         with self._lock:
             recent = self.recent.acknowledged if acknowledged else self.recent.any
             return [command for owner, command in recent if owner != client]
+
+    def made(self, *kinds: type[Command]) -> list[tuple[Command, str]]:
+        """What commands of these kinds have made lately, with its id."""
+        with self._lock:
+            return [(command, id_) for command, id_ in self.recent.made if isinstance(command, kinds)]
+
+    def acknowledged(self, kind: type[CommandT]) -> list[CommandT]:
+        """Recent commands of one kind that are stored."""
+        with self._lock:
+            return [command for _, command in self.recent.acknowledged if isinstance(command, kind)]

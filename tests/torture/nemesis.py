@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tests.support.postgres import Cluster
 from tests.torture.plan import Plan
+from tests.torture.rows import end_connections
 from tests.torture.server import SELF_KILLED, Server
 
 PAUSE_SECONDS = (0.1, 1.2)
@@ -14,10 +15,15 @@ START_SHARE = 0.15
 """Of the kills, how many hit a server that is still starting."""
 
 START_SECONDS = 0.3
+SPARED_SECONDS = 5.0
 POINT_SHARE = 0.5
 """Of the starts, how many are told to kill themselves at a named point, where there are any."""
 
-PASSES_MAX = 25
+FREEZE_SHARE = 0.1
+FREEZE_SECONDS = (0.2, 2.0)
+TERMINATE_SHARE = 0.1
+"""How often a server is stopped for a while instead (SIGSTOP), or every connection to the database is ended."""
+
 WATCH_SECONDS = 0.02
 
 
@@ -29,6 +35,8 @@ class Deeds:
     kills_at_points: int = 0
     kills_while_starting: int = 0
     database_restarts: int = 0
+    freezes: int = 0
+    terminations: int = 0
     starts: int = 0
     other_exits: int = 0
 
@@ -36,11 +44,12 @@ class Deeds:
 class Nemesis:
     """Works in the caller's thread until its time is over."""
 
-    def __init__(self, plan: Plan, servers: list[Server], cluster: Cluster | None) -> None:
+    def __init__(self, plan: Plan, servers: list[Server], cluster: Cluster | None, url: str) -> None:
         self.deeds = Deeds()
         self._plan = plan
         self._servers = servers
         self._cluster = cluster
+        self._url = url
         self._chance = plan.chance("nemesis")
         self._armed = False
 
@@ -85,6 +94,8 @@ class Nemesis:
         if fallen:
             for each in fallen:
                 self._bury(each)
+        elif time.monotonic() < until and self._plan.blind_kills and self._spare(server):
+            server.wait_until_serving(SPARED_SECONDS)
         elif time.monotonic() < until and (self._plan.blind_kills or not self._armed):
             self.deeds.kills += server.kill()
             self._start(server, self._point())
@@ -93,6 +104,17 @@ class Nemesis:
                 self.deeds.kills_while_starting += server.kill()
                 self._start(server, self._point())
             server.wait_until_serving()
+
+    def _spare(self, server: Server) -> bool:
+        """Now and then something that the server must survive."""
+        draw = self._chance.random()
+        if draw < FREEZE_SHARE:
+            self.deeds.freezes += server.freeze(self._chance.uniform(*FREEZE_SECONDS))
+            return True
+        if draw < FREEZE_SHARE + TERMINATE_SHARE and self._cluster is not None:
+            self.deeds.terminations += end_connections(self._url)
+            return True
+        return False
 
     def _bury(self, server: Server) -> None:
         """Starts a server again that ended by itself."""
@@ -115,7 +137,7 @@ class Nemesis:
         self._armed = True
         share = POINT_SHARE if self._plan.blind_kills else 1.0
         if self._plan.points and self._chance.random() < share:
-            return f"{self._chance.choice(self._plan.points)}:{self._chance.randint(1, PASSES_MAX)}"
+            return f"{self._chance.choice(self._plan.points)}:{self._chance.randint(1, self._plan.passes_max)}"
         return ""
 
     def _start(self, server: Server, point: str) -> None:

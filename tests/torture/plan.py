@@ -9,8 +9,9 @@ class Plan:
     """One run on one engine.
 
     `fault` names a planted fault of `faults.py`, empty for the server as it is. `points` are the named places at which
-    a server may be told to kill itself; `blind_kills` says whether it is also killed at moments that nobody chose. The
-    run goes on beyond `seconds`, but not beyond `seconds_max`, until `point_kills_min` servers have killed themselves.
+    a server may be told to kill itself, by the `passes_max`th pass at the latest; `blind_kills` says whether it is also
+    killed at moments that nobody chose. The run goes on beyond `seconds`, but not beyond `seconds_max`, until
+    `point_kills_min` servers have killed themselves.
     """
 
     engine: str
@@ -20,6 +21,7 @@ class Plan:
     servers: int = 1
     fault: str = ""
     points: tuple[str, ...] = ()
+    passes_max: int = 25
     blind_kills: bool = True
     point_kills_min: int = 0
     seconds_max: float = 60.0

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -12,19 +12,34 @@ import psycopg
 SQLITE_PREFIX = "sqlite:///"
 
 OPERATIONS = """
-SELECT idempotency_key, client, account, kind, meter, segment_start_us, quantity, charged_nanos, answer
+SELECT idempotency_key, client, account, kind, meter, segment_start_us, quantity, charged_nanos, answer, voided_by
 FROM operations ORDER BY idempotency_key, client
 """
-COUNTERS = "SELECT account, segment_start_us, meter, carried, used FROM counters"
+COUNTERS = "SELECT account, segment_start_us, meter, carried, used, level FROM counters"
+RESERVATIONS = """
+SELECT id, account, segment_start_us, meter, quantity, state, used, expires_us, ended_us FROM reservations
+"""
+GRANTS = "SELECT id, account, voided_us FROM grants"
+SUBSCRIPTIONS = "SELECT id, account, plan, end_us FROM subscriptions"
+LEDGER = "SELECT cause, cause_kind, SUM(amount_nanos) FROM ledger_entries GROUP BY cause, cause_kind"
 TABLES_OF_ACCOUNTS = (
     "accounts", "users", "organizations", "subscriptions", "overrides", "segments", "counters", "operations", "grants",
-    "ledger_entries",
+    "reservations", "ledger_entries",
 )  # fmt: skip
+BALANCE_IN_USAGE = 12
+NEW_USAGE_IN_USAGE = 6
+"""Where they stand in the usage that a commit's answer holds: stored by position."""
+
+CounterKey = tuple[str, int, str]
+"""Account, start of the segment, meter."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredOperation:
-    """A row of `operations`; `new_usage` and `balance_nanos` are read from its stored answer."""
+    """A row of `operations`; what follows `charged_nanos` is read from its stored answer, but for `voided_by`.
+
+    `made_id` is the reservation, grant or subscription of which it tells; `level` is a gauge's, after it.
+    """
 
     key: str
     client: str
@@ -36,26 +51,70 @@ class StoredOperation:
     charged_nanos: int | None
     new_usage: int
     balance_nanos: int
+    made_id: str = ""
+    level: int = 0
+    voided_key: str = ""
+    voided_by: str | None = None
 
     @property
-    def counter(self) -> tuple[str, int, str]:
-        """The counter that it belongs to: account, start of the segment, meter."""
+    def counter(self) -> CounterKey:
+        """The counter that it belongs to."""
         return (self.account, self.segment_start_us or 0, self.meter or "")
 
 
 @dataclass(frozen=True, slots=True)
+class StoredReservation:
+    """A row of `reservations`."""
+
+    account: str
+    segment_start_us: int
+    meter: str
+    quantity: int
+    state: str
+    used: int
+    expires_us: int
+    ended_us: int | None
+
+    @property
+    def counter(self) -> CounterKey:
+        """The counter that a commit adds to."""
+        return (self.account, self.segment_start_us, self.meter)
+
+    @property
+    def by_itself(self) -> bool:
+        """Whether its own end committed it, without an operation."""
+        return self.state == "committed" and self.ended_us == self.expires_us
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
-    """The books after a run. `counters` holds (carried, used) by account, start of the segment and meter."""
+    """The books after a run. `counters` holds (carried, used) by counter, `levels` what gauges are at.
+
+    `grants` holds (account, voided_us) by id, `subscriptions` (account, plan, end_us), `ledger` the sum of the entries
+    that one cause has by its name and its kind.
+    """
 
     operations: list[StoredOperation]
-    counters: dict[tuple[str, int, str], tuple[int, int]]
+    counters: dict[CounterKey, tuple[int, int]]
+    levels: dict[CounterKey, int] = field(default_factory=dict)
+    reservations: dict[str, StoredReservation] = field(default_factory=dict)
+    grants: dict[str, tuple[str, int | None]] = field(default_factory=dict)
+    subscriptions: dict[str, tuple[str, str, int | None]] = field(default_factory=dict)
+    ledger: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 def read_stored(database_url: str) -> Stored:
-    """Every operation and every counter."""
-    operations = [_operation(row) for row in query(database_url, OPERATIONS)]
-    counters = {(row[0], row[1], row[2]): (row[3], row[4]) for row in query(database_url, COUNTERS)}
-    return Stored(operations, counters)
+    """Everything that the checker compares with the history."""
+    counters = query(database_url, COUNTERS)
+    return Stored(
+        operations=[_operation(row) for row in query(database_url, OPERATIONS)],
+        counters={(row[0], row[1], row[2]): (row[3], row[4]) for row in counters},
+        levels={(row[0], row[1], row[2]): row[5] for row in counters},
+        reservations={row[0]: StoredReservation(*row[1:]) for row in query(database_url, RESERVATIONS)},
+        grants={row[0]: (row[1], row[2]) for row in query(database_url, GRANTS)},
+        subscriptions={row[0]: (row[1], row[2], row[3]) for row in query(database_url, SUBSCRIPTIONS)},
+        ledger={(row[0], row[1]): int(row[2]) for row in query(database_url, LEDGER)},
+    )
 
 
 def rows_of(database_url: str, accounts: Iterable[str]) -> dict[str, list[str]]:
@@ -79,13 +138,42 @@ def query(database_url: str, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql.encode()).fetchall()
 
 
+def end_connections(database_url: str) -> int:
+    """Ends every other connection to a database of PostgreSQL; how many there were."""
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    return len(query(database_url, f"{ended} AND pid <> pg_backend_pid()"))
+
+
 def _operation(row: tuple[Any, ...]) -> StoredOperation:
-    key, client, account, kind, meter, segment_start_us, quantity, charged_nanos, text = row
+    key, client, account, kind, meter, segment_start_us, quantity, charged_nanos, text, voided_by = row
     answer = json.loads(text)
-    if kind == "record_usage":
-        new_usage, balance_nanos = answer["new_usage"], answer["balance_after_nanos"]
+    usage = answer.get("usage")
+    if kind == "extend_reservation":
+        new_usage = balance_nanos = 0  # its answer tells nothing of the credits
+    elif usage:
+        new_usage, balance_nanos = usage[NEW_USAGE_IN_USAGE], usage[BALANCE_IN_USAGE]
     else:
-        new_usage, balance_nanos = 0, (answer.get("balance") or [0])[0]
+        new_usage = answer.get("new_usage", 0)
+        balance_nanos = answer["balance_after_nanos"] if "balance_after_nanos" in answer else _first(answer, "balance")
     return StoredOperation(
-        key, client, account, kind, meter, segment_start_us, quantity, charged_nanos, new_usage, balance_nanos
+        key=key,
+        client=client,
+        account=account,
+        kind=kind,
+        meter=meter,
+        segment_start_us=segment_start_us,
+        quantity=quantity,
+        charged_nanos=charged_nanos,
+        new_usage=new_usage,
+        balance_nanos=balance_nanos or 0,
+        made_id=_first(answer, "reservation") or _first(answer, "grant") or answer.get("subscription_id", ""),
+        level=answer.get("level") or 0,
+        voided_key=answer.get("voided_key", ""),
+        voided_by=voided_by,
     )
+
+
+def _first(answer: dict[str, Any], name: str) -> Any:
+    """The first value of what is nested, which is stored by position."""
+    nested = answer.get(name)
+    return nested[0] if nested else None

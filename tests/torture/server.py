@@ -73,6 +73,15 @@ class Server:
             self._nursery.wait(self.pid, DEATH_SECONDS)
         return killed
 
+    def freeze(self, seconds: float) -> bool:
+        """Stops the process for a while, as a busy machine does; False when it had ended by itself."""
+        if not self.alive:
+            return False
+        os.kill(self.pid, signal.SIGSTOP)
+        time.sleep(seconds)  # the fault itself
+        os.kill(self.pid, signal.SIGCONT)
+        return True
+
     def ask_to_stop(self) -> None:
         """Asks the process to end in order (SIGTERM)."""
         if self.alive:

@@ -10,7 +10,7 @@ from tollhouse.v1.usage_service_pb2_grpc import UsageServiceStub
 
 from tests.torture.cast import BYSTANDERS, CAST, PROBE, Actor
 from tests.torture.commands import METERS, Grant, Limit, Usage
-from tests.torture.door import grant_request, limit_request, subject, usage_request
+from tests.torture.requests import grant_request, limit_request, subject, usage_request
 
 CALL_SECONDS = 10.0
 LIMIT_MIN = 40

@@ -8,7 +8,9 @@ from tests.torture.cast import CAST, Actor
 from tests.torture.checker import Evidence, check
 from tests.torture.commands import Usage
 from tests.torture.history import Answer, Reply, Result, Sent
-from tests.torture.rows import Stored, StoredOperation
+from tests.torture.lifecycles import check_lifecycles
+from tests.torture.rows import Stored, StoredOperation, StoredReservation
+from tests.torture.steps import check_counters
 
 FUNDED, POOR = (next(actor for actor in CAST if actor.name == name) for name in ("funded", "poor"))
 ACCOUNTS = {actor.name: f"acct_{actor.name}" for actor in CAST}
@@ -162,3 +164,42 @@ def test_the_first_content_must_not_be_taken_for_another() -> None:
     conflict = Reply(Result.CONFLICT, "ALREADY_EXISTS", "IDEMPOTENCY_KEY_REUSED", {"field": "quantity"})
 
     assert _found([FIRST, SECOND, replace(AGAIN, reply=conflict)], ROWS) == {"conflict"}
+
+
+COMMITTED = StoredReservation(ACCOUNTS["funded"], 0, "voice_minutes", 5, "committed", 2, 90, 70)
+RESERVED = StoredOperation(
+    "r", "local", ACCOUNTS["funded"], "reserve_usage", "voice_minutes", None, None, None, 0, 0, made_id="rsv"
+)
+ENDED = replace(_row("e", 6), kind="commit_reservation", made_id="rsv")
+
+
+@pytest.mark.parametrize(
+    ("reservation", "operations"),
+    [
+        (COMMITTED, [ENDED]),
+        (COMMITTED, [RESERVED]),
+        (COMMITTED, [RESERVED, ENDED, replace(ENDED, key="f")]),
+        (replace(COMMITTED, state="released"), [RESERVED, ENDED]),
+        (replace(COMMITTED, state="open", ended_us=None), [RESERVED, ENDED]),
+        (replace(COMMITTED, used=1), [RESERVED, ENDED]),
+    ],
+)
+def test_a_reservation_that_is_not_made_and_ended_once_is_found(
+    reservation: StoredReservation, operations: list[StoredOperation]
+) -> None:
+    whole = Stored([RESERVED, ENDED], {}, reservations={"rsv": COMMITTED})
+
+    assert "V12" not in {violation.invariant for violation in check_lifecycles({}, whole)}
+    damaged = Stored(operations, {}, reservations={"rsv": reservation})
+    assert "V12" in {violation.invariant for violation in check_lifecycles({}, damaged)}
+
+
+def test_what_is_taken_back_is_followed_along_its_counter() -> None:
+    """Used 2, then 4, the first 2 taken back, then 2 more."""
+    void = replace(_row("v", 2), kind="void_usage", voided_key="a")
+    steps = [_row("a", 2), _row("b", 4), void, _row("c", 4)]
+    counters = {(ACCOUNTS["funded"], 0, "voice_minutes"): (0, 4)}
+
+    assert list(check_counters(Stored(steps, counters))) == []
+    damaged = [*steps[:3], _row("c", 6)]
+    assert {violation.invariant for violation in check_counters(Stored(damaged, counters))} == {"V9"}

@@ -1,4 +1,6 @@
-"""The harness can fail: every planted fault is found by a short run, and the server as it is passes the same run."""
+"""The harness can fail: faults that take a crash or two servers to show are found by a short run, which the server as
+it is passes. The others are in `test_rehearsals.py`.
+"""
 
 import time
 from collections.abc import Iterator
@@ -14,9 +16,9 @@ from tests.torture.plan import Plan
 from tests.torture.run import Run
 
 SEED = 20_260_801
-SECONDS = 3.0
+SECONDS = 1.5
 SECONDS_MAX = 20.0
-POINT_KILLS = 3
+POINT_KILLS = 2
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +45,23 @@ def _run(
     servers: int = 1,
     database_restarts: int = 0,
     liveness_seconds: float = 10.0,
+    seconds: float = SECONDS,
 ) -> Figures:
     points = FAULTS[fault].points if fault else NAMED_POINTS
     plan = Plan(
         engine="postgresql" if cluster else "sqlite",
         seed=SEED,
-        seconds=SECONDS,
+        seconds=seconds,
         servers=servers,
         fault=fault,
         points=points,
+        passes_max=8,
         blind_kills=False,
         point_kills_min=POINT_KILLS if points else 0,
         seconds_max=SECONDS_MAX,
         database_restarts=database_restarts,
         liveness_seconds=liveness_seconds,
-        drain_max=100,
+        drain_max=50,
     )
     return Run(plan, nursery, scratch, cluster, lambda: time.time_ns() // 1_000).verdict()
 
@@ -84,13 +88,9 @@ def test_two_servers_as_they_are_pass_on_a_postgresql_that_crashes(
 @pytest.mark.parametrize(
     ("fault", "invariant"),
     [
-        ("no-dedupe", "V8"),
-        ("dedupe-outside", "V2"),
         ("claim-first", "V4"),
         ("two-transactions", "V2"),
         ("acknowledge-first", "V1"),
-        ("no-floor", "V7"),
-        ("wrong-account", "V15"),
     ],
 )
 def test_a_planted_fault_is_found(fault: str, invariant: str, nursery: Nursery, tmp_path: Path) -> None:
@@ -98,12 +98,6 @@ def test_a_planted_fault_is_found(fault: str, invariant: str, nursery: Nursery, 
 
     assert not figures.passed
     assert invariant in figures.violations
-
-
-def test_an_undeclared_error_is_found_by_its_status(nursery: Nursery, tmp_path: Path) -> None:
-    figures = _run("undeclared-error", nursery, tmp_path, liveness_seconds=1.0)
-
-    assert "status" in figures.violations
 
 
 def test_an_update_that_another_server_overwrites_is_found(
@@ -118,6 +112,6 @@ def test_an_update_that_another_server_overwrites_is_found(
 def test_a_server_that_does_not_find_back_to_its_database_is_found(
     nursery: Nursery, database: Cluster, tmp_path: Path
 ) -> None:
-    figures = _run("no-reconnect", nursery, tmp_path, database, database_restarts=1, liveness_seconds=3.0)
+    figures = _run("no-reconnect", nursery, tmp_path, database, database_restarts=1, liveness_seconds=3.0, seconds=4.0)
 
     assert "V14" in figures.violations

@@ -10,16 +10,19 @@ from sqlalchemy import NullPool, create_engine
 
 from tests.support.busy import ADA, BOB, CYD, DAN, EVE, FAY, GUS, HAL, ORG, keep_busy_books
 from tests.support.engines import ENGINES, NUMBERS
-from tests.support.house import Clock, Ids, build_core, call, close_core, give_credits, make_user, use
+from tests.support.house import Clock, Ids, build_core, call, close_core, give_credits, make_user, person, use
 from tests.support.postgres import Cluster
+from tollhoused.domain.money import NANOS_PER_UNIT
 from tollhoused.domain.proof import INVARIANTS, Evidence, Finding
+from tollhoused.domain.reservation import OnExpiry, OverCommit
 from tollhoused.errors import StoreUnavailable
 from tollhoused.store import triggers
 from tollhoused.store.audit import auditing
 from tollhoused.store.columns import metadata
 from tollhoused.store.store import Store, open_store
-from tollhoused.usecases import registry
+from tollhoused.usecases import credits, registry, reservations
 from tollhoused.usecases.core import Core
+from tollhoused.usecases.reservations import Wish
 from tollhoused.usecases.verify import FINDINGS_OF_AN_ACCOUNT_MAX, Summary, verify
 
 # What takes the database's own guards away: in each session foreign keys, checks and triggers as far as it goes there,
@@ -61,7 +64,10 @@ OPERATION = (
     "operations SELECT 'copy', client, account, kind, slice, stored_at_us, event_at_us, product, meter,"
     " segment_start_us, quantity, overage, charged_nanos, metadata, sent, answer, voided_by FROM operations"
 )
-PLAN = "INSERT INTO subscriptions VALUES"
+PLAN = (
+    "INSERT INTO subscriptions (account, id, provider, plan, plan_version, start_us, end_us, anchor_us, trial_end_us,"
+    " pending_plan, pending_plan_version, pending_us) VALUES"
+)
 
 # The invariant that breaks, the account that breaks it, and what was done: UPDATE where a statement begins otherwise.
 CORRUPTIONS = [
@@ -365,6 +371,26 @@ def test_clients_and_keys_belong_to_no_account(core: Core, database_url: str) ->
     summary, found = Books(database_url, core.store).prove()
 
     assert (summary.operations, found) == (1, [])
+
+
+def test_a_correction_beside_what_reservations_hold_is_right(core: Core, database_url: str) -> None:
+    """It takes what is not held and makes debt of the rest; from the rows nobody can tell what was held then."""
+    make_user(core, "ada")
+    give_credits(core, "ada", 10)
+    wish = Wish(person("ada"), "talk", "voice_minutes", 60, None, OnExpiry.RELEASE, OverCommit.REFUSE, {})
+    reservations.reserve(core, call(), wish, "held", False)
+    credits.adjust_credits(
+        core,
+        call(),
+        subject=person("ada"),
+        amount_nanos=-12 * NANOS_PER_UNIT,
+        currency="usd",
+        reason="a test",
+        idempotency_key="less",
+        validate_only=False,
+    )
+
+    assert Books(database_url, core.store).prove()[1] == []
 
 
 def test_a_proof_sees_one_instant_whoever_writes_meanwhile(core: Core) -> None:

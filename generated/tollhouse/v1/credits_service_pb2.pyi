@@ -31,6 +31,30 @@ class CauseKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAUSE_KIND_VOIDED_DEBT: _ClassVar[CauseKind]
     CAUSE_KIND_PERIOD_CLOSE: _ClassVar[CauseKind]
     CAUSE_KIND_PLAN_GRANT: _ClassVar[CauseKind]
+    CAUSE_KIND_TOP_UP: _ClassVar[CauseKind]
+    CAUSE_KIND_CLAWBACK: _ClassVar[CauseKind]
+
+class OrderKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ORDER_KIND_UNSPECIFIED: _ClassVar[OrderKind]
+    ORDER_KIND_TOP_UP: _ClassVar[OrderKind]
+    ORDER_KIND_RELOAD: _ClassVar[OrderKind]
+    ORDER_KIND_PAYMENT_LINK: _ClassVar[OrderKind]
+    ORDER_KIND_PLAN_CHECKOUT: _ClassVar[OrderKind]
+    ORDER_KIND_PLAN_CHANGE: _ClassVar[OrderKind]
+    ORDER_KIND_CANCELLATION: _ClassVar[OrderKind]
+    ORDER_KIND_RESUMPTION: _ClassVar[OrderKind]
+    ORDER_KIND_CHANGE_CANCELLATION: _ClassVar[OrderKind]
+    ORDER_KIND_PORTAL: _ClassVar[OrderKind]
+
+class OrderState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ORDER_STATE_UNSPECIFIED: _ClassVar[OrderState]
+    ORDER_STATE_OPEN: _ClassVar[OrderState]
+    ORDER_STATE_WAITING: _ClassVar[OrderState]
+    ORDER_STATE_SUCCEEDED: _ClassVar[OrderState]
+    ORDER_STATE_FAILED: _ClassVar[OrderState]
+    ORDER_STATE_EXPIRED: _ClassVar[OrderState]
 GRANT_CATEGORY_UNSPECIFIED: GrantCategory
 GRANT_CATEGORY_PAID: GrantCategory
 GRANT_CATEGORY_PROMOTIONAL: GrantCategory
@@ -46,6 +70,24 @@ CAUSE_KIND_VOID: CauseKind
 CAUSE_KIND_VOIDED_DEBT: CauseKind
 CAUSE_KIND_PERIOD_CLOSE: CauseKind
 CAUSE_KIND_PLAN_GRANT: CauseKind
+CAUSE_KIND_TOP_UP: CauseKind
+CAUSE_KIND_CLAWBACK: CauseKind
+ORDER_KIND_UNSPECIFIED: OrderKind
+ORDER_KIND_TOP_UP: OrderKind
+ORDER_KIND_RELOAD: OrderKind
+ORDER_KIND_PAYMENT_LINK: OrderKind
+ORDER_KIND_PLAN_CHECKOUT: OrderKind
+ORDER_KIND_PLAN_CHANGE: OrderKind
+ORDER_KIND_CANCELLATION: OrderKind
+ORDER_KIND_RESUMPTION: OrderKind
+ORDER_KIND_CHANGE_CANCELLATION: OrderKind
+ORDER_KIND_PORTAL: OrderKind
+ORDER_STATE_UNSPECIFIED: OrderState
+ORDER_STATE_OPEN: OrderState
+ORDER_STATE_WAITING: OrderState
+ORDER_STATE_SUCCEEDED: OrderState
+ORDER_STATE_FAILED: OrderState
+ORDER_STATE_EXPIRED: OrderState
 
 class Grant(_message.Message):
     __slots__ = ("grant_id", "category", "priority", "effective_time", "expire_time", "meters", "amount_nanos", "remaining_nanos", "currency", "create_time", "held_nanos", "void_time")
@@ -276,3 +318,169 @@ class LedgerEntry(_message.Message):
     cause_kind: CauseKind
     cause: str
     def __init__(self, sequence: _Optional[int] = ..., book_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., effective_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., grant_id: _Optional[str] = ..., amount_nanos: _Optional[int] = ..., balance_after_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., cause_kind: _Optional[_Union[CauseKind, str]] = ..., cause: _Optional[str] = ...) -> None: ...
+
+class Order(_message.Message):
+    __slots__ = ("order_id", "kind", "state", "currency", "credits_nanos", "price_nanos", "url", "create_time", "settle_time", "grant_id", "problem", "returned_nanos", "clawed_back_nanos")
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_NANOS_FIELD_NUMBER: _ClassVar[int]
+    PRICE_NANOS_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    SETTLE_TIME_FIELD_NUMBER: _ClassVar[int]
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    RETURNED_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CLAWED_BACK_NANOS_FIELD_NUMBER: _ClassVar[int]
+    order_id: str
+    kind: OrderKind
+    state: OrderState
+    currency: str
+    credits_nanos: int
+    price_nanos: int
+    url: str
+    create_time: _timestamp_pb2.Timestamp
+    settle_time: _timestamp_pb2.Timestamp
+    grant_id: str
+    problem: str
+    returned_nanos: int
+    clawed_back_nanos: int
+    def __init__(self, order_id: _Optional[str] = ..., kind: _Optional[_Union[OrderKind, str]] = ..., state: _Optional[_Union[OrderState, str]] = ..., currency: _Optional[str] = ..., credits_nanos: _Optional[int] = ..., price_nanos: _Optional[int] = ..., url: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., settle_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., grant_id: _Optional[str] = ..., problem: _Optional[str] = ..., returned_nanos: _Optional[int] = ..., clawed_back_nanos: _Optional[int] = ...) -> None: ...
+
+class AutoReload(_message.Message):
+    __slots__ = ("enabled", "threshold_nanos", "amount_nanos", "currency", "monthly_count_max", "monthly_nanos_max", "failures", "stop_time", "order_id")
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_NANOS_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    MONTHLY_COUNT_MAX_FIELD_NUMBER: _ClassVar[int]
+    MONTHLY_NANOS_MAX_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    STOP_TIME_FIELD_NUMBER: _ClassVar[int]
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    enabled: bool
+    threshold_nanos: int
+    amount_nanos: int
+    currency: str
+    monthly_count_max: int
+    monthly_nanos_max: int
+    failures: int
+    stop_time: _timestamp_pb2.Timestamp
+    order_id: str
+    def __init__(self, enabled: _Optional[bool] = ..., threshold_nanos: _Optional[int] = ..., amount_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., monthly_count_max: _Optional[int] = ..., monthly_nanos_max: _Optional[int] = ..., failures: _Optional[int] = ..., stop_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., order_id: _Optional[str] = ...) -> None: ...
+
+class CreateTopUpRequest(_message.Message):
+    __slots__ = ("subject", "amount_nanos", "currency", "return_url", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    RETURN_URL_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    amount_nanos: int
+    currency: str
+    return_url: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., amount_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., return_url: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class CreateTopUpResponse(_message.Message):
+    __slots__ = ("account_id", "order", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    order: Order
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class GetTopUpRequest(_message.Message):
+    __slots__ = ("order_id",)
+    ORDER_ID_FIELD_NUMBER: _ClassVar[int]
+    order_id: str
+    def __init__(self, order_id: _Optional[str] = ...) -> None: ...
+
+class GetTopUpResponse(_message.Message):
+    __slots__ = ("account_id", "order")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    order: Order
+    def __init__(self, account_id: _Optional[str] = ..., order: _Optional[_Union[Order, _Mapping]] = ...) -> None: ...
+
+class GetAutoReloadRequest(_message.Message):
+    __slots__ = ("subject",)
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ...) -> None: ...
+
+class GetAutoReloadResponse(_message.Message):
+    __slots__ = ("account_id", "auto_reload", "matched_by")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    AUTO_RELOAD_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    auto_reload: AutoReload
+    matched_by: _common_pb2.MatchedBy
+    def __init__(self, account_id: _Optional[str] = ..., auto_reload: _Optional[_Union[AutoReload, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ...) -> None: ...
+
+class SetAutoReloadRequest(_message.Message):
+    __slots__ = ("subject", "enabled", "threshold_nanos", "amount_nanos", "currency", "monthly_count_max", "monthly_nanos_max", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_NANOS_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    MONTHLY_COUNT_MAX_FIELD_NUMBER: _ClassVar[int]
+    MONTHLY_NANOS_MAX_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    enabled: bool
+    threshold_nanos: int
+    amount_nanos: int
+    currency: str
+    monthly_count_max: int
+    monthly_nanos_max: int
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., enabled: _Optional[bool] = ..., threshold_nanos: _Optional[int] = ..., amount_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., monthly_count_max: _Optional[int] = ..., monthly_nanos_max: _Optional[int] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class SetAutoReloadResponse(_message.Message):
+    __slots__ = ("account_id", "auto_reload", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    AUTO_RELOAD_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    auto_reload: AutoReload
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., auto_reload: _Optional[_Union[AutoReload, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class ResumeAutoReloadRequest(_message.Message):
+    __slots__ = ("subject", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class ResumeAutoReloadResponse(_message.Message):
+    __slots__ = ("account_id", "auto_reload", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    AUTO_RELOAD_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    auto_reload: AutoReload
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., auto_reload: _Optional[_Union[AutoReload, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...

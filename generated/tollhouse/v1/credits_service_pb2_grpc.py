@@ -70,6 +70,31 @@ class CreditsServiceStub:
                 request_serializer=tollhouse_dot_v1_dot_credits__service__pb2.ListLedgerEntriesRequest.SerializeToString,
                 response_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.ListLedgerEntriesResponse.FromString,
                 _registered_method=True)
+        self.CreateTopUp = channel.unary_unary(
+                '/tollhouse.v1.CreditsService/CreateTopUp',
+                request_serializer=tollhouse_dot_v1_dot_credits__service__pb2.CreateTopUpRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.CreateTopUpResponse.FromString,
+                _registered_method=True)
+        self.GetTopUp = channel.unary_unary(
+                '/tollhouse.v1.CreditsService/GetTopUp',
+                request_serializer=tollhouse_dot_v1_dot_credits__service__pb2.GetTopUpRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.GetTopUpResponse.FromString,
+                _registered_method=True)
+        self.GetAutoReload = channel.unary_unary(
+                '/tollhouse.v1.CreditsService/GetAutoReload',
+                request_serializer=tollhouse_dot_v1_dot_credits__service__pb2.GetAutoReloadRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.GetAutoReloadResponse.FromString,
+                _registered_method=True)
+        self.SetAutoReload = channel.unary_unary(
+                '/tollhouse.v1.CreditsService/SetAutoReload',
+                request_serializer=tollhouse_dot_v1_dot_credits__service__pb2.SetAutoReloadRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.SetAutoReloadResponse.FromString,
+                _registered_method=True)
+        self.ResumeAutoReload = channel.unary_unary(
+                '/tollhouse.v1.CreditsService/ResumeAutoReload',
+                request_serializer=tollhouse_dot_v1_dot_credits__service__pb2.ResumeAutoReloadRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.ResumeAutoReloadResponse.FromString,
+                _registered_method=True)
 
 
 class CreditsServiceServicer:
@@ -165,6 +190,77 @@ class CreditsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateTopUp(self, request, context):
+        """Opens a page at the payment provider on which the customer buys one of the catalogue's packs of credits.
+
+        The credits come when the provider says that the payment has, exactly once, however often and in whatever order
+        it says so. Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on
+        where the first one stopped; the provider does nothing twice for it.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
+        PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTopUp(self, request, context):
+        """Tells how far an order has come that a payment is for: a top-up, a payment link, or a reload.
+
+        Idempotent: it is a read.
+
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, ORDER_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAutoReload(self, request, context):
+        """Tells how an account buys credits by itself.
+
+        Idempotent: it is a read.
+
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetAutoReload(self, request, context):
+        """Has an account buy a pack of credits by itself whenever what is available is below a threshold, or no longer.
+
+        The card is charged that the customer used on the provider's page last. It is due as long as the credits are
+        below the threshold, at most one is in flight, and no calendar month (in the account's time zone) takes more than
+        the caps. After three declines in a row it stops until it is resumed. Idempotent: a repeated call returns the
+        first answer with `replayed` = true.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, IDEMPOTENCY_KEY_REUSED. On
+        these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+        unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeAutoReload(self, request, context):
+        """Lets an auto-reload try again that waits after a decline or has stopped.
+
+        Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, AUTO_RELOAD_NOT_SET,
+        IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
+        INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CreditsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -197,6 +293,31 @@ def add_CreditsServiceServicer_to_server(servicer, server):
                     servicer.ListLedgerEntries,
                     request_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.ListLedgerEntriesRequest.FromString,
                     response_serializer=tollhouse_dot_v1_dot_credits__service__pb2.ListLedgerEntriesResponse.SerializeToString,
+            ),
+            'CreateTopUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateTopUp,
+                    request_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.CreateTopUpRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_credits__service__pb2.CreateTopUpResponse.SerializeToString,
+            ),
+            'GetTopUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTopUp,
+                    request_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.GetTopUpRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_credits__service__pb2.GetTopUpResponse.SerializeToString,
+            ),
+            'GetAutoReload': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAutoReload,
+                    request_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.GetAutoReloadRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_credits__service__pb2.GetAutoReloadResponse.SerializeToString,
+            ),
+            'SetAutoReload': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetAutoReload,
+                    request_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.SetAutoReloadRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_credits__service__pb2.SetAutoReloadResponse.SerializeToString,
+            ),
+            'ResumeAutoReload': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeAutoReload,
+                    request_deserializer=tollhouse_dot_v1_dot_credits__service__pb2.ResumeAutoReloadRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_credits__service__pb2.ResumeAutoReloadResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -367,6 +488,141 @@ class CreditsService:
             '/tollhouse.v1.CreditsService/ListLedgerEntries',
             tollhouse_dot_v1_dot_credits__service__pb2.ListLedgerEntriesRequest.SerializeToString,
             tollhouse_dot_v1_dot_credits__service__pb2.ListLedgerEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateTopUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.CreditsService/CreateTopUp',
+            tollhouse_dot_v1_dot_credits__service__pb2.CreateTopUpRequest.SerializeToString,
+            tollhouse_dot_v1_dot_credits__service__pb2.CreateTopUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTopUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.CreditsService/GetTopUp',
+            tollhouse_dot_v1_dot_credits__service__pb2.GetTopUpRequest.SerializeToString,
+            tollhouse_dot_v1_dot_credits__service__pb2.GetTopUpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAutoReload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.CreditsService/GetAutoReload',
+            tollhouse_dot_v1_dot_credits__service__pb2.GetAutoReloadRequest.SerializeToString,
+            tollhouse_dot_v1_dot_credits__service__pb2.GetAutoReloadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetAutoReload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.CreditsService/SetAutoReload',
+            tollhouse_dot_v1_dot_credits__service__pb2.SetAutoReloadRequest.SerializeToString,
+            tollhouse_dot_v1_dot_credits__service__pb2.SetAutoReloadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeAutoReload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.CreditsService/ResumeAutoReload',
+            tollhouse_dot_v1_dot_credits__service__pb2.ResumeAutoReloadRequest.SerializeToString,
+            tollhouse_dot_v1_dot_credits__service__pb2.ResumeAutoReloadResponse.FromString,
             options,
             channel_credentials,
             insecure,

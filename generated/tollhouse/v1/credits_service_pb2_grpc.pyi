@@ -99,6 +99,57 @@ class CreditsServiceStub:
     Scope: entitlements.read.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
     """
+    CreateTopUp: _grpc.UnaryUnaryMultiCallable[_credits_service_pb2.CreateTopUpRequest, _credits_service_pb2.CreateTopUpResponse]
+    """Opens a page at the payment provider on which the customer buys one of the catalogue's packs of credits.
+
+    The credits come when the provider says that the payment has, exactly once, however often and in whatever order
+    it says so. Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on
+    where the first one stopped; the provider does nothing twice for it.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
+    PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    GetTopUp: _grpc.UnaryUnaryMultiCallable[_credits_service_pb2.GetTopUpRequest, _credits_service_pb2.GetTopUpResponse]
+    """Tells how far an order has come that a payment is for: a top-up, a payment link, or a reload.
+
+    Idempotent: it is a read.
+
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, ORDER_NOT_FOUND.
+    """
+    GetAutoReload: _grpc.UnaryUnaryMultiCallable[_credits_service_pb2.GetAutoReloadRequest, _credits_service_pb2.GetAutoReloadResponse]
+    """Tells how an account buys credits by itself.
+
+    Idempotent: it is a read.
+
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    """
+    SetAutoReload: _grpc.UnaryUnaryMultiCallable[_credits_service_pb2.SetAutoReloadRequest, _credits_service_pb2.SetAutoReloadResponse]
+    """Has an account buy a pack of credits by itself whenever what is available is below a threshold, or no longer.
+
+    The card is charged that the customer used on the provider's page last. It is due as long as the credits are
+    below the threshold, at most one is in flight, and no calendar month (in the account's time zone) takes more than
+    the caps. After three declines in a row it stops until it is resumed. Idempotent: a repeated call returns the
+    first answer with `replayed` = true.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, IDEMPOTENCY_KEY_REUSED. On
+    these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+    unknown: repeat with the same key.
+    """
+    ResumeAutoReload: _grpc.UnaryUnaryMultiCallable[_credits_service_pb2.ResumeAutoReloadRequest, _credits_service_pb2.ResumeAutoReloadResponse]
+    """Lets an auto-reload try again that waits after a decline or has stopped.
+
+    Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, AUTO_RELOAD_NOT_SET,
+    IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
+    INTERNAL the outcome is unknown: repeat with the same key.
+    """
 
 @_typing.type_check_only
 class CreditsServiceAsyncStub(CreditsServiceStub):
@@ -170,6 +221,57 @@ class CreditsServiceAsyncStub(CreditsServiceStub):
 
     Scope: entitlements.read.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    """
+    CreateTopUp: _aio.UnaryUnaryMultiCallable[_credits_service_pb2.CreateTopUpRequest, _credits_service_pb2.CreateTopUpResponse]  # type: ignore[assignment]
+    """Opens a page at the payment provider on which the customer buys one of the catalogue's packs of credits.
+
+    The credits come when the provider says that the payment has, exactly once, however often and in whatever order
+    it says so. Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on
+    where the first one stopped; the provider does nothing twice for it.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
+    PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    GetTopUp: _aio.UnaryUnaryMultiCallable[_credits_service_pb2.GetTopUpRequest, _credits_service_pb2.GetTopUpResponse]  # type: ignore[assignment]
+    """Tells how far an order has come that a payment is for: a top-up, a payment link, or a reload.
+
+    Idempotent: it is a read.
+
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, ORDER_NOT_FOUND.
+    """
+    GetAutoReload: _aio.UnaryUnaryMultiCallable[_credits_service_pb2.GetAutoReloadRequest, _credits_service_pb2.GetAutoReloadResponse]  # type: ignore[assignment]
+    """Tells how an account buys credits by itself.
+
+    Idempotent: it is a read.
+
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    """
+    SetAutoReload: _aio.UnaryUnaryMultiCallable[_credits_service_pb2.SetAutoReloadRequest, _credits_service_pb2.SetAutoReloadResponse]  # type: ignore[assignment]
+    """Has an account buy a pack of credits by itself whenever what is available is below a threshold, or no longer.
+
+    The card is charged that the customer used on the provider's page last. It is due as long as the credits are
+    below the threshold, at most one is in flight, and no calendar month (in the account's time zone) takes more than
+    the caps. After three declines in a row it stops until it is resumed. Idempotent: a repeated call returns the
+    first answer with `replayed` = true.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, IDEMPOTENCY_KEY_REUSED. On
+    these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+    unknown: repeat with the same key.
+    """
+    ResumeAutoReload: _aio.UnaryUnaryMultiCallable[_credits_service_pb2.ResumeAutoReloadRequest, _credits_service_pb2.ResumeAutoReloadResponse]  # type: ignore[assignment]
+    """Lets an auto-reload try again that waits after a decline or has stopped.
+
+    Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, AUTO_RELOAD_NOT_SET,
+    IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
+    INTERNAL the outcome is unknown: repeat with the same key.
     """
 
 class CreditsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -275,6 +377,87 @@ class CreditsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Scope: entitlements.read.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateTopUp(
+        self,
+        request: _credits_service_pb2.CreateTopUpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credits_service_pb2.CreateTopUpResponse, _abc.Awaitable[_credits_service_pb2.CreateTopUpResponse]]:
+        """Opens a page at the payment provider on which the customer buys one of the catalogue's packs of credits.
+
+        The credits come when the provider says that the payment has, exactly once, however often and in whatever order
+        it says so. Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on
+        where the first one stopped; the provider does nothing twice for it.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
+        PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTopUp(
+        self,
+        request: _credits_service_pb2.GetTopUpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credits_service_pb2.GetTopUpResponse, _abc.Awaitable[_credits_service_pb2.GetTopUpResponse]]:
+        """Tells how far an order has come that a payment is for: a top-up, a payment link, or a reload.
+
+        Idempotent: it is a read.
+
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, ORDER_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def GetAutoReload(
+        self,
+        request: _credits_service_pb2.GetAutoReloadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credits_service_pb2.GetAutoReloadResponse, _abc.Awaitable[_credits_service_pb2.GetAutoReloadResponse]]:
+        """Tells how an account buys credits by itself.
+
+        Idempotent: it is a read.
+
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        """
+
+    @_abc_1.abstractmethod
+    def SetAutoReload(
+        self,
+        request: _credits_service_pb2.SetAutoReloadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credits_service_pb2.SetAutoReloadResponse, _abc.Awaitable[_credits_service_pb2.SetAutoReloadResponse]]:
+        """Has an account buy a pack of credits by itself whenever what is available is below a threshold, or no longer.
+
+        The card is charged that the customer used on the provider's page last. It is due as long as the credits are
+        below the threshold, at most one is in flight, and no calendar month (in the account's time zone) takes more than
+        the caps. After three declines in a row it stops until it is resumed. Idempotent: a repeated call returns the
+        first answer with `replayed` = true.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, IDEMPOTENCY_KEY_REUSED. On
+        these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is
+        unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeAutoReload(
+        self,
+        request: _credits_service_pb2.ResumeAutoReloadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_credits_service_pb2.ResumeAutoReloadResponse, _abc.Awaitable[_credits_service_pb2.ResumeAutoReloadResponse]]:
+        """Lets an auto-reload try again that waits after a decline or has stopped.
+
+        Idempotent: a repeated call returns the first answer with `replayed` = true.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, AUTO_RELOAD_NOT_SET,
+        IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
+        INTERNAL the outcome is unknown: repeat with the same key.
         """
 
 def add_CreditsServiceServicer_to_server(servicer: CreditsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

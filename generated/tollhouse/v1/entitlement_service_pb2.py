@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from tollhouse.v1 import common_pb2 as tollhouse_dot_v1_dot_common__pb2
+from tollhouse.v1 import credits_service_pb2 as tollhouse_dot_v1_dot_credits__service__pb2
 from tollhouse.v1 import error_reason_pb2 as tollhouse_dot_v1_dot_error__reason__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&tollhouse/v1/entitlement_service.proto\x12\x0ctollhouse.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tollhouse/v1/common.proto\x1a\x1ftollhouse/v1/error_reason.proto\"P\n\x15GetEntitlementRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0f\n\x07product\x18\x02 \x01(\t\"H\n\x16GetEntitlementResponse\x12.\n\x0b\x65ntitlement\x18\x01 \x01(\x0b\x32\x19.tollhouse.v1.Entitlement\"\xc8\x03\n\x0b\x45ntitlement\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12+\n\nmatched_by\x18\x02 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x12\n\nhas_access\x18\x03 \x01(\x08\x12\x0c\n\x04plan\x18\x04 \x01(\t\x12\x14\n\x0cplan_version\x18\x05 \x01(\x05\x12\x10\n\x08\x66\x65\x61tures\x18\x06 \x03(\t\x12.\n\x06meters\x18\x07 \x03(\x0b\x32\x1e.tollhouse.v1.MeterEntitlement\x12\x17\n\x0foverage_allowed\x18\x08 \x01(\x08\x12,\n\x07\x63redits\x18\t \x01(\x0b\x32\x1b.tollhouse.v1.CreditBalance\x12/\n\x0cusage_period\x18\n \x01(\x0b\x32\x19.tollhouse.v1.UsagePeriod\x12\x37\n\x10\x62illing_interval\x18\x0b \x01(\x0e\x32\x1d.tollhouse.v1.BillingInterval\x12/\n\x0bvalid_until\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14\x61\x63tive_subscriptions\x18\r \x01(\x05\"\xc1\x02\n\x10MeterEntitlement\x12\r\n\x05meter\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.tollhouse.v1.MeterKind\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x10\n\x08included\x18\x04 \x01(\x03\x12\x0c\n\x04used\x18\x05 \x01(\x03\x12\x0c\n\x04held\x18\x06 \x01(\x03\x12\x16\n\tremaining\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x10overage_quantity\x18\x08 \x01(\x03\x12$\n\x06policy\x18\t \x01(\x0e\x32\x14.tollhouse.v1.Policy\x12 \n\x04rate\x18\n \x01(\x0b\x32\x12.tollhouse.v1.Rate\x12\x15\n\rcharged_nanos\x18\x0b \x01(\x03\x12\x12\n\x05level\x18\x0c \x01(\x03H\x01\x88\x01\x01\x42\x0c\n\n_remainingB\x08\n\x06_level\"W\n\x1b\x42\x61tchGetEntitlementsRequest\x12\'\n\x08subjects\x18\x01 \x03(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0f\n\x07product\x18\x02 \x01(\t\"U\n\x1c\x42\x61tchGetEntitlementsResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.tollhouse.v1.BatchEntitlementResult\"~\n\x16\x42\x61tchEntitlementResult\x12\x30\n\x0b\x65ntitlement\x18\x01 \x01(\x0b\x32\x19.tollhouse.v1.EntitlementH\x00\x12(\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x17.tollhouse.v1.ItemErrorH\x00\x42\x08\n\x06result\"N\n\x13\x43heckFeatureRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0f\n\x07\x66\x65\x61ture\x18\x02 \x01(\t\"I\n\x14\x43heckFeatureResponse\x12\x12\n\nhas_access\x18\x01 \x01(\x08\x12\x0f\n\x07\x66\x65\x61ture\x18\x02 \x01(\t\x12\x0c\n\x04plan\x18\x03 \x01(\t\"\x9d\x01\n\x11\x43heckUsageRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0f\n\x07product\x18\x02 \x01(\t\x12\r\n\x05meter\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\x03\x12.\n\nevent_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf7\x03\n\x12\x43heckUsageResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12)\n\x06reason\x18\x02 \x01(\x0e\x32\x19.tollhouse.v1.ErrorReason\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12+\n\nmatched_by\x18\x04 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\r\n\x05meter\x18\x05 \x01(\t\x12\x0c\n\x04plan\x18\x06 \x01(\t\x12\x14\n\x0cplan_version\x18\x07 \x01(\x05\x12\x11\n\tnew_usage\x18\x08 \x01(\x03\x12\x12\n\x05limit\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x16\n\tremaining\x18\n \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x10overage_quantity\x18\x0b \x01(\x03\x12\x12\n\ncost_nanos\x18\x0c \x01(\x03\x12\x15\n\rmissing_nanos\x18\r \x01(\x03\x12\x10\n\x08\x63urrency\x18\x0e \x01(\t\x12\x1b\n\x13\x62\x61lance_after_nanos\x18\x0f \x01(\x03\x12\x18\n\x10plans_that_allow\x18\x10 \x03(\t\x12.\n\nreset_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05level\x18\x12 \x01(\x03H\x02\x88\x01\x01\x42\x08\n\x06_limitB\x0c\n\n_remainingB\x08\n\x06_level\"\x83\x01\n\x18WatchEntitlementsRequest\x12\'\n\x08subjects\x18\x01 \x03(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0f\n\x07product\x18\x02 \x01(\t\x12-\n\x05known\x18\x03 \x03(\x0b\x32\x1e.tollhouse.v1.KnownEntitlement\"7\n\x10KnownEntitlement\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\x7f\n\x19WatchEntitlementsResponse\x12\x30\n\x06states\x18\x01 \x03(\x0b\x32 .tollhouse.v1.WatchedEntitlement\x12\x30\n\x0c\x63hecked_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb3\x01\n\x12WatchedEntitlement\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x30\n\x0b\x65ntitlement\x18\x03 \x01(\x0b\x32\x19.tollhouse.v1.EntitlementH\x00\x12(\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x17.tollhouse.v1.ItemErrorH\x00\x42\x08\n\x06result2\xf0\x03\n\x12\x45ntitlementService\x12[\n\x0eGetEntitlement\x12#.tollhouse.v1.GetEntitlementRequest\x1a$.tollhouse.v1.GetEntitlementResponse\x12m\n\x14\x42\x61tchGetEntitlements\x12).tollhouse.v1.BatchGetEntitlementsRequest\x1a*.tollhouse.v1.BatchGetEntitlementsResponse\x12U\n\x0c\x43heckFeature\x12!.tollhouse.v1.CheckFeatureRequest\x1a\".tollhouse.v1.CheckFeatureResponse\x12O\n\nCheckUsage\x12\x1f.tollhouse.v1.CheckUsageRequest\x1a .tollhouse.v1.CheckUsageResponse\x12\x66\n\x11WatchEntitlements\x12&.tollhouse.v1.WatchEntitlementsRequest\x1a\'.tollhouse.v1.WatchEntitlementsResponse0\x01\x42\x8f\x01\n\x0ctollhouse.v1B\x17\x45ntitlementServiceProtoP\x01Z\x18tollhouse/v1;tollhousev1\xa2\x02\x03TLH\xaa\x02\x0cTollhouse.V1\xca\x02\x0cTollhouse\\V1\xe2\x02\x15Tollhouse\\V1\\Metadata\xea\x02\rTollhouse::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&tollhouse/v1/entitlement_service.proto\x12\x0ctollhouse.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19tollhouse/v1/common.proto\x1a\"tollhouse/v1/credits_service.proto\x1a\x1ftollhouse/v1/error_reason.proto\"P\n\x15GetEntitlementRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0f\n\x07product\x18\x02 \x01(\t\"H\n\x16GetEntitlementResponse\x12.\n\x0b\x65ntitlement\x18\x01 \x01(\x0b\x32\x19.tollhouse.v1.Entitlement\"\xf7\x03\n\x0b\x45ntitlement\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12+\n\nmatched_by\x18\x02 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\x12\n\nhas_access\x18\x03 \x01(\x08\x12\x0c\n\x04plan\x18\x04 \x01(\t\x12\x14\n\x0cplan_version\x18\x05 \x01(\x05\x12\x10\n\x08\x66\x65\x61tures\x18\x06 \x03(\t\x12.\n\x06meters\x18\x07 \x03(\x0b\x32\x1e.tollhouse.v1.MeterEntitlement\x12\x17\n\x0foverage_allowed\x18\x08 \x01(\x08\x12,\n\x07\x63redits\x18\t \x01(\x0b\x32\x1b.tollhouse.v1.CreditBalance\x12/\n\x0cusage_period\x18\n \x01(\x0b\x32\x19.tollhouse.v1.UsagePeriod\x12\x37\n\x10\x62illing_interval\x18\x0b \x01(\x0e\x32\x1d.tollhouse.v1.BillingInterval\x12/\n\x0bvalid_until\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14\x61\x63tive_subscriptions\x18\r \x01(\x05\x12-\n\x0b\x61uto_reload\x18\x0e \x01(\x0b\x32\x18.tollhouse.v1.AutoReload\"\xc1\x02\n\x10MeterEntitlement\x12\r\n\x05meter\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.tollhouse.v1.MeterKind\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x10\n\x08included\x18\x04 \x01(\x03\x12\x0c\n\x04used\x18\x05 \x01(\x03\x12\x0c\n\x04held\x18\x06 \x01(\x03\x12\x16\n\tremaining\x18\x07 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x10overage_quantity\x18\x08 \x01(\x03\x12$\n\x06policy\x18\t \x01(\x0e\x32\x14.tollhouse.v1.Policy\x12 \n\x04rate\x18\n \x01(\x0b\x32\x12.tollhouse.v1.Rate\x12\x15\n\rcharged_nanos\x18\x0b \x01(\x03\x12\x12\n\x05level\x18\x0c \x01(\x03H\x01\x88\x01\x01\x42\x0c\n\n_remainingB\x08\n\x06_level\"W\n\x1b\x42\x61tchGetEntitlementsRequest\x12\'\n\x08subjects\x18\x01 \x03(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0f\n\x07product\x18\x02 \x01(\t\"U\n\x1c\x42\x61tchGetEntitlementsResponse\x12\x35\n\x07results\x18\x01 \x03(\x0b\x32$.tollhouse.v1.BatchEntitlementResult\"~\n\x16\x42\x61tchEntitlementResult\x12\x30\n\x0b\x65ntitlement\x18\x01 \x01(\x0b\x32\x19.tollhouse.v1.EntitlementH\x00\x12(\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x17.tollhouse.v1.ItemErrorH\x00\x42\x08\n\x06result\"N\n\x13\x43heckFeatureRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0f\n\x07\x66\x65\x61ture\x18\x02 \x01(\t\"I\n\x14\x43heckFeatureResponse\x12\x12\n\nhas_access\x18\x01 \x01(\x08\x12\x0f\n\x07\x66\x65\x61ture\x18\x02 \x01(\t\x12\x0c\n\x04plan\x18\x03 \x01(\t\"\x9d\x01\n\x11\x43heckUsageRequest\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0f\n\x07product\x18\x02 \x01(\t\x12\r\n\x05meter\x18\x03 \x01(\t\x12\x10\n\x08quantity\x18\x04 \x01(\x03\x12.\n\nevent_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf7\x03\n\x12\x43heckUsageResponse\x12\x0f\n\x07\x61llowed\x18\x01 \x01(\x08\x12)\n\x06reason\x18\x02 \x01(\x0e\x32\x19.tollhouse.v1.ErrorReason\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12+\n\nmatched_by\x18\x04 \x01(\x0e\x32\x17.tollhouse.v1.MatchedBy\x12\r\n\x05meter\x18\x05 \x01(\t\x12\x0c\n\x04plan\x18\x06 \x01(\t\x12\x14\n\x0cplan_version\x18\x07 \x01(\x05\x12\x11\n\tnew_usage\x18\x08 \x01(\x03\x12\x12\n\x05limit\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x16\n\tremaining\x18\n \x01(\x03H\x01\x88\x01\x01\x12\x18\n\x10overage_quantity\x18\x0b \x01(\x03\x12\x12\n\ncost_nanos\x18\x0c \x01(\x03\x12\x15\n\rmissing_nanos\x18\r \x01(\x03\x12\x10\n\x08\x63urrency\x18\x0e \x01(\t\x12\x1b\n\x13\x62\x61lance_after_nanos\x18\x0f \x01(\x03\x12\x18\n\x10plans_that_allow\x18\x10 \x03(\t\x12.\n\nreset_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\x05level\x18\x12 \x01(\x03H\x02\x88\x01\x01\x42\x08\n\x06_limitB\x0c\n\n_remainingB\x08\n\x06_level\"\x83\x01\n\x18WatchEntitlementsRequest\x12\'\n\x08subjects\x18\x01 \x03(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0f\n\x07product\x18\x02 \x01(\t\x12-\n\x05known\x18\x03 \x03(\x0b\x32\x1e.tollhouse.v1.KnownEntitlement\"7\n\x10KnownEntitlement\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\"\x7f\n\x19WatchEntitlementsResponse\x12\x30\n\x06states\x18\x01 \x03(\x0b\x32 .tollhouse.v1.WatchedEntitlement\x12\x30\n\x0c\x63hecked_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb3\x01\n\x12WatchedEntitlement\x12&\n\x07subject\x18\x01 \x01(\x0b\x32\x15.tollhouse.v1.Subject\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x30\n\x0b\x65ntitlement\x18\x03 \x01(\x0b\x32\x19.tollhouse.v1.EntitlementH\x00\x12(\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x17.tollhouse.v1.ItemErrorH\x00\x42\x08\n\x06result2\xf0\x03\n\x12\x45ntitlementService\x12[\n\x0eGetEntitlement\x12#.tollhouse.v1.GetEntitlementRequest\x1a$.tollhouse.v1.GetEntitlementResponse\x12m\n\x14\x42\x61tchGetEntitlements\x12).tollhouse.v1.BatchGetEntitlementsRequest\x1a*.tollhouse.v1.BatchGetEntitlementsResponse\x12U\n\x0c\x43heckFeature\x12!.tollhouse.v1.CheckFeatureRequest\x1a\".tollhouse.v1.CheckFeatureResponse\x12O\n\nCheckUsage\x12\x1f.tollhouse.v1.CheckUsageRequest\x1a .tollhouse.v1.CheckUsageResponse\x12\x66\n\x11WatchEntitlements\x12&.tollhouse.v1.WatchEntitlementsRequest\x1a\'.tollhouse.v1.WatchEntitlementsResponse0\x01\x42\x8f\x01\n\x0ctollhouse.v1B\x17\x45ntitlementServiceProtoP\x01Z\x18tollhouse/v1;tollhousev1\xa2\x02\x03TLH\xaa\x02\x0cTollhouse.V1\xca\x02\x0cTollhouse\\V1\xe2\x02\x15Tollhouse\\V1\\Metadata\xea\x02\rTollhouse::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,36 +36,36 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollhouse.v1.entitlement_se
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014tollhouse.v1B\027EntitlementServiceProtoP\001Z\030tollhouse/v1;tollhousev1\242\002\003TLH\252\002\014Tollhouse.V1\312\002\014Tollhouse\\V1\342\002\025Tollhouse\\V1\\Metadata\352\002\rTollhouse::V1'
-  _globals['_GETENTITLEMENTREQUEST']._serialized_start=149
-  _globals['_GETENTITLEMENTREQUEST']._serialized_end=229
-  _globals['_GETENTITLEMENTRESPONSE']._serialized_start=231
-  _globals['_GETENTITLEMENTRESPONSE']._serialized_end=303
-  _globals['_ENTITLEMENT']._serialized_start=306
-  _globals['_ENTITLEMENT']._serialized_end=762
-  _globals['_METERENTITLEMENT']._serialized_start=765
-  _globals['_METERENTITLEMENT']._serialized_end=1086
-  _globals['_BATCHGETENTITLEMENTSREQUEST']._serialized_start=1088
-  _globals['_BATCHGETENTITLEMENTSREQUEST']._serialized_end=1175
-  _globals['_BATCHGETENTITLEMENTSRESPONSE']._serialized_start=1177
-  _globals['_BATCHGETENTITLEMENTSRESPONSE']._serialized_end=1262
-  _globals['_BATCHENTITLEMENTRESULT']._serialized_start=1264
-  _globals['_BATCHENTITLEMENTRESULT']._serialized_end=1390
-  _globals['_CHECKFEATUREREQUEST']._serialized_start=1392
-  _globals['_CHECKFEATUREREQUEST']._serialized_end=1470
-  _globals['_CHECKFEATURERESPONSE']._serialized_start=1472
-  _globals['_CHECKFEATURERESPONSE']._serialized_end=1545
-  _globals['_CHECKUSAGEREQUEST']._serialized_start=1548
-  _globals['_CHECKUSAGEREQUEST']._serialized_end=1705
-  _globals['_CHECKUSAGERESPONSE']._serialized_start=1708
-  _globals['_CHECKUSAGERESPONSE']._serialized_end=2211
-  _globals['_WATCHENTITLEMENTSREQUEST']._serialized_start=2214
-  _globals['_WATCHENTITLEMENTSREQUEST']._serialized_end=2345
-  _globals['_KNOWNENTITLEMENT']._serialized_start=2347
-  _globals['_KNOWNENTITLEMENT']._serialized_end=2402
-  _globals['_WATCHENTITLEMENTSRESPONSE']._serialized_start=2404
-  _globals['_WATCHENTITLEMENTSRESPONSE']._serialized_end=2531
-  _globals['_WATCHEDENTITLEMENT']._serialized_start=2534
-  _globals['_WATCHEDENTITLEMENT']._serialized_end=2713
-  _globals['_ENTITLEMENTSERVICE']._serialized_start=2716
-  _globals['_ENTITLEMENTSERVICE']._serialized_end=3212
+  _globals['_GETENTITLEMENTREQUEST']._serialized_start=185
+  _globals['_GETENTITLEMENTREQUEST']._serialized_end=265
+  _globals['_GETENTITLEMENTRESPONSE']._serialized_start=267
+  _globals['_GETENTITLEMENTRESPONSE']._serialized_end=339
+  _globals['_ENTITLEMENT']._serialized_start=342
+  _globals['_ENTITLEMENT']._serialized_end=845
+  _globals['_METERENTITLEMENT']._serialized_start=848
+  _globals['_METERENTITLEMENT']._serialized_end=1169
+  _globals['_BATCHGETENTITLEMENTSREQUEST']._serialized_start=1171
+  _globals['_BATCHGETENTITLEMENTSREQUEST']._serialized_end=1258
+  _globals['_BATCHGETENTITLEMENTSRESPONSE']._serialized_start=1260
+  _globals['_BATCHGETENTITLEMENTSRESPONSE']._serialized_end=1345
+  _globals['_BATCHENTITLEMENTRESULT']._serialized_start=1347
+  _globals['_BATCHENTITLEMENTRESULT']._serialized_end=1473
+  _globals['_CHECKFEATUREREQUEST']._serialized_start=1475
+  _globals['_CHECKFEATUREREQUEST']._serialized_end=1553
+  _globals['_CHECKFEATURERESPONSE']._serialized_start=1555
+  _globals['_CHECKFEATURERESPONSE']._serialized_end=1628
+  _globals['_CHECKUSAGEREQUEST']._serialized_start=1631
+  _globals['_CHECKUSAGEREQUEST']._serialized_end=1788
+  _globals['_CHECKUSAGERESPONSE']._serialized_start=1791
+  _globals['_CHECKUSAGERESPONSE']._serialized_end=2294
+  _globals['_WATCHENTITLEMENTSREQUEST']._serialized_start=2297
+  _globals['_WATCHENTITLEMENTSREQUEST']._serialized_end=2428
+  _globals['_KNOWNENTITLEMENT']._serialized_start=2430
+  _globals['_KNOWNENTITLEMENT']._serialized_end=2485
+  _globals['_WATCHENTITLEMENTSRESPONSE']._serialized_start=2487
+  _globals['_WATCHENTITLEMENTSRESPONSE']._serialized_end=2614
+  _globals['_WATCHEDENTITLEMENT']._serialized_start=2617
+  _globals['_WATCHEDENTITLEMENT']._serialized_end=2796
+  _globals['_ENTITLEMENTSERVICE']._serialized_start=2799
+  _globals['_ENTITLEMENTSERVICE']._serialized_end=3295
 # @@protoc_insertion_point(module_scope)

@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from tollhouse.v1 import common_pb2 as _common_pb2
+from tollhouse.v1 import credits_service_pb2 as _credits_service_pb2
 from tollhouse.v1 import error_reason_pb2 as _error_reason_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -26,7 +27,7 @@ class GetEntitlementResponse(_message.Message):
     def __init__(self, entitlement: _Optional[_Union[Entitlement, _Mapping]] = ...) -> None: ...
 
 class Entitlement(_message.Message):
-    __slots__ = ("account_id", "matched_by", "has_access", "plan", "plan_version", "features", "meters", "overage_allowed", "credits", "usage_period", "billing_interval", "valid_until", "active_subscriptions")
+    __slots__ = ("account_id", "matched_by", "has_access", "plan", "plan_version", "features", "meters", "overage_allowed", "credits", "usage_period", "billing_interval", "valid_until", "active_subscriptions", "auto_reload")
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
     MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
     HAS_ACCESS_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +41,7 @@ class Entitlement(_message.Message):
     BILLING_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     VALID_UNTIL_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_SUBSCRIPTIONS_FIELD_NUMBER: _ClassVar[int]
+    AUTO_RELOAD_FIELD_NUMBER: _ClassVar[int]
     account_id: str
     matched_by: _common_pb2.MatchedBy
     has_access: bool
@@ -53,7 +55,8 @@ class Entitlement(_message.Message):
     billing_interval: _common_pb2.BillingInterval
     valid_until: _timestamp_pb2.Timestamp
     active_subscriptions: int
-    def __init__(self, account_id: _Optional[str] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., has_access: _Optional[bool] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., features: _Optional[_Iterable[str]] = ..., meters: _Optional[_Iterable[_Union[MeterEntitlement, _Mapping]]] = ..., overage_allowed: _Optional[bool] = ..., credits: _Optional[_Union[_common_pb2.CreditBalance, _Mapping]] = ..., usage_period: _Optional[_Union[_common_pb2.UsagePeriod, _Mapping]] = ..., billing_interval: _Optional[_Union[_common_pb2.BillingInterval, str]] = ..., valid_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., active_subscriptions: _Optional[int] = ...) -> None: ...
+    auto_reload: _credits_service_pb2.AutoReload
+    def __init__(self, account_id: _Optional[str] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., has_access: _Optional[bool] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., features: _Optional[_Iterable[str]] = ..., meters: _Optional[_Iterable[_Union[MeterEntitlement, _Mapping]]] = ..., overage_allowed: _Optional[bool] = ..., credits: _Optional[_Union[_common_pb2.CreditBalance, _Mapping]] = ..., usage_period: _Optional[_Union[_common_pb2.UsagePeriod, _Mapping]] = ..., billing_interval: _Optional[_Union[_common_pb2.BillingInterval, str]] = ..., valid_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., active_subscriptions: _Optional[int] = ..., auto_reload: _Optional[_Union[_credits_service_pb2.AutoReload, _Mapping]] = ...) -> None: ...
 
 class MeterEntitlement(_message.Message):
     __slots__ = ("meter", "kind", "unit", "included", "used", "held", "remaining", "overage_quantity", "policy", "rate", "charged_nanos", "level")

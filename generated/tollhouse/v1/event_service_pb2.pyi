@@ -50,7 +50,7 @@ class WatchEventsResponse(_message.Message):
     def __init__(self, events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ..., reached_position: _Optional[int] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("position", "event_id", "kind", "account_id", "record_time", "usage_threshold", "credits_level", "credits_granted", "credits_expired", "plan_changed", "reservation_expired")
+    __slots__ = ("position", "event_id", "kind", "account_id", "record_time", "usage_threshold", "credits_level", "credits_granted", "credits_expired", "plan_changed", "reservation_expired", "top_up_succeeded", "top_up_returned", "auto_reload", "payment_failed")
     POSITION_FIELD_NUMBER: _ClassVar[int]
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -62,6 +62,10 @@ class Event(_message.Message):
     CREDITS_EXPIRED_FIELD_NUMBER: _ClassVar[int]
     PLAN_CHANGED_FIELD_NUMBER: _ClassVar[int]
     RESERVATION_EXPIRED_FIELD_NUMBER: _ClassVar[int]
+    TOP_UP_SUCCEEDED_FIELD_NUMBER: _ClassVar[int]
+    TOP_UP_RETURNED_FIELD_NUMBER: _ClassVar[int]
+    AUTO_RELOAD_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_FAILED_FIELD_NUMBER: _ClassVar[int]
     position: int
     event_id: str
     kind: str
@@ -73,7 +77,11 @@ class Event(_message.Message):
     credits_expired: CreditsExpiredEvent
     plan_changed: PlanChangedEvent
     reservation_expired: ReservationExpiredEvent
-    def __init__(self, position: _Optional[int] = ..., event_id: _Optional[str] = ..., kind: _Optional[str] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., usage_threshold: _Optional[_Union[UsageThresholdEvent, _Mapping]] = ..., credits_level: _Optional[_Union[CreditsLevelEvent, _Mapping]] = ..., credits_granted: _Optional[_Union[CreditsGrantedEvent, _Mapping]] = ..., credits_expired: _Optional[_Union[CreditsExpiredEvent, _Mapping]] = ..., plan_changed: _Optional[_Union[PlanChangedEvent, _Mapping]] = ..., reservation_expired: _Optional[_Union[ReservationExpiredEvent, _Mapping]] = ...) -> None: ...
+    top_up_succeeded: TopUpSucceededEvent
+    top_up_returned: TopUpReturnedEvent
+    auto_reload: AutoReloadEvent
+    payment_failed: PaymentFailedEvent
+    def __init__(self, position: _Optional[int] = ..., event_id: _Optional[str] = ..., kind: _Optional[str] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., usage_threshold: _Optional[_Union[UsageThresholdEvent, _Mapping]] = ..., credits_level: _Optional[_Union[CreditsLevelEvent, _Mapping]] = ..., credits_granted: _Optional[_Union[CreditsGrantedEvent, _Mapping]] = ..., credits_expired: _Optional[_Union[CreditsExpiredEvent, _Mapping]] = ..., plan_changed: _Optional[_Union[PlanChangedEvent, _Mapping]] = ..., reservation_expired: _Optional[_Union[ReservationExpiredEvent, _Mapping]] = ..., top_up_succeeded: _Optional[_Union[TopUpSucceededEvent, _Mapping]] = ..., top_up_returned: _Optional[_Union[TopUpReturnedEvent, _Mapping]] = ..., auto_reload: _Optional[_Union[AutoReloadEvent, _Mapping]] = ..., payment_failed: _Optional[_Union[PaymentFailedEvent, _Mapping]] = ...) -> None: ...
 
 class UsageThresholdEvent(_message.Message):
     __slots__ = ("meter", "percent", "used", "included", "plan", "plan_version", "period_start_time", "period_end_time")
@@ -170,3 +178,65 @@ class ReservationExpiredEvent(_message.Message):
     currency: str
     expired_time: _timestamp_pb2.Timestamp
     def __init__(self, reservation_id: _Optional[str] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., state: _Optional[_Union[_reservation_service_pb2.ReservationState, str]] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., expired_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class TopUpSucceededEvent(_message.Message):
+    __slots__ = ("currency", "intent_id", "grant_id", "amount_nanos", "paid_nanos")
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    INTENT_ID_FIELD_NUMBER: _ClassVar[int]
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_NANOS_FIELD_NUMBER: _ClassVar[int]
+    PAID_NANOS_FIELD_NUMBER: _ClassVar[int]
+    currency: str
+    intent_id: str
+    grant_id: str
+    amount_nanos: int
+    paid_nanos: int
+    def __init__(self, currency: _Optional[str] = ..., intent_id: _Optional[str] = ..., grant_id: _Optional[str] = ..., amount_nanos: _Optional[int] = ..., paid_nanos: _Optional[int] = ...) -> None: ...
+
+class TopUpReturnedEvent(_message.Message):
+    __slots__ = ("currency", "intent_id", "paid_nanos", "returned_nanos", "credits_change_nanos", "credits_taken_nanos")
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    INTENT_ID_FIELD_NUMBER: _ClassVar[int]
+    PAID_NANOS_FIELD_NUMBER: _ClassVar[int]
+    RETURNED_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_CHANGE_NANOS_FIELD_NUMBER: _ClassVar[int]
+    CREDITS_TAKEN_NANOS_FIELD_NUMBER: _ClassVar[int]
+    currency: str
+    intent_id: str
+    paid_nanos: int
+    returned_nanos: int
+    credits_change_nanos: int
+    credits_taken_nanos: int
+    def __init__(self, currency: _Optional[str] = ..., intent_id: _Optional[str] = ..., paid_nanos: _Optional[int] = ..., returned_nanos: _Optional[int] = ..., credits_change_nanos: _Optional[int] = ..., credits_taken_nanos: _Optional[int] = ...) -> None: ...
+
+class AutoReloadEvent(_message.Message):
+    __slots__ = ("currency", "intent_id", "amount_nanos", "grant_id", "decline", "failures", "retry_time")
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    INTENT_ID_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_NANOS_FIELD_NUMBER: _ClassVar[int]
+    GRANT_ID_FIELD_NUMBER: _ClassVar[int]
+    DECLINE_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    RETRY_TIME_FIELD_NUMBER: _ClassVar[int]
+    currency: str
+    intent_id: str
+    amount_nanos: int
+    grant_id: str
+    decline: str
+    failures: int
+    retry_time: _timestamp_pb2.Timestamp
+    def __init__(self, currency: _Optional[str] = ..., intent_id: _Optional[str] = ..., amount_nanos: _Optional[int] = ..., grant_id: _Optional[str] = ..., decline: _Optional[str] = ..., failures: _Optional[int] = ..., retry_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class PaymentFailedEvent(_message.Message):
+    __slots__ = ("subscription_id", "provider", "plan", "plan_version", "grace_end_time")
+    SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    PLAN_VERSION_FIELD_NUMBER: _ClassVar[int]
+    GRACE_END_TIME_FIELD_NUMBER: _ClassVar[int]
+    subscription_id: str
+    provider: str
+    plan: str
+    plan_version: int
+    grace_end_time: _timestamp_pb2.Timestamp
+    def __init__(self, subscription_id: _Optional[str] = ..., provider: _Optional[str] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., grace_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -18,22 +18,39 @@ class SubscriptionStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SUBSCRIPTION_STATUS_TRIALING: _ClassVar[SubscriptionStatus]
     SUBSCRIPTION_STATUS_ACTIVE: _ClassVar[SubscriptionStatus]
     SUBSCRIPTION_STATUS_CANCELED: _ClassVar[SubscriptionStatus]
+    SUBSCRIPTION_STATUS_PAST_DUE: _ClassVar[SubscriptionStatus]
+    SUBSCRIPTION_STATUS_PAUSED: _ClassVar[SubscriptionStatus]
+    SUBSCRIPTION_STATUS_INCOMPLETE: _ClassVar[SubscriptionStatus]
 
 class OnUnavailable(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ON_UNAVAILABLE_UNSPECIFIED: _ClassVar[OnUnavailable]
     ON_UNAVAILABLE_ALLOW: _ClassVar[OnUnavailable]
     ON_UNAVAILABLE_DENY: _ClassVar[OnUnavailable]
+
+class PlanChangeOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PLAN_CHANGE_OUTCOME_UNSPECIFIED: _ClassVar[PlanChangeOutcome]
+    PLAN_CHANGE_OUTCOME_APPLIED: _ClassVar[PlanChangeOutcome]
+    PLAN_CHANGE_OUTCOME_SCHEDULED: _ClassVar[PlanChangeOutcome]
+    PLAN_CHANGE_OUTCOME_CHECKOUT_REQUIRED: _ClassVar[PlanChangeOutcome]
 SUBSCRIPTION_STATUS_UNSPECIFIED: SubscriptionStatus
 SUBSCRIPTION_STATUS_TRIALING: SubscriptionStatus
 SUBSCRIPTION_STATUS_ACTIVE: SubscriptionStatus
 SUBSCRIPTION_STATUS_CANCELED: SubscriptionStatus
+SUBSCRIPTION_STATUS_PAST_DUE: SubscriptionStatus
+SUBSCRIPTION_STATUS_PAUSED: SubscriptionStatus
+SUBSCRIPTION_STATUS_INCOMPLETE: SubscriptionStatus
 ON_UNAVAILABLE_UNSPECIFIED: OnUnavailable
 ON_UNAVAILABLE_ALLOW: OnUnavailable
 ON_UNAVAILABLE_DENY: OnUnavailable
+PLAN_CHANGE_OUTCOME_UNSPECIFIED: PlanChangeOutcome
+PLAN_CHANGE_OUTCOME_APPLIED: PlanChangeOutcome
+PLAN_CHANGE_OUTCOME_SCHEDULED: PlanChangeOutcome
+PLAN_CHANGE_OUTCOME_CHECKOUT_REQUIRED: PlanChangeOutcome
 
 class Subscription(_message.Message):
-    __slots__ = ("subscription_id", "provider", "plan", "plan_version", "start_time", "end_time", "anchor_time", "counts", "status", "trial_end_time", "pending")
+    __slots__ = ("subscription_id", "provider", "plan", "plan_version", "start_time", "end_time", "anchor_time", "counts", "status", "trial_end_time", "pending", "grace_end_time", "billing_start_time", "billing_end_time", "billing_interval")
     SUBSCRIPTION_ID_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +62,10 @@ class Subscription(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     TRIAL_END_TIME_FIELD_NUMBER: _ClassVar[int]
     PENDING_FIELD_NUMBER: _ClassVar[int]
+    GRACE_END_TIME_FIELD_NUMBER: _ClassVar[int]
+    BILLING_START_TIME_FIELD_NUMBER: _ClassVar[int]
+    BILLING_END_TIME_FIELD_NUMBER: _ClassVar[int]
+    BILLING_INTERVAL_FIELD_NUMBER: _ClassVar[int]
     subscription_id: str
     provider: str
     plan: str
@@ -56,7 +77,11 @@ class Subscription(_message.Message):
     status: SubscriptionStatus
     trial_end_time: _timestamp_pb2.Timestamp
     pending: PendingPlanChange
-    def __init__(self, subscription_id: _Optional[str] = ..., provider: _Optional[str] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts: _Optional[bool] = ..., status: _Optional[_Union[SubscriptionStatus, str]] = ..., trial_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pending: _Optional[_Union[PendingPlanChange, _Mapping]] = ...) -> None: ...
+    grace_end_time: _timestamp_pb2.Timestamp
+    billing_start_time: _timestamp_pb2.Timestamp
+    billing_end_time: _timestamp_pb2.Timestamp
+    billing_interval: _common_pb2.BillingInterval
+    def __init__(self, subscription_id: _Optional[str] = ..., provider: _Optional[str] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., anchor_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., counts: _Optional[bool] = ..., status: _Optional[_Union[SubscriptionStatus, str]] = ..., trial_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pending: _Optional[_Union[PendingPlanChange, _Mapping]] = ..., grace_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., billing_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., billing_end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., billing_interval: _Optional[_Union[_common_pb2.BillingInterval, str]] = ...) -> None: ...
 
 class PendingPlanChange(_message.Message):
     __slots__ = ("plan", "plan_version", "effective_time")
@@ -317,3 +342,257 @@ class Meter(_message.Message):
     max_quantity: int
     on_unavailable: OnUnavailable
     def __init__(self, code: _Optional[str] = ..., kind: _Optional[_Union[_common_pb2.MeterKind, str]] = ..., unit: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., max_quantity: _Optional[int] = ..., on_unavailable: _Optional[_Union[OnUnavailable, str]] = ...) -> None: ...
+
+class GetPlanStateRequest(_message.Message):
+    __slots__ = ("subject",)
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ...) -> None: ...
+
+class GetPlanStateResponse(_message.Message):
+    __slots__ = ("account_id", "matched_by", "plan", "plan_version", "subscription", "expire_time", "pending", "history", "available_plans")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    PLAN_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_PLANS_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    matched_by: _common_pb2.MatchedBy
+    plan: str
+    plan_version: int
+    subscription: Subscription
+    expire_time: _timestamp_pb2.Timestamp
+    pending: PendingPlanChange
+    history: _containers.RepeatedCompositeFieldContainer[PlanSpell]
+    available_plans: _containers.RepeatedCompositeFieldContainer[Plan]
+    def __init__(self, account_id: _Optional[str] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pending: _Optional[_Union[PendingPlanChange, _Mapping]] = ..., history: _Optional[_Iterable[_Union[PlanSpell, _Mapping]]] = ..., available_plans: _Optional[_Iterable[_Union[Plan, _Mapping]]] = ...) -> None: ...
+
+class PlanSpell(_message.Message):
+    __slots__ = ("plan", "plan_version", "start_time", "end_time")
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    PLAN_VERSION_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    plan: str
+    plan_version: int
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, plan: _Optional[str] = ..., plan_version: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class StartCheckoutRequest(_message.Message):
+    __slots__ = ("subject", "plan", "interval", "success_url", "cancel_url", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    SUCCESS_URL_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_URL_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    plan: str
+    interval: _common_pb2.BillingInterval
+    success_url: str
+    cancel_url: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., plan: _Optional[str] = ..., interval: _Optional[_Union[_common_pb2.BillingInterval, str]] = ..., success_url: _Optional[str] = ..., cancel_url: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class StartCheckoutResponse(_message.Message):
+    __slots__ = ("account_id", "order", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    order: _credits_service_pb2.Order
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., order: _Optional[_Union[_credits_service_pb2.Order, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class ChangePlanRequest(_message.Message):
+    __slots__ = ("subject", "plan", "interval", "success_url", "cancel_url", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    SUCCESS_URL_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_URL_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    plan: str
+    interval: _common_pb2.BillingInterval
+    success_url: str
+    cancel_url: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., plan: _Optional[str] = ..., interval: _Optional[_Union[_common_pb2.BillingInterval, str]] = ..., success_url: _Optional[str] = ..., cancel_url: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class ChangePlanResponse(_message.Message):
+    __slots__ = ("account_id", "outcome", "order", "subscription", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    outcome: PlanChangeOutcome
+    order: _credits_service_pb2.Order
+    subscription: Subscription
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., outcome: _Optional[_Union[PlanChangeOutcome, str]] = ..., order: _Optional[_Union[_credits_service_pb2.Order, _Mapping]] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class CancelSubscriptionRequest(_message.Message):
+    __slots__ = ("subject", "at_once", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    AT_ONCE_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    at_once: bool
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., at_once: _Optional[bool] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class CancelSubscriptionResponse(_message.Message):
+    __slots__ = ("account_id", "order", "subscription", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    order: _credits_service_pb2.Order
+    subscription: Subscription
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., order: _Optional[_Union[_credits_service_pb2.Order, _Mapping]] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class ResumeSubscriptionRequest(_message.Message):
+    __slots__ = ("subject", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class ResumeSubscriptionResponse(_message.Message):
+    __slots__ = ("account_id", "order", "subscription", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    order: _credits_service_pb2.Order
+    subscription: Subscription
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., order: _Optional[_Union[_credits_service_pb2.Order, _Mapping]] = ..., subscription: _Optional[_Union[Subscription, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class PreviewPlanChangeRequest(_message.Message):
+    __slots__ = ("subject", "plan", "interval")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    plan: str
+    interval: _common_pb2.BillingInterval
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., plan: _Optional[str] = ..., interval: _Optional[_Union[_common_pb2.BillingInterval, str]] = ...) -> None: ...
+
+class PreviewPlanChangeResponse(_message.Message):
+    __slots__ = ("account_id", "matched_by", "outcome", "currency", "due_now_nanos", "next_nanos", "next_time")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    DUE_NOW_NANOS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_NANOS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_TIME_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    matched_by: _common_pb2.MatchedBy
+    outcome: PlanChangeOutcome
+    currency: str
+    due_now_nanos: int
+    next_nanos: int
+    next_time: _timestamp_pb2.Timestamp
+    def __init__(self, account_id: _Optional[str] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., outcome: _Optional[_Union[PlanChangeOutcome, str]] = ..., currency: _Optional[str] = ..., due_now_nanos: _Optional[int] = ..., next_nanos: _Optional[int] = ..., next_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class CreatePortalSessionRequest(_message.Message):
+    __slots__ = ("subject", "return_url", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    RETURN_URL_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    return_url: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., return_url: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class CreatePortalSessionResponse(_message.Message):
+    __slots__ = ("account_id", "order", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    order: _credits_service_pb2.Order
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., order: _Optional[_Union[_credits_service_pb2.Order, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...
+
+class CreatePaymentLinkRequest(_message.Message):
+    __slots__ = ("subject", "items", "ad_hoc", "currency", "return_url", "idempotency_key", "validate_only")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    AD_HOC_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    RETURN_URL_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    subject: _common_pb2.Subject
+    items: _containers.RepeatedCompositeFieldContainer[PackItem]
+    ad_hoc: AdHocItem
+    currency: str
+    return_url: str
+    idempotency_key: str
+    validate_only: bool
+    def __init__(self, subject: _Optional[_Union[_common_pb2.Subject, _Mapping]] = ..., items: _Optional[_Iterable[_Union[PackItem, _Mapping]]] = ..., ad_hoc: _Optional[_Union[AdHocItem, _Mapping]] = ..., currency: _Optional[str] = ..., return_url: _Optional[str] = ..., idempotency_key: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class PackItem(_message.Message):
+    __slots__ = ("pack", "quantity")
+    PACK_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    pack: str
+    quantity: int
+    def __init__(self, pack: _Optional[str] = ..., quantity: _Optional[int] = ...) -> None: ...
+
+class AdHocItem(_message.Message):
+    __slots__ = ("name", "amount_nanos", "quantity")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_NANOS_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    amount_nanos: int
+    quantity: int
+    def __init__(self, name: _Optional[str] = ..., amount_nanos: _Optional[int] = ..., quantity: _Optional[int] = ...) -> None: ...
+
+class CreatePaymentLinkResponse(_message.Message):
+    __slots__ = ("account_id", "order", "matched_by", "replayed")
+    ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_BY_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    account_id: str
+    order: _credits_service_pb2.Order
+    matched_by: _common_pb2.MatchedBy
+    replayed: bool
+    def __init__(self, account_id: _Optional[str] = ..., order: _Optional[_Union[_credits_service_pb2.Order, _Mapping]] = ..., matched_by: _Optional[_Union[_common_pb2.MatchedBy, str]] = ..., replayed: _Optional[bool] = ...) -> None: ...

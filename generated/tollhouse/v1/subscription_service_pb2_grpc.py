@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class SubscriptionServiceStub:
-    """Assigns plans and exceptions to accounts, for operators, without a provider.
+    """Plans: what a customer buys of them through a payment provider, and what operators assign without one.
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
@@ -70,10 +70,50 @@ class SubscriptionServiceStub:
                 request_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.ListPlansRequest.SerializeToString,
                 response_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.ListPlansResponse.FromString,
                 _registered_method=True)
+        self.GetPlanState = channel.unary_unary(
+                '/tollhouse.v1.SubscriptionService/GetPlanState',
+                request_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.GetPlanStateRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.GetPlanStateResponse.FromString,
+                _registered_method=True)
+        self.StartCheckout = channel.unary_unary(
+                '/tollhouse.v1.SubscriptionService/StartCheckout',
+                request_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.StartCheckoutRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.StartCheckoutResponse.FromString,
+                _registered_method=True)
+        self.ChangePlan = channel.unary_unary(
+                '/tollhouse.v1.SubscriptionService/ChangePlan',
+                request_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.ChangePlanRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.ChangePlanResponse.FromString,
+                _registered_method=True)
+        self.CancelSubscription = channel.unary_unary(
+                '/tollhouse.v1.SubscriptionService/CancelSubscription',
+                request_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.CancelSubscriptionRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.CancelSubscriptionResponse.FromString,
+                _registered_method=True)
+        self.ResumeSubscription = channel.unary_unary(
+                '/tollhouse.v1.SubscriptionService/ResumeSubscription',
+                request_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.ResumeSubscriptionRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.ResumeSubscriptionResponse.FromString,
+                _registered_method=True)
+        self.PreviewPlanChange = channel.unary_unary(
+                '/tollhouse.v1.SubscriptionService/PreviewPlanChange',
+                request_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.PreviewPlanChangeRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.PreviewPlanChangeResponse.FromString,
+                _registered_method=True)
+        self.CreatePortalSession = channel.unary_unary(
+                '/tollhouse.v1.SubscriptionService/CreatePortalSession',
+                request_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.CreatePortalSessionRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.CreatePortalSessionResponse.FromString,
+                _registered_method=True)
+        self.CreatePaymentLink = channel.unary_unary(
+                '/tollhouse.v1.SubscriptionService/CreatePaymentLink',
+                request_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.CreatePaymentLinkRequest.SerializeToString,
+                response_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.CreatePaymentLinkResponse.FromString,
+                _registered_method=True)
 
 
 class SubscriptionServiceServicer:
-    """Assigns plans and exceptions to accounts, for operators, without a provider.
+    """Plans: what a customer buys of them through a payment provider, and what operators assign without one.
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
@@ -99,14 +139,16 @@ class SubscriptionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelPendingPlanChange(self, request, context):
-        """Takes back a change of plan that was scheduled with AssignPlan and has not happened yet.
+        """Takes back a change of plan that was scheduled with AssignPlan or ChangePlan and has not happened yet.
 
-        Idempotent: a repeated call returns the first answer with `replayed` = true.
+        Of a bought subscription the payment provider is told, too. Idempotent: a repeated call returns the first answer
+        with `replayed` = true, of a bought subscription the subscription as it stands then.
 
-        Scope: admin.
+        Scope: credits.write.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
-        NO_PENDING_PLAN_CHANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
-        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        NO_PENDING_PLAN_CHANGE, NO_SUBSCRIPTION, NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE,
+        IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
+        INTERNAL the outcome is unknown: repeat with the same key.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -168,6 +210,125 @@ class SubscriptionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPlanState(self, request, context):
+        """Tells the plan that an account is on, until when, what comes after it, what came before, and what there is to
+        choose from.
+
+        Idempotent: it is a read.
+
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartCheckout(self, request, context):
+        """Opens a page at the payment provider on which the customer buys a plan.
+
+        The account has the plan as soon as the provider says that it is bought. Idempotent: a repeated call returns the
+        order as it stands now with `replayed` = true, and goes on where the first one stopped; the provider does nothing
+        twice for it.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, ALREADY_SUBSCRIBED,
+        NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
+        UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangePlan(self, request, context):
+        """Gives an account another plan: a better one at once, a lesser one when the stretch is over that is paid for.
+
+        Without a bought plan a page is opened on which one is bought. A free plan needs no page: what is bought ends.
+        What was scheduled before is replaced. Idempotent: a repeated call returns the order as it stands now with
+        `replayed` = true, and goes on where the first one stopped; the provider does nothing twice for it.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, NO_PROVIDER,
+        PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelSubscription(self, request, context):
+        """Ends the subscription that was bought: where it would renew next, or at once.
+
+        Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+        first one stopped; the provider does nothing twice for it.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
+        PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeSubscription(self, request, context):
+        """Takes back the end of a bought subscription that has not come yet, or its pause.
+
+        Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+        first one stopped; the provider does nothing twice for it.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
+        PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewPlanChange(self, request, context):
+        """Tells what ChangePlan would come to and cost now, asked of the provider.
+
+        Idempotent: it is a read.
+
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, NO_PROVIDER,
+        PROVIDER_REFUSED, PROVIDER_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreatePortalSession(self, request, context):
+        """Opens the provider's page on which a customer keeps cards and invoices; its URL is good for minutes.
+
+        Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+        first one stopped; the provider does nothing twice for it.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
+        PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreatePaymentLink(self, request, context):
+        """Makes a link that can be paid once: for packs of the catalogue, whose credits come with the payment, or for one
+        item that the catalogue does not have.
+
+        Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+        first one stopped; the provider does nothing twice for it.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
+        PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SubscriptionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -201,6 +362,46 @@ def add_SubscriptionServiceServicer_to_server(servicer, server):
                     request_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.ListPlansRequest.FromString,
                     response_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.ListPlansResponse.SerializeToString,
             ),
+            'GetPlanState': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPlanState,
+                    request_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.GetPlanStateRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.GetPlanStateResponse.SerializeToString,
+            ),
+            'StartCheckout': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartCheckout,
+                    request_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.StartCheckoutRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.StartCheckoutResponse.SerializeToString,
+            ),
+            'ChangePlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePlan,
+                    request_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.ChangePlanRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.ChangePlanResponse.SerializeToString,
+            ),
+            'CancelSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelSubscription,
+                    request_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.CancelSubscriptionRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.CancelSubscriptionResponse.SerializeToString,
+            ),
+            'ResumeSubscription': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeSubscription,
+                    request_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.ResumeSubscriptionRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.ResumeSubscriptionResponse.SerializeToString,
+            ),
+            'PreviewPlanChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewPlanChange,
+                    request_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.PreviewPlanChangeRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.PreviewPlanChangeResponse.SerializeToString,
+            ),
+            'CreatePortalSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePortalSession,
+                    request_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.CreatePortalSessionRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.CreatePortalSessionResponse.SerializeToString,
+            ),
+            'CreatePaymentLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePaymentLink,
+                    request_deserializer=tollhouse_dot_v1_dot_subscription__service__pb2.CreatePaymentLinkRequest.FromString,
+                    response_serializer=tollhouse_dot_v1_dot_subscription__service__pb2.CreatePaymentLinkResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'tollhouse.v1.SubscriptionService', rpc_method_handlers)
@@ -210,7 +411,7 @@ def add_SubscriptionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SubscriptionService:
-    """Assigns plans and exceptions to accounts, for operators, without a provider.
+    """Plans: what a customer buys of them through a payment provider, and what operators assign without one.
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
@@ -370,6 +571,222 @@ class SubscriptionService:
             '/tollhouse.v1.SubscriptionService/ListPlans',
             tollhouse_dot_v1_dot_subscription__service__pb2.ListPlansRequest.SerializeToString,
             tollhouse_dot_v1_dot_subscription__service__pb2.ListPlansResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPlanState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.SubscriptionService/GetPlanState',
+            tollhouse_dot_v1_dot_subscription__service__pb2.GetPlanStateRequest.SerializeToString,
+            tollhouse_dot_v1_dot_subscription__service__pb2.GetPlanStateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartCheckout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.SubscriptionService/StartCheckout',
+            tollhouse_dot_v1_dot_subscription__service__pb2.StartCheckoutRequest.SerializeToString,
+            tollhouse_dot_v1_dot_subscription__service__pb2.StartCheckoutResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangePlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.SubscriptionService/ChangePlan',
+            tollhouse_dot_v1_dot_subscription__service__pb2.ChangePlanRequest.SerializeToString,
+            tollhouse_dot_v1_dot_subscription__service__pb2.ChangePlanResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.SubscriptionService/CancelSubscription',
+            tollhouse_dot_v1_dot_subscription__service__pb2.CancelSubscriptionRequest.SerializeToString,
+            tollhouse_dot_v1_dot_subscription__service__pb2.CancelSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeSubscription(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.SubscriptionService/ResumeSubscription',
+            tollhouse_dot_v1_dot_subscription__service__pb2.ResumeSubscriptionRequest.SerializeToString,
+            tollhouse_dot_v1_dot_subscription__service__pb2.ResumeSubscriptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewPlanChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.SubscriptionService/PreviewPlanChange',
+            tollhouse_dot_v1_dot_subscription__service__pb2.PreviewPlanChangeRequest.SerializeToString,
+            tollhouse_dot_v1_dot_subscription__service__pb2.PreviewPlanChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePortalSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.SubscriptionService/CreatePortalSession',
+            tollhouse_dot_v1_dot_subscription__service__pb2.CreatePortalSessionRequest.SerializeToString,
+            tollhouse_dot_v1_dot_subscription__service__pb2.CreatePortalSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePaymentLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollhouse.v1.SubscriptionService/CreatePaymentLink',
+            tollhouse_dot_v1_dot_subscription__service__pb2.CreatePaymentLinkRequest.SerializeToString,
+            tollhouse_dot_v1_dot_subscription__service__pb2.CreatePaymentLinkResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class SubscriptionServiceStub:
-    """Assigns plans and exceptions to accounts, for operators, without a provider.
+    """Plans: what a customer buys of them through a payment provider, and what operators assign without one.
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
@@ -53,14 +53,16 @@ class SubscriptionServiceStub:
     INTERNAL the outcome is unknown: repeat with the same key.
     """
     CancelPendingPlanChange: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelPendingPlanChangeRequest, _subscription_service_pb2.CancelPendingPlanChangeResponse]
-    """Takes back a change of plan that was scheduled with AssignPlan and has not happened yet.
+    """Takes back a change of plan that was scheduled with AssignPlan or ChangePlan and has not happened yet.
 
-    Idempotent: a repeated call returns the first answer with `replayed` = true.
+    Of a bought subscription the payment provider is told, too. Idempotent: a repeated call returns the first answer
+    with `replayed` = true, of a bought subscription the subscription as it stands then.
 
-    Scope: admin.
+    Scope: credits.write.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
-    NO_PENDING_PLAN_CHANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
-    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    NO_PENDING_PLAN_CHANGE, NO_SUBSCRIPTION, NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE,
+    IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
+    INTERNAL the outcome is unknown: repeat with the same key.
     """
     UnassignPlan: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.UnassignPlanRequest, _subscription_service_pb2.UnassignPlanResponse]
     """Ends a subscription that an operator assigned, at once; one that has not started yet never starts.
@@ -102,10 +104,97 @@ class SubscriptionServiceStub:
     Scope: entitlements.read.
     Errors: INVALID_FIELD (among them a version that was never applied).
     """
+    GetPlanState: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.GetPlanStateRequest, _subscription_service_pb2.GetPlanStateResponse]
+    """Tells the plan that an account is on, until when, what comes after it, what came before, and what there is to
+    choose from.
+
+    Idempotent: it is a read.
+
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    """
+    StartCheckout: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.StartCheckoutRequest, _subscription_service_pb2.StartCheckoutResponse]
+    """Opens a page at the payment provider on which the customer buys a plan.
+
+    The account has the plan as soon as the provider says that it is bought. Idempotent: a repeated call returns the
+    order as it stands now with `replayed` = true, and goes on where the first one stopped; the provider does nothing
+    twice for it.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, ALREADY_SUBSCRIBED,
+    NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
+    UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    ChangePlan: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.ChangePlanRequest, _subscription_service_pb2.ChangePlanResponse]
+    """Gives an account another plan: a better one at once, a lesser one when the stretch is over that is paid for.
+
+    Without a bought plan a page is opened on which one is bought. A free plan needs no page: what is bought ends.
+    What was scheduled before is replaced. Idempotent: a repeated call returns the order as it stands now with
+    `replayed` = true, and goes on where the first one stopped; the provider does nothing twice for it.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, NO_PROVIDER,
+    PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    CancelSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelSubscriptionRequest, _subscription_service_pb2.CancelSubscriptionResponse]
+    """Ends the subscription that was bought: where it would renew next, or at once.
+
+    Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+    first one stopped; the provider does nothing twice for it.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
+    PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    ResumeSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.ResumeSubscriptionRequest, _subscription_service_pb2.ResumeSubscriptionResponse]
+    """Takes back the end of a bought subscription that has not come yet, or its pause.
+
+    Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+    first one stopped; the provider does nothing twice for it.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
+    PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    PreviewPlanChange: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.PreviewPlanChangeRequest, _subscription_service_pb2.PreviewPlanChangeResponse]
+    """Tells what ChangePlan would come to and cost now, asked of the provider.
+
+    Idempotent: it is a read.
+
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, NO_PROVIDER,
+    PROVIDER_REFUSED, PROVIDER_UNAVAILABLE.
+    """
+    CreatePortalSession: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CreatePortalSessionRequest, _subscription_service_pb2.CreatePortalSessionResponse]
+    """Opens the provider's page on which a customer keeps cards and invoices; its URL is good for minutes.
+
+    Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+    first one stopped; the provider does nothing twice for it.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
+    PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    CreatePaymentLink: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CreatePaymentLinkRequest, _subscription_service_pb2.CreatePaymentLinkResponse]
+    """Makes a link that can be paid once: for packs of the catalogue, whose credits come with the payment, or for one
+    item that the catalogue does not have.
+
+    Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+    first one stopped; the provider does nothing twice for it.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
+    PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
 
 @_typing.type_check_only
 class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
-    """Assigns plans and exceptions to accounts, for operators, without a provider.
+    """Plans: what a customer buys of them through a payment provider, and what operators assign without one.
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
@@ -128,14 +217,16 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     INTERNAL the outcome is unknown: repeat with the same key.
     """
     CancelPendingPlanChange: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelPendingPlanChangeRequest, _subscription_service_pb2.CancelPendingPlanChangeResponse]  # type: ignore[assignment]
-    """Takes back a change of plan that was scheduled with AssignPlan and has not happened yet.
+    """Takes back a change of plan that was scheduled with AssignPlan or ChangePlan and has not happened yet.
 
-    Idempotent: a repeated call returns the first answer with `replayed` = true.
+    Of a bought subscription the payment provider is told, too. Idempotent: a repeated call returns the first answer
+    with `replayed` = true, of a bought subscription the subscription as it stands then.
 
-    Scope: admin.
+    Scope: credits.write.
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
-    NO_PENDING_PLAN_CHANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
-    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    NO_PENDING_PLAN_CHANGE, NO_SUBSCRIPTION, NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE,
+    IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
+    INTERNAL the outcome is unknown: repeat with the same key.
     """
     UnassignPlan: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.UnassignPlanRequest, _subscription_service_pb2.UnassignPlanResponse]  # type: ignore[assignment]
     """Ends a subscription that an operator assigned, at once; one that has not started yet never starts.
@@ -177,9 +268,96 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     Scope: entitlements.read.
     Errors: INVALID_FIELD (among them a version that was never applied).
     """
+    GetPlanState: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.GetPlanStateRequest, _subscription_service_pb2.GetPlanStateResponse]  # type: ignore[assignment]
+    """Tells the plan that an account is on, until when, what comes after it, what came before, and what there is to
+    choose from.
+
+    Idempotent: it is a read.
+
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+    """
+    StartCheckout: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.StartCheckoutRequest, _subscription_service_pb2.StartCheckoutResponse]  # type: ignore[assignment]
+    """Opens a page at the payment provider on which the customer buys a plan.
+
+    The account has the plan as soon as the provider says that it is bought. Idempotent: a repeated call returns the
+    order as it stands now with `replayed` = true, and goes on where the first one stopped; the provider does nothing
+    twice for it.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, ALREADY_SUBSCRIBED,
+    NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
+    UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    ChangePlan: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.ChangePlanRequest, _subscription_service_pb2.ChangePlanResponse]  # type: ignore[assignment]
+    """Gives an account another plan: a better one at once, a lesser one when the stretch is over that is paid for.
+
+    Without a bought plan a page is opened on which one is bought. A free plan needs no page: what is bought ends.
+    What was scheduled before is replaced. Idempotent: a repeated call returns the order as it stands now with
+    `replayed` = true, and goes on where the first one stopped; the provider does nothing twice for it.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, NO_PROVIDER,
+    PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    CancelSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelSubscriptionRequest, _subscription_service_pb2.CancelSubscriptionResponse]  # type: ignore[assignment]
+    """Ends the subscription that was bought: where it would renew next, or at once.
+
+    Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+    first one stopped; the provider does nothing twice for it.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
+    PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    ResumeSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.ResumeSubscriptionRequest, _subscription_service_pb2.ResumeSubscriptionResponse]  # type: ignore[assignment]
+    """Takes back the end of a bought subscription that has not come yet, or its pause.
+
+    Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+    first one stopped; the provider does nothing twice for it.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
+    PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+    DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    PreviewPlanChange: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.PreviewPlanChangeRequest, _subscription_service_pb2.PreviewPlanChangeResponse]  # type: ignore[assignment]
+    """Tells what ChangePlan would come to and cost now, asked of the provider.
+
+    Idempotent: it is a read.
+
+    Scope: entitlements.read.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, NO_PROVIDER,
+    PROVIDER_REFUSED, PROVIDER_UNAVAILABLE.
+    """
+    CreatePortalSession: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CreatePortalSessionRequest, _subscription_service_pb2.CreatePortalSessionResponse]  # type: ignore[assignment]
+    """Opens the provider's page on which a customer keeps cards and invoices; its URL is good for minutes.
+
+    Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+    first one stopped; the provider does nothing twice for it.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
+    PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
+    CreatePaymentLink: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CreatePaymentLinkRequest, _subscription_service_pb2.CreatePaymentLinkResponse]  # type: ignore[assignment]
+    """Makes a link that can be paid once: for packs of the catalogue, whose credits come with the payment, or for one
+    item that the catalogue does not have.
+
+    Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+    first one stopped; the provider does nothing twice for it.
+
+    Scope: credits.write.
+    Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
+    PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+    CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    """
 
 class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Assigns plans and exceptions to accounts, for operators, without a provider.
+    """Plans: what a customer buys of them through a payment provider, and what operators assign without one.
 
     Every call takes an API key with the scope that its comment names. Beside the errors that each call names, any call
     may fail with `UNDECODABLE_REQUEST`, `KEY_MISSING`, `KEY_INVALID`, `KEY_EXPIRED`, `KEY_REVOKED`,
@@ -212,14 +390,16 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _subscription_service_pb2.CancelPendingPlanChangeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_subscription_service_pb2.CancelPendingPlanChangeResponse, _abc.Awaitable[_subscription_service_pb2.CancelPendingPlanChangeResponse]]:
-        """Takes back a change of plan that was scheduled with AssignPlan and has not happened yet.
+        """Takes back a change of plan that was scheduled with AssignPlan or ChangePlan and has not happened yet.
 
-        Idempotent: a repeated call returns the first answer with `replayed` = true.
+        Of a bought subscription the payment provider is told, too. Idempotent: a repeated call returns the first answer
+        with `replayed` = true, of a bought subscription the subscription as it stands then.
 
-        Scope: admin.
+        Scope: credits.write.
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, SUBSCRIPTION_NOT_FOUND,
-        NO_PENDING_PLAN_CHANGE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
-        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        NO_PENDING_PLAN_CHANGE, NO_SUBSCRIPTION, NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE,
+        IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
+        INTERNAL the outcome is unknown: repeat with the same key.
         """
 
     @_abc_1.abstractmethod
@@ -284,6 +464,141 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Scope: entitlements.read.
         Errors: INVALID_FIELD (among them a version that was never applied).
+        """
+
+    @_abc_1.abstractmethod
+    def GetPlanState(
+        self,
+        request: _subscription_service_pb2.GetPlanStateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.GetPlanStateResponse, _abc.Awaitable[_subscription_service_pb2.GetPlanStateResponse]]:
+        """Tells the plan that an account is on, until when, what comes after it, what came before, and what there is to
+        choose from.
+
+        Idempotent: it is a read.
+
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER.
+        """
+
+    @_abc_1.abstractmethod
+    def StartCheckout(
+        self,
+        request: _subscription_service_pb2.StartCheckoutRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.StartCheckoutResponse, _abc.Awaitable[_subscription_service_pb2.StartCheckoutResponse]]:
+        """Opens a page at the payment provider on which the customer buys a plan.
+
+        The account has the plan as soon as the provider says that it is bought. Idempotent: a repeated call returns the
+        order as it stands now with `replayed` = true, and goes on where the first one stopped; the provider does nothing
+        twice for it.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, ALREADY_SUBSCRIBED,
+        NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
+        UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def ChangePlan(
+        self,
+        request: _subscription_service_pb2.ChangePlanRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.ChangePlanResponse, _abc.Awaitable[_subscription_service_pb2.ChangePlanResponse]]:
+        """Gives an account another plan: a better one at once, a lesser one when the stretch is over that is paid for.
+
+        Without a bought plan a page is opened on which one is bought. A free plan needs no page: what is bought ends.
+        What was scheduled before is replaced. Idempotent: a repeated call returns the order as it stands now with
+        `replayed` = true, and goes on where the first one stopped; the provider does nothing twice for it.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, NO_PROVIDER,
+        PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelSubscription(
+        self,
+        request: _subscription_service_pb2.CancelSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.CancelSubscriptionResponse, _abc.Awaitable[_subscription_service_pb2.CancelSubscriptionResponse]]:
+        """Ends the subscription that was bought: where it would renew next, or at once.
+
+        Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+        first one stopped; the provider does nothing twice for it.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
+        PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def ResumeSubscription(
+        self,
+        request: _subscription_service_pb2.ResumeSubscriptionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.ResumeSubscriptionResponse, _abc.Awaitable[_subscription_service_pb2.ResumeSubscriptionResponse]]:
+        """Takes back the end of a bought subscription that has not come yet, or its pause.
+
+        Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+        first one stopped; the provider does nothing twice for it.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
+        PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
+        DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def PreviewPlanChange(
+        self,
+        request: _subscription_service_pb2.PreviewPlanChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.PreviewPlanChangeResponse, _abc.Awaitable[_subscription_service_pb2.PreviewPlanChangeResponse]]:
+        """Tells what ChangePlan would come to and cost now, asked of the provider.
+
+        Idempotent: it is a read.
+
+        Scope: entitlements.read.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, NO_PROVIDER,
+        PROVIDER_REFUSED, PROVIDER_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def CreatePortalSession(
+        self,
+        request: _subscription_service_pb2.CreatePortalSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.CreatePortalSessionResponse, _abc.Awaitable[_subscription_service_pb2.CreatePortalSessionResponse]]:
+        """Opens the provider's page on which a customer keeps cards and invoices; its URL is good for minutes.
+
+        Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+        first one stopped; the provider does nothing twice for it.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
+        PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        """
+
+    @_abc_1.abstractmethod
+    def CreatePaymentLink(
+        self,
+        request: _subscription_service_pb2.CreatePaymentLinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_subscription_service_pb2.CreatePaymentLinkResponse, _abc.Awaitable[_subscription_service_pb2.CreatePaymentLinkResponse]]:
+        """Makes a link that can be paid once: for packs of the catalogue, whose credits come with the payment, or for one
+        item that the catalogue does not have.
+
+        Idempotent: a repeated call returns the order as it stands now with `replayed` = true, and goes on where the
+        first one stopped; the provider does nothing twice for it.
+
+        Scope: credits.write.
+        Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
+        PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
+        CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
         """
 
 def add_SubscriptionServiceServicer_to_server(servicer: SubscriptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -55,6 +55,16 @@ class OperationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OPERATION_KIND_CREATE_EVENT_ENDPOINT: _ClassVar[OperationKind]
     OPERATION_KIND_ROTATE_EVENT_ENDPOINT: _ClassVar[OperationKind]
     OPERATION_KIND_DELETE_EVENT_ENDPOINT: _ClassVar[OperationKind]
+    OPERATION_KIND_CREATE_TOP_UP: _ClassVar[OperationKind]
+    OPERATION_KIND_SET_AUTO_RELOAD: _ClassVar[OperationKind]
+    OPERATION_KIND_RESUME_AUTO_RELOAD: _ClassVar[OperationKind]
+    OPERATION_KIND_START_CHECKOUT: _ClassVar[OperationKind]
+    OPERATION_KIND_CHANGE_PLAN: _ClassVar[OperationKind]
+    OPERATION_KIND_CANCEL_SUBSCRIPTION: _ClassVar[OperationKind]
+    OPERATION_KIND_RESUME_SUBSCRIPTION: _ClassVar[OperationKind]
+    OPERATION_KIND_CREATE_PORTAL_SESSION: _ClassVar[OperationKind]
+    OPERATION_KIND_CREATE_PAYMENT_LINK: _ClassVar[OperationKind]
+    OPERATION_KIND_CANCEL_BOUGHT_PLAN_CHANGE: _ClassVar[OperationKind]
 GRANULARITY_UNSPECIFIED: Granularity
 GRANULARITY_HOUR: Granularity
 GRANULARITY_DAY: Granularity
@@ -88,6 +98,16 @@ OPERATION_KIND_ADVANCE_TEST_CLOCK: OperationKind
 OPERATION_KIND_CREATE_EVENT_ENDPOINT: OperationKind
 OPERATION_KIND_ROTATE_EVENT_ENDPOINT: OperationKind
 OPERATION_KIND_DELETE_EVENT_ENDPOINT: OperationKind
+OPERATION_KIND_CREATE_TOP_UP: OperationKind
+OPERATION_KIND_SET_AUTO_RELOAD: OperationKind
+OPERATION_KIND_RESUME_AUTO_RELOAD: OperationKind
+OPERATION_KIND_START_CHECKOUT: OperationKind
+OPERATION_KIND_CHANGE_PLAN: OperationKind
+OPERATION_KIND_CANCEL_SUBSCRIPTION: OperationKind
+OPERATION_KIND_RESUME_SUBSCRIPTION: OperationKind
+OPERATION_KIND_CREATE_PORTAL_SESSION: OperationKind
+OPERATION_KIND_CREATE_PAYMENT_LINK: OperationKind
+OPERATION_KIND_CANCEL_BOUGHT_PLAN_CHANGE: OperationKind
 
 class RecordUsageRequest(_message.Message):
     __slots__ = ("subject", "product", "meter", "quantity", "event_time", "enforcement", "metadata", "create_if_missing", "idempotency_key", "validate_only")
@@ -510,7 +530,7 @@ class GetOperationResponse(_message.Message):
     def __init__(self, operation: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
 
 class Operation(_message.Message):
-    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "voided_by", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override", "create_client", "create_key", "rotate_key", "revoke_key", "reserve_usage", "extend_reservation", "commit_reservation", "release_reservation", "void_grant", "cancel_pending_plan_change", "set_usage", "void_usage", "add_member", "remove_member", "erase_user", "advance_test_clock", "create_event_endpoint", "rotate_event_endpoint", "delete_event_endpoint")
+    __slots__ = ("idempotency_key", "kind", "account_id", "record_time", "event_time", "product", "meter", "quantity", "overage_quantity", "charged_nanos", "currency", "voided_by", "record_usage", "grant_credits", "adjust_credits", "upsert_user", "upsert_organization", "assign_plan", "unassign_plan", "set_override", "remove_override", "create_client", "create_key", "rotate_key", "revoke_key", "reserve_usage", "extend_reservation", "commit_reservation", "release_reservation", "void_grant", "cancel_pending_plan_change", "set_usage", "void_usage", "add_member", "remove_member", "erase_user", "advance_test_clock", "create_event_endpoint", "rotate_event_endpoint", "delete_event_endpoint", "create_top_up", "set_auto_reload", "resume_auto_reload", "start_checkout", "change_plan", "cancel_subscription", "resume_subscription", "create_portal_session", "create_payment_link", "cancel_bought_plan_change")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -551,6 +571,16 @@ class Operation(_message.Message):
     CREATE_EVENT_ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     ROTATE_EVENT_ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     DELETE_EVENT_ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TOP_UP_FIELD_NUMBER: _ClassVar[int]
+    SET_AUTO_RELOAD_FIELD_NUMBER: _ClassVar[int]
+    RESUME_AUTO_RELOAD_FIELD_NUMBER: _ClassVar[int]
+    START_CHECKOUT_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_PLAN_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    RESUME_SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    CREATE_PORTAL_SESSION_FIELD_NUMBER: _ClassVar[int]
+    CREATE_PAYMENT_LINK_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_BOUGHT_PLAN_CHANGE_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     kind: OperationKind
     account_id: str
@@ -591,4 +621,14 @@ class Operation(_message.Message):
     create_event_endpoint: _admin_service_pb2.CreateEventEndpointResponse
     rotate_event_endpoint: _admin_service_pb2.RotateEventEndpointResponse
     delete_event_endpoint: _admin_service_pb2.DeleteEventEndpointResponse
-    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., voided_by: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ..., create_client: _Optional[_Union[_admin_service_pb2.CreateClientResponse, _Mapping]] = ..., create_key: _Optional[_Union[_admin_service_pb2.CreateKeyResponse, _Mapping]] = ..., rotate_key: _Optional[_Union[_admin_service_pb2.RotateKeyResponse, _Mapping]] = ..., revoke_key: _Optional[_Union[_admin_service_pb2.RevokeKeyResponse, _Mapping]] = ..., reserve_usage: _Optional[_Union[_reservation_service_pb2.ReserveUsageResponse, _Mapping]] = ..., extend_reservation: _Optional[_Union[_reservation_service_pb2.ExtendReservationResponse, _Mapping]] = ..., commit_reservation: _Optional[_Union[_reservation_service_pb2.CommitReservationResponse, _Mapping]] = ..., release_reservation: _Optional[_Union[_reservation_service_pb2.ReleaseReservationResponse, _Mapping]] = ..., void_grant: _Optional[_Union[_credits_service_pb2.VoidGrantResponse, _Mapping]] = ..., cancel_pending_plan_change: _Optional[_Union[_subscription_service_pb2.CancelPendingPlanChangeResponse, _Mapping]] = ..., set_usage: _Optional[_Union[SetUsageResponse, _Mapping]] = ..., void_usage: _Optional[_Union[VoidUsageResponse, _Mapping]] = ..., add_member: _Optional[_Union[_account_service_pb2.AddMemberResponse, _Mapping]] = ..., remove_member: _Optional[_Union[_account_service_pb2.RemoveMemberResponse, _Mapping]] = ..., erase_user: _Optional[_Union[_account_service_pb2.EraseUserResponse, _Mapping]] = ..., advance_test_clock: _Optional[_Union[_admin_service_pb2.AdvanceTestClockResponse, _Mapping]] = ..., create_event_endpoint: _Optional[_Union[_admin_service_pb2.CreateEventEndpointResponse, _Mapping]] = ..., rotate_event_endpoint: _Optional[_Union[_admin_service_pb2.RotateEventEndpointResponse, _Mapping]] = ..., delete_event_endpoint: _Optional[_Union[_admin_service_pb2.DeleteEventEndpointResponse, _Mapping]] = ...) -> None: ...
+    create_top_up: _credits_service_pb2.CreateTopUpResponse
+    set_auto_reload: _credits_service_pb2.SetAutoReloadResponse
+    resume_auto_reload: _credits_service_pb2.ResumeAutoReloadResponse
+    start_checkout: _subscription_service_pb2.StartCheckoutResponse
+    change_plan: _subscription_service_pb2.ChangePlanResponse
+    cancel_subscription: _subscription_service_pb2.CancelSubscriptionResponse
+    resume_subscription: _subscription_service_pb2.ResumeSubscriptionResponse
+    create_portal_session: _subscription_service_pb2.CreatePortalSessionResponse
+    create_payment_link: _subscription_service_pb2.CreatePaymentLinkResponse
+    cancel_bought_plan_change: _subscription_service_pb2.CancelPendingPlanChangeResponse
+    def __init__(self, idempotency_key: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., account_id: _Optional[str] = ..., record_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., event_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., product: _Optional[str] = ..., meter: _Optional[str] = ..., quantity: _Optional[int] = ..., overage_quantity: _Optional[int] = ..., charged_nanos: _Optional[int] = ..., currency: _Optional[str] = ..., voided_by: _Optional[str] = ..., record_usage: _Optional[_Union[RecordUsageResponse, _Mapping]] = ..., grant_credits: _Optional[_Union[_credits_service_pb2.GrantCreditsResponse, _Mapping]] = ..., adjust_credits: _Optional[_Union[_credits_service_pb2.AdjustCreditsResponse, _Mapping]] = ..., upsert_user: _Optional[_Union[_account_service_pb2.UpsertUserResponse, _Mapping]] = ..., upsert_organization: _Optional[_Union[_account_service_pb2.UpsertOrganizationResponse, _Mapping]] = ..., assign_plan: _Optional[_Union[_subscription_service_pb2.AssignPlanResponse, _Mapping]] = ..., unassign_plan: _Optional[_Union[_subscription_service_pb2.UnassignPlanResponse, _Mapping]] = ..., set_override: _Optional[_Union[_subscription_service_pb2.SetOverrideResponse, _Mapping]] = ..., remove_override: _Optional[_Union[_subscription_service_pb2.RemoveOverrideResponse, _Mapping]] = ..., create_client: _Optional[_Union[_admin_service_pb2.CreateClientResponse, _Mapping]] = ..., create_key: _Optional[_Union[_admin_service_pb2.CreateKeyResponse, _Mapping]] = ..., rotate_key: _Optional[_Union[_admin_service_pb2.RotateKeyResponse, _Mapping]] = ..., revoke_key: _Optional[_Union[_admin_service_pb2.RevokeKeyResponse, _Mapping]] = ..., reserve_usage: _Optional[_Union[_reservation_service_pb2.ReserveUsageResponse, _Mapping]] = ..., extend_reservation: _Optional[_Union[_reservation_service_pb2.ExtendReservationResponse, _Mapping]] = ..., commit_reservation: _Optional[_Union[_reservation_service_pb2.CommitReservationResponse, _Mapping]] = ..., release_reservation: _Optional[_Union[_reservation_service_pb2.ReleaseReservationResponse, _Mapping]] = ..., void_grant: _Optional[_Union[_credits_service_pb2.VoidGrantResponse, _Mapping]] = ..., cancel_pending_plan_change: _Optional[_Union[_subscription_service_pb2.CancelPendingPlanChangeResponse, _Mapping]] = ..., set_usage: _Optional[_Union[SetUsageResponse, _Mapping]] = ..., void_usage: _Optional[_Union[VoidUsageResponse, _Mapping]] = ..., add_member: _Optional[_Union[_account_service_pb2.AddMemberResponse, _Mapping]] = ..., remove_member: _Optional[_Union[_account_service_pb2.RemoveMemberResponse, _Mapping]] = ..., erase_user: _Optional[_Union[_account_service_pb2.EraseUserResponse, _Mapping]] = ..., advance_test_clock: _Optional[_Union[_admin_service_pb2.AdvanceTestClockResponse, _Mapping]] = ..., create_event_endpoint: _Optional[_Union[_admin_service_pb2.CreateEventEndpointResponse, _Mapping]] = ..., rotate_event_endpoint: _Optional[_Union[_admin_service_pb2.RotateEventEndpointResponse, _Mapping]] = ..., delete_event_endpoint: _Optional[_Union[_admin_service_pb2.DeleteEventEndpointResponse, _Mapping]] = ..., create_top_up: _Optional[_Union[_credits_service_pb2.CreateTopUpResponse, _Mapping]] = ..., set_auto_reload: _Optional[_Union[_credits_service_pb2.SetAutoReloadResponse, _Mapping]] = ..., resume_auto_reload: _Optional[_Union[_credits_service_pb2.ResumeAutoReloadResponse, _Mapping]] = ..., start_checkout: _Optional[_Union[_subscription_service_pb2.StartCheckoutResponse, _Mapping]] = ..., change_plan: _Optional[_Union[_subscription_service_pb2.ChangePlanResponse, _Mapping]] = ..., cancel_subscription: _Optional[_Union[_subscription_service_pb2.CancelSubscriptionResponse, _Mapping]] = ..., resume_subscription: _Optional[_Union[_subscription_service_pb2.ResumeSubscriptionResponse, _Mapping]] = ..., create_portal_session: _Optional[_Union[_subscription_service_pb2.CreatePortalSessionResponse, _Mapping]] = ..., create_payment_link: _Optional[_Union[_subscription_service_pb2.CreatePaymentLinkResponse, _Mapping]] = ..., cancel_bought_plan_change: _Optional[_Union[_subscription_service_pb2.CancelPendingPlanChangeResponse, _Mapping]] = ...) -> None: ...

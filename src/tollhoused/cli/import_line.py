@@ -110,7 +110,8 @@ def _usage(core: Core, line: ImportLine) -> Settled:
         cli_call(),
         subject=_subject(line),
         meter=line.text("meter"),
-        quantity=line.number_of("quantity") or 0,
+        quantity=line.number_of("quantity"),
+        level=line.number_of("level"),
         idempotency_key=line.key,
         validate_only=False,
     )

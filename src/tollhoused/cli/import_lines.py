@@ -20,7 +20,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "membership": ("primary",),
     "subscription": ("plan", "start", "end", "anchor"),
     "balance": ("amount", "category", "priority", "expires", "meters", "reason"),
-    "usage": ("meter", "quantity"),
+    "usage": ("meter", "quantity", "level"),
 }
 """In the order in which they are imported, whatever their order in the file: each may need those before it."""
 

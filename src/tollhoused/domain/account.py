@@ -11,14 +11,12 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from tollhoused.domain.catalogue import GrantCategory, MeterTerms, Policy
+from tollhoused.domain.catalogue import GrantCategory
 from tollhoused.domain.intent import AutoReload, Intent
-from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.outgoing import OutgoingEvent
 from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.subscription import Subscription
-from tollhoused.domain.terms import Override, Terms, charge_for, overage_of
-from tollhoused.errors import AmountOutOfRange
+from tollhoused.domain.terms import Override, Terms
 
 HOUR_US = 3_600_000_000
 MAX_QUANTITY = 2**62
@@ -171,12 +169,16 @@ class Posting(NamedTuple):
     amount_nanos: int
 
 
+Paid = Intent | AutoReload | Subscription
+Turn = tuple[Paid | None, Paid]
+
+
 @dataclass(slots=True)
 class Changes:
     """What has to be written: keys of replaced values, new ledger entries and outgoing events, both in order.
 
-    `rises` are counters before and after more was used, `turns` intents before (None: it is new) and after a change,
-    from which events are told.
+    `rises` are counters before and after more was used, `turns` what payments move, before (None: it is new) and after
+    a change: from both events are told.
     """
 
     counters: set[tuple[int, str]] = field(default_factory=set)
@@ -188,7 +190,7 @@ class Changes:
     intents: set[str] = field(default_factory=set)
     entries: list[LedgerEntry] = field(default_factory=list)
     rises: list[tuple[Counter, Counter]] = field(default_factory=list)
-    turns: list[tuple[Intent | None, Intent]] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
     events: list[OutgoingEvent] = field(default_factory=list)
 
     def copy(self) -> "Changes":
@@ -336,11 +338,13 @@ class Account:
 
     def put_reload(self, reload: AutoReload) -> None:
         """Stores how the account buys credits by itself."""
+        self.changes.turns.append((self.reload, reload))
         self.reload = reload
         self.dirty = True
 
     def put_subscription(self, subscription: Subscription) -> None:
         """Stores a new or changed subscription."""
+        self.changes.turns.append((self.subscriptions.get(subscription.id), subscription))
         self.subscriptions[subscription.id] = subscription
         self.changes.subscriptions.add(subscription.id)
         self.dirty = True
@@ -391,31 +395,3 @@ def burn(grants: Iterable[Grant], amount_nanos: int) -> tuple[list[Posting], int
         postings.append(Posting(grant.id, -taken_nanos))
         left_nanos -= taken_nanos
     return postings, left_nanos
-
-
-def counted(counter: Counter, terms: MeterTerms, quantity: int) -> Counter:
-    """The counter after more use; overage and charge are functions of its use, never accumulated.
-
-    Raises AmountOutOfRange when a total could not be stored.
-    """
-    used = counter.used + quantity
-    check_total("usage", counter.carried + used, MAX_QUANTITY)
-    overage = overage_of(terms, counter.carried, used)
-    charged_nanos = charge_for(terms, overage)
-    check_total("charge", charged_nanos)
-    start_us, meter, carried, _, _, _, level, level_us = counter
-    return Counter(start_us, meter, carried, used, overage, charged_nanos, level, level_us)
-
-
-def limit_of(segment: Segment, meter: str) -> int | None:
-    """A meter's allowance in a segment; None where nothing limits it. A meter outside the plan has none: zero."""
-    terms = segment.terms.meters.get(meter)
-    if terms is None:
-        return 0
-    return None if terms.policy is Policy.UNMETERED else terms.included
-
-
-def check_total(name: str, value: int, limit: int = MAX_NANOS) -> None:
-    """Raises AmountOutOfRange when a total could not be stored."""
-    if not -limit <= value <= limit:
-        raise AmountOutOfRange(f"{name} would leave the range that can be stored", total=name)

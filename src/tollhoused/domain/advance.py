@@ -7,21 +7,12 @@ timer having fired.
 
 from collections.abc import Callable, Iterator
 
-from tollhoused.domain.account import (
-    Account,
-    Cause,
-    CauseKind,
-    Counter,
-    Posting,
-    Segment,
-    burn,
-    check_total,
-    counted,
-)
+from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Posting, Segment, burn
 from tollhoused.domain.catalogue import Catalogue, CatalogueHistory, Plan
+from tollhoused.domain.counting import counted
 from tollhoused.domain.holds import expired
 from tollhoused.domain.included import included_grant
-from tollhoused.domain.money import MAX_NANOS
+from tollhoused.domain.money import MAX_NANOS, check_total
 from tollhoused.domain.periods import period_of
 from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import NO_TERMS, resolve_terms

@@ -17,6 +17,8 @@ Path = tuple[str, ...]
 
 DEPOSITS: Path = ("Assets", "Deposits")
 PROMOTIONS: Path = ("Expenses", "Promotions")
+REFUNDS: Path = ("Assets", "Refunds")
+"""Money that was given back, or taken back by a dispute: what it lessens is what was deposited."""
 ADJUSTMENTS: Path = ("Expenses", "Adjustments")
 BREAKAGE: Path = ("Income", "Breakage")
 OPENING: Path = ("Equity", "Opening")
@@ -95,5 +97,7 @@ _AGAINST: Mapping[CauseKind, Callable[[LedgerLine], Path]] = {
     CauseKind.PLAN_GRANT: _grant,
     CauseKind.EXPIRY: lambda _: BREAKAGE,
     CauseKind.SETTLEMENT: lambda _: SETTLEMENT,
+    CauseKind.TOP_UP: lambda _: DEPOSITS,
+    CauseKind.CLAWBACK: lambda _: REFUNDS,
 }
 """Every cause has its other side; a test holds that none is missing."""

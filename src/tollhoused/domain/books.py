@@ -19,8 +19,6 @@ from tollhoused.domain.answers import (
     TickAnswer,
     UsageAnswer,
     VoidAnswer,
-    answer_from_json,
-    answer_to_json,
 )
 from tollhoused.domain.catalogue import CatalogueHistory
 from tollhoused.domain.commands import (
@@ -46,6 +44,7 @@ from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry import Registry
 from tollhoused.domain.registry_commands import RegistryCommand
 from tollhoused.domain.reload import heed_reload
+from tollhoused.domain.stored_answers import answer_from_json, answer_to_json
 from tollhoused.domain.voids import Payment, Usage, VoidUsage, decide_void_usage, payments_of
 from tollhoused.errors import AlreadyVoided, IdempotencyKeyReused, InvalidField, OperationNotFound, TollhouseError
 
@@ -167,7 +166,6 @@ class Books:
             account = self.accounts[command.account_id]
             now_us = max(self.clock_us, account.as_of_us)
             advance_telling(account, now_us, history)
-            heed_reload(account, now_us)
             return Settled(TickAnswer(account.id))
         account = self._account(command)
         now_us = max(self.clock_us, account.as_of_us)

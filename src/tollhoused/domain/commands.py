@@ -330,10 +330,14 @@ class RemoveOverride(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpsertUser(Command):
-    """Makes or completes a user and the personal account; the ids are used only where something new is made."""
+    """Makes or completes a user and the personal account; `account_id` is empty where nobody was known.
+
+    The new ids are for what is made: whoever was found may have been erased since.
+    """
 
     kind = "upsert_user"
     new_user_id: str
+    new_account_id: str
     zone: str
     currency: str
 
@@ -346,9 +350,10 @@ class UpsertUser(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpsertOrganization(Command):
-    """Makes an organization and its account."""
+    """Makes an organization and its account; the ids are as in UpsertUser."""
 
     kind = "upsert_organization"
+    new_account_id: str
     zone: str
     currency: str
 
@@ -363,8 +368,7 @@ class UpsertOrganization(Command):
 class Tick(Command):
     """The empty command: brings a due account up to date. It is no operation and is stored nowhere."""
 
-    kind = "tick"
-    audited = False
+    kind, audited = "tick", False
 
     def content(self) -> dict[str, object]:
         return {}

@@ -3,20 +3,12 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tollhoused.domain.account import (
-    Account,
-    Cause,
-    CauseKind,
-    Counter,
-    Grant,
-    Posting,
-    Segment,
-    check_total,
-)
+from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Grant, Posting, Segment
 from tollhoused.domain.advance import carry_on, expire_grants, reconsider, settle_debt
 from tollhoused.domain.answers import Answer
 from tollhoused.domain.catalogue import CatalogueHistory
 from tollhoused.domain.intent import AutoReload, Intent
+from tollhoused.domain.money import check_total
 from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override

@@ -108,7 +108,7 @@ class Directory:
             raise SubjectConflict("the e-mail belongs to a user with another user_id", fields="user_id,email")
         known = by_id or by_email
         if known is None:
-            user = User(command.new_user_id, command.account_id, subject.user_id or None, subject.email or None)
+            user = User(command.new_user_id, command.new_account_id, subject.user_id or None, subject.email or None)
             self._change(user)
             return user.account_id, True, matched_by
         completed = replace(known, user_id=subject.user_id or known.user_id, email=subject.email or known.email)
@@ -123,7 +123,7 @@ class Directory:
         known = self.organizations.get(command.subject.org_id)
         if known:
             return known.account_id, False, MatchedBy.ORG_ID
-        organization = Organization(command.subject.org_id, command.account_id)
+        organization = Organization(command.subject.org_id, command.new_account_id)
         self.organizations[organization.org_id] = organization
         self.new_organizations.append(organization)
         return organization.account_id, True, MatchedBy.ORG_ID

@@ -24,6 +24,8 @@ from tollhoused.domain.outgoing import (
     ReservationExpired,
     UsageThreshold,
 )
+from tollhoused.domain.payment_events import told_of_turn
+from tollhoused.domain.reload import heed_reload
 from tollhoused.domain.reservation import Reservation
 
 LOW_ARMED = 1
@@ -39,18 +41,30 @@ class Mark(NamedTuple):
     entries: int
     segments: int
     rises: int
+    turns: int
     over: tuple[Reservation, ...]
 
 
 def advance_telling(account: Account, now_us: int, history: CatalogueHistory) -> None:
-    """Brings an account to an instant and tells what happened on the way, instant by instant."""
+    """Brings an account to an instant and tells what happened on the way, instant by instant.
+
+    What time alone has made due is bought: whatever is decided next may be refused.
+    """
     thresholds = history.newest.thresholds
     if account.grants:
         _arm(account, spendable_nanos(account, account.as_of_us), thresholds)
     if account.due_us > now_us:
         advance(account, now_us, history)
-        return
-    since = mark(account)
+    else:
+        _advance_by_instants(account, now_us, history)
+    if account.reload:
+        since = mark(account)
+        heed_reload(account, now_us)
+        tell(account, since, now_us, now_us, thresholds)
+
+
+def _advance_by_instants(account: Account, now_us: int, history: CatalogueHistory) -> None:
+    thresholds, since = history.newest.thresholds, mark(account)
 
     def heed(at_us: int) -> None:
         nonlocal since
@@ -67,13 +81,13 @@ def mark(account: Account) -> Mark:
         ending = (item for item in account.reservations.values() if item.is_open and item.expires_us <= account.due_us)
         over = tuple(sorted(ending, key=lambda item: (item.expires_us, item.id)))
     changes = account.changes
-    return Mark(len(changes.entries), len(account.segments), len(changes.rises), over)
+    return Mark(len(changes.entries), len(account.segments), len(changes.rises), len(changes.turns), over)
 
 
 def tell(account: Account, since: Mark, at_us: int, now_us: int, thresholds: Thresholds) -> None:
     """Adds the events of what has happened since the mark, by the instant `at_us`, to what has to be written."""
     changes = account.changes
-    now = Mark(len(changes.entries), len(account.segments), len(changes.rises), ())
+    now = Mark(len(changes.entries), len(account.segments), len(changes.rises), len(changes.turns), ())
     if now != since:
         for kind, data in _told(account, since, thresholds):
             _emit(account, kind, data, now_us)
@@ -120,6 +134,8 @@ def _told(account: Account, since: Mark, thresholds: Thresholds) -> Iterator[Tol
             yield EventKind.PLAN_CHANGED, changed
     for before, after in account.changes.rises[since.rises :]:
         yield from _of_use(account, before, after, thresholds)
+    for turn in account.changes.turns[since.turns :]:
+        yield from told_of_turn(account, turn)
 
 
 def _expired(account: Account, ended: Reservation) -> ReservationExpired:

@@ -7,23 +7,14 @@ that was left, uncharged: the first rise of the peak charges that with itself, o
 
 from dataclasses import dataclass
 
-from tollhoused.domain.account import (
-    MAX_QUANTITY,
-    Account,
-    Cause,
-    CauseKind,
-    Counter,
-    Posting,
-    Segment,
-    check_total,
-    counted,
-    limit_of,
-)
+from tollhoused.domain.account import MAX_QUANTITY, Account, Cause, CauseKind, Counter, Posting, Segment
 from tollhoused.domain.answers import Debit, UsageAnswer
 from tollhoused.domain.catalogue import MeterTerms, Policy
 from tollhoused.domain.commands import Command, Enforcement, RecordUsage, digest
+from tollhoused.domain.counting import counted, limit_of
 from tollhoused.domain.decision import Decision, Effect, Rules, check_balance
 from tollhoused.domain.instants import rfc3339
+from tollhoused.domain.money import check_total
 from tollhoused.domain.terms import NO_TERMS
 from tollhoused.domain.usage import Refusals, counted_time, pay, terms_for
 from tollhoused.errors import LevelBelowZero, QuotaExceeded

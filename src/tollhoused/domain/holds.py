@@ -8,8 +8,9 @@ committing them would charge, and no promise is paid for twice.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tollhoused.domain.account import Account, Counter, Posting, Segment, counted
+from tollhoused.domain.account import Account, Counter, Posting, Segment
 from tollhoused.domain.catalogue import MeterTerms
+from tollhoused.domain.counting import counted
 from tollhoused.domain.reservation import Hold, OnExpiry, Reservation, ReservationState
 from tollhoused.domain.terms import NO_TERMS
 

@@ -17,6 +17,7 @@ class IntentKind(StrEnum):
     CANCELLATION = "cancellation"
     RESUMPTION = "resumption"
     CHANGE_CANCELLATION = "change_cancellation"
+    PORTAL = "portal"
 
 
 class IntentState(StrEnum):

@@ -5,6 +5,7 @@ anywhere between, and another one goes on. Each call is an attempt with a number
 key. Another attempt is only made once the last is known to have failed.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -13,7 +14,8 @@ from tollhoused.domain.answers import IntentAnswer
 from tollhoused.domain.commands import Command, StoredCommand, digest
 from tollhoused.domain.decision import Decision, Effect
 from tollhoused.domain.intent import Intent, IntentKind, IntentState
-from tollhoused.errors import IntentNotFound
+from tollhoused.domain.reload import after_failure
+from tollhoused.errors import OrderNotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,13 @@ class CancelBoughtPlanChange(OpenIntent):
     """Takes back the change of plan that is scheduled for a bought subscription."""
 
     kind = "cancel_bought_plan_change"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatePortalSession(OpenIntent):
+    """Opens the provider's page on which a customer keeps cards and invoices."""
+
+    kind = "create_portal_session"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +174,10 @@ def decide_opening(account: Account, command: OpenIntent, now_us: int) -> Decisi
 
 
 def decide_retry(account: Account, command: RetryIntent, now_us: int) -> Decision:
-    """Another attempt, unless somebody else has made it already."""
+    """Another attempt, unless somebody else has made it already. What follows a failed reload is another intent."""
     intent = found(account, command.intent_id)
-    if intent.state is not IntentState.FAILED or intent.attempt != command.failed_attempt:
+    failed = intent.state is IntentState.FAILED and intent.kind is not IntentKind.RELOAD
+    if not failed or intent.attempt != command.failed_attempt:
         return Decision(Effect(), _answer(account, intent))
     again = intent._replace(state=IntentState.OPEN, attempt=intent.attempt + 1, attempt_us=now_us, problem="")
     return Decision(Effect(intent=again), _answer(account, again))
@@ -176,8 +186,10 @@ def decide_retry(account: Account, command: RetryIntent, now_us: int) -> Decisio
 def decide_note(account: Account, command: NoteAttempt, now_us: int) -> Decision:
     """What an attempt came to, unless it is over, or settled already by what came of it."""
     intent = found(account, command.intent_id)
-    if intent.attempt != command.attempt or intent.is_final:
+    over = intent.is_final or (intent.kind is IntentKind.RELOAD and not intent.in_flight)
+    if intent.attempt != command.attempt or over:
         return Decision(Effect(), _answer(account, intent))
+    assert command.state is not IntentState.SUCCEEDED or not intent.credits_nanos, "a payment brings credits, no note"
     noted = intent._replace(
         state=command.state,
         reference=command.reference or intent.reference,
@@ -186,6 +198,11 @@ def decide_note(account: Account, command: NoteAttempt, now_us: int) -> Decision
     )
     if noted.is_final:
         noted = noted._replace(settled_us=now_us)
+    if intent.kind is IntentKind.RELOAD and not noted.in_flight:
+        noted = noted._replace(state=IntentState.FAILED, settled_us=now_us)
+        return Decision(
+            Effect(intent=noted, reload=after_failure(account.reload, intent, now_us)), _answer(account, noted)
+        )
     return Decision(Effect(intent=noted), _answer(account, noted))
 
 
@@ -196,10 +213,10 @@ def decide_link(account: Account, command: LinkCustomer) -> Decision:
 
 
 def found(account: Account, intent_id: str) -> Intent:
-    """The account's intent. Raises IntentNotFound."""
+    """The account's intent. Raises OrderNotFound."""
     intent = account.intents.get(intent_id)
     if intent is None:
-        raise IntentNotFound("the account has no payment or order of this id", intent_id=intent_id)
+        raise OrderNotFound("the account has no order of this id", order_id=intent_id)
     return intent
 
 
@@ -208,7 +225,7 @@ def reported(account: Account, intent: Intent, *, again: bool = False, problem: 
     return _answer(account, intent)._replace(again=again, problem=problem)
 
 
-def fingerprints(values: dict[str, object], *personal: str) -> dict[str, object]:
+def fingerprints(values: Mapping[str, object], *personal: str) -> dict[str, object]:
     """Values as they are sent, those that may be personal as fingerprints."""
     return {name: digest(str(value)) if name in personal and value else value for name, value in values.items()}
 

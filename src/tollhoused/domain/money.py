@@ -5,6 +5,8 @@ Source: requirement C1. No float is ever made: an amount written by a person is 
 
 import re
 
+from tollhoused.errors import AmountOutOfRange
+
 NANOS_PER_UNIT = 1_000_000_000
 # Every stored total stays within +-MAX_NANOS, so that adding two of them still fits a signed 64-bit column.
 MAX_NANOS = 2**62
@@ -36,3 +38,9 @@ def format_amount(nanos: int) -> str:
     units, rest = divmod(abs(nanos), NANOS_PER_UNIT)
     decimals = f"{rest:0{_DECIMALS}d}".rstrip("0").ljust(2, "0")
     return f"{'-' if nanos < 0 else ''}{units}.{decimals}"
+
+
+def check_total(name: str, value: int, limit: int = MAX_NANOS) -> None:
+    """Raises AmountOutOfRange when a total could not be stored."""
+    if not -limit <= value <= limit:
+        raise AmountOutOfRange(f"{name} would leave the range that can be stored", total=name)

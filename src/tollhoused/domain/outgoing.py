@@ -21,6 +21,13 @@ class EventKind(StrEnum):
     CREDITS_EXPIRED = "credits.expired"
     PLAN_CHANGED = "plan.changed"
     RESERVATION_EXPIRED = "reservation.expired"
+    TOP_UP_SUCCEEDED = "top_up.succeeded"
+    TOP_UP_RETURNED = "top_up.returned"
+    AUTO_RELOAD_STARTED = "auto_reload.started"
+    AUTO_RELOAD_SUCCEEDED = "auto_reload.succeeded"
+    AUTO_RELOAD_FAILED = "auto_reload.failed"
+    AUTO_RELOAD_STOPPED = "auto_reload.stopped"
+    PAYMENT_FAILED = "payment.failed"
 
 
 class UsageThreshold(NamedTuple):
@@ -92,7 +99,68 @@ class ReservationExpired(NamedTuple):
     expired_us: int
 
 
-EventData = UsageThreshold | CreditsLevel | CreditsGranted | CreditsExpired | PlanChanged | ReservationExpired
+class TopUpSucceeded(NamedTuple):
+    """A payment has come, and with it a grant of `amount_nanos`; `paid_nanos` is what was paid for it without tax."""
+
+    currency: str
+    intent_id: str
+    grant_id: str
+    amount_nanos: int
+    paid_nanos: int
+
+
+class TopUpReturned(NamedTuple):
+    """Refunds and disputes have taken back `returned_nanos` in all of what was paid: more or less of it than before.
+
+    `credits_taken_nanos` are the credits taken for that in all; `credits_change_nanos` is below zero where they were
+    taken now, above where they were given back.
+    """
+
+    currency: str
+    intent_id: str
+    paid_nanos: int
+    returned_nanos: int
+    credits_change_nanos: int
+    credits_taken_nanos: int
+
+
+class AutoReloadTurn(NamedTuple):
+    """An account buys credits by itself, and what came of that; `failures` are declines in a row.
+
+    `grant_id` is there where it succeeded, `decline` where it failed, and `retry_us`, unless it has stopped.
+    """
+
+    currency: str
+    intent_id: str
+    amount_nanos: int
+    grant_id: str
+    decline: str
+    failures: int
+    retry_us: int | None
+
+
+class PaymentFailed(NamedTuple):
+    """A subscription could not be renewed; until `grace_end_us` it counts all the same."""
+
+    subscription_id: str
+    provider: str
+    plan: str
+    plan_version: int
+    grace_end_us: int
+
+
+EventData = (
+    UsageThreshold
+    | CreditsLevel
+    | CreditsGranted
+    | CreditsExpired
+    | PlanChanged
+    | ReservationExpired
+    | TopUpSucceeded
+    | TopUpReturned
+    | AutoReloadTurn
+    | PaymentFailed
+)
 
 DATA_TYPES: dict[EventKind, type[EventData]] = {
     EventKind.USAGE_THRESHOLD: UsageThreshold,
@@ -102,6 +170,13 @@ DATA_TYPES: dict[EventKind, type[EventData]] = {
     EventKind.CREDITS_EXPIRED: CreditsExpired,
     EventKind.PLAN_CHANGED: PlanChanged,
     EventKind.RESERVATION_EXPIRED: ReservationExpired,
+    EventKind.TOP_UP_SUCCEEDED: TopUpSucceeded,
+    EventKind.TOP_UP_RETURNED: TopUpReturned,
+    EventKind.AUTO_RELOAD_STARTED: AutoReloadTurn,
+    EventKind.AUTO_RELOAD_SUCCEEDED: AutoReloadTurn,
+    EventKind.AUTO_RELOAD_FAILED: AutoReloadTurn,
+    EventKind.AUTO_RELOAD_STOPPED: AutoReloadTurn,
+    EventKind.PAYMENT_FAILED: PaymentFailed,
 }
 
 

@@ -89,8 +89,6 @@ class Topic(StrEnum):
     PAYMENT = "payment"
     SUBSCRIPTION = "subscription"
     CHECKOUT = "checkout"
-    NOTHING = "nothing"
-    """Nothing that we keep."""
 
 
 class Notice(NamedTuple):

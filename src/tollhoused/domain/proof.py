@@ -17,6 +17,7 @@ INVARIANTS = {
     "V5": "a balance is the sum of its ledger and of its grants' remainders without the debt",
     "V6": "every row has its cause, and every charge is the price of the overage under the terms",
     "V7": "nothing under ENFORCE exceeded what was available",
+    "V11": "a payment brings its credits once, and what is given back of it takes them back once",
     "V12": "a reservation ends exactly once, and what is held is the sum of the open ones",
 }
 """Those that are proved from rows, by the numbers that the design gives them. A row that makes no sense breaks V6."""
@@ -98,6 +99,23 @@ class MemberRow(NamedTuple):
     primaries: int
 
 
+class IntentRow(NamedTuple):
+    """What a provider was asked for, and what has been paid for it. `kind` and `state` are words of the domain."""
+
+    account_id: str
+    id: str
+    kind: str
+    state: str
+    currency: str
+    credits_nanos: int
+    price_minor: int
+    payment_id: str
+    grant_id: str
+    paid_minor: int
+    returned_minor: int
+    clawed_nanos: int
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything stored about one account.
@@ -105,7 +123,7 @@ class Evidence:
     The account holds all of its segments in order of time, counters, grants, subscriptions and overrides. `plans` are
     the plan and version in each segment's own columns, `names` the kinds of account that users and organizations take
     it for, `members` the memberships in it, `last_event_version` the newest version of it that an outgoing event names
-    (0: there is none). Reservations, operations and entries (in order of their sequence) can be
+    (0: there is none). Reservations, intents, operations and entries (in order of their sequence) can be
     read once.
     """
 
@@ -114,6 +132,7 @@ class Evidence:
     names: frozenset[str]
     members: list[MemberRow]
     reservations: Iterator[Reservation]
+    intents: Iterator[IntentRow]
     last_event_version: int
     operations: Iterator[OperationRow]
     entries: Iterator[EntryRow]

@@ -7,7 +7,7 @@ from collections import Counter as Bag
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
-from tollhoused.domain.account import HOUR_US, CauseKind, Grant, Posting, burn
+from tollhoused.domain.account import CauseKind, Grant, Posting, burn
 from tollhoused.domain.catalogue import DEFAULT_PRIORITY, GrantCategory
 from tollhoused.domain.commands import (
     AdjustCredits,
@@ -20,7 +20,9 @@ from tollhoused.domain.commands import (
 from tollhoused.domain.gauges import SetUsage
 from tollhoused.domain.money import MAX_NANOS
 from tollhoused.domain.proof import EntryRow, Evidence, Finding
+from tollhoused.domain.proof_of_balances import Replay
 from tollhoused.domain.proof_of_holds import Key, Reserved
+from tollhoused.domain.proof_of_payments import Bookings
 from tollhoused.domain.proof_of_usage import Used
 from tollhoused.domain.voids import Payments, VoidUsage, given_back, returned_grant
 
@@ -33,43 +35,36 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 }
 """The kinds of operation that entries are booked for; the other causes are grants and reservations."""
 
-FUNDING = (CauseKind.GRANT, CauseKind.ADJUSTMENT, CauseKind.VOIDED_DEBT, CauseKind.PLAN_GRANT)
-"""What a grant begins with."""
-
 
 def prove_ledger(
-    evidence: Evidence, used: Used, reserved: Reserved, included: Mapping[str, Grant]
+    evidence: Evidence, used: Used, reserved: Reserved, included: Mapping[str, Grant], bookings: Bookings
 ) -> Iterator[Finding]:
-    """V2, V5, V6 and V7 of the ledger.
+    """V2, V5, V6, V7 and V11 of the ledger.
 
-    `included` are the grants that plans must have brought, by id. What is held are the account's grants, as they stood
-    before the entry that is being read, and who has paid on the counters from which usage was taken back.
+    `included` are the grants that plans must have brought, by id, `bookings` knows what payments must have brought.
+    What is held are the account's grants, as they stood before the entry that is being read, and who has paid on the
+    counters from which usage was taken back.
     """
-    return _Ledger(evidence, used, reserved, included).prove(used.causes)
+    return _Ledger(evidence, used, reserved, included, bookings).prove(used.causes)
 
 
-class _Ledger:
-    """The account as the entries so far have left it."""
+class _Ledger(Replay):
+    """What each entry must be, by its cause and by what the account has when it comes."""
 
-    def __init__(self, evidence: Evidence, used: Used, reserved: Reserved, included: Mapping[str, Grant]) -> None:
-        self._evidence = evidence
+    def __init__(
+        self, evidence: Evidence, used: Used, reserved: Reserved, included: Mapping[str, Grant], bookings: Bookings
+    ) -> None:
+        super().__init__(evidence)
         self._reserved = reserved
-        self._unfunded = {
-            id_: grant._replace(remaining_nanos=0, held_nanos=0, voided_us=None)
-            for id_, grant in evidence.account.grants.items()
-        }
-        self._open: dict[str, Grant] = {}
         self._included = dict(included)
         self._closes = dict(used.closes)
+        self._left_out = used.left_out
+        self._bookings = bookings
         self._payments = {key: Payments() for key in used.voided}
-        self._sequence = 0
-        self._booked_us = 0
-        self._balance_nanos = 0
-        self._debt_nanos = 0
 
     def prove(self, causes: Bag[str]) -> Iterator[Finding]:
         named: Bag[str] = Bag()
-        for (cause_kind, cause, client), group in groupby(self._evidence.entries, key=_cause_of):
+        for (cause_kind, cause, client, _), group in groupby(self._evidence.entries, key=_belonging):
             entries = list(group)
             if cause_kind in OPERATIONS:
                 named[cause_kind] += 1
@@ -80,10 +75,15 @@ class _Ledger:
                 yield from self._of_close(cause, entries)
             elif cause_kind == CauseKind.PLAN_GRANT:
                 yield from self._of_plan_grant(cause, entries)
+            elif cause_kind == CauseKind.TOP_UP:
+                yield from self._bookings.of_top_up(cause, entries, self._unfunded)
+            elif cause_kind == CauseKind.CLAWBACK:
+                usable = None if self._reserved.any else self._usable(None, entries[0].booked_us)
+                yield from self._bookings.of_clawback(cause, entries[0], self._unfunded, usable, self._debt_nanos)
             else:
                 yield from self._of_grant(cause_kind, cause, entries)
             for entry in entries:
-                yield from self._book(entry)
+                yield from self.book(entry)
         for cause_kind, kinds in OPERATIONS.items():
             moving = sum(causes[kind] for kind in kinds)
             nothing_unheld = cause_kind == CauseKind.VOIDED_GRANT and self._reserved.any
@@ -94,98 +94,16 @@ class _Ledger:
             yield self._evidence.finding(
                 "V2", f"reservation {reservation_id} has a charge that the ledger does not name"
             )
-        for grant_id in self._included:
-            yield self._evidence.finding("V6", f"grant {grant_id}, which the plan includes, was never booked")
+        for grant in self._included.values():
+            if self._most_nanos + grant.amount_nanos <= MAX_NANOS:  # more could not be stored, and was left out
+                yield self._evidence.finding("V6", f"grant {grant.id}, which the plan includes, was never booked")
         for reference in self._closes:
             yield self._evidence.finding("V2", f"the close {reference} has a charge that the ledger does not name")
-        yield from self._totals()
-
-    def _book(self, entry: EntryRow) -> Iterator[Finding]:
-        """V5: the entry follows the one before, and its account and grant can bear it."""
-        name = f"entry {entry.sequence}"
-        if entry.sequence != self._sequence + 1:
-            yield self._evidence.finding("V5", f"{name} follows entry {self._sequence}")
-        if entry.slice != entry.booked_us // HOUR_US or entry.booked_us < self._booked_us:
-            what = f"{name} is in slice {entry.slice}, booked at {entry.booked_us} after {self._booked_us}"
-            yield self._evidence.finding("V5", what)
-        balance_nanos = self._balance_nanos + entry.amount_nanos
-        if entry.balance_after_nanos != balance_nanos or abs(balance_nanos) > MAX_NANOS:
-            what = f"{name} has balance_after_nanos {entry.balance_after_nanos}, the entries so far {balance_nanos}"
-            yield self._evidence.finding("V5", what)
-        self._sequence = entry.sequence
-        self._booked_us = entry.booked_us
-        self._balance_nanos = entry.balance_after_nanos
-        yield from self._move(entry, name)
-
-    def _move(self, entry: EntryRow, name: str) -> Iterator[Finding]:
-        """Moves the grant or the debt. A grant's first entry is the whole of its amount."""
-        if entry.grant_id is None:
-            self._debt_nanos -= entry.amount_nanos
-            if self._debt_nanos < 0:
-                yield self._evidence.finding("V5", f"{name} leaves a debt of {self._debt_nanos}")
-            return
-        grant = self._open.pop(entry.grant_id, None) or self._reopened(entry)
-        if grant is None:
-            grant = self._unfunded.pop(entry.grant_id, None)
-            if grant is None:
-                closed = entry.grant_id in self._evidence.account.grants
-                what = f"{name} moves grant {entry.grant_id}, which {'has nothing left' if closed else 'is not there'}"
-                yield self._evidence.finding("V5" if closed else "V6", what)
-                return
-            if entry.cause_kind not in FUNDING or entry.amount_nanos != grant.amount_nanos:
-                what = f"grant {grant.id} of {grant.amount_nanos} begins with {name} of {entry.amount_nanos}"
-                yield self._evidence.finding("V5", what)
-        remaining_nanos = grant.remaining_nanos + entry.amount_nanos
-        if not 0 <= remaining_nanos <= grant.amount_nanos:
-            what = f"{name} leaves {remaining_nanos} of grant {grant.id}, which had {grant.amount_nanos}"
-            yield self._evidence.finding("V5", what)
-        if remaining_nanos:
-            self._open[grant.id] = grant._replace(remaining_nanos=remaining_nanos)
-
-    def _reopened(self, entry: EntryRow) -> Grant | None:
-        """A grant that had nothing left, to which a void returns something."""
-        spent = self._evidence.account.grants.get(entry.grant_id or "")
-        if spent is None or spent.id in self._unfunded or entry.cause_kind != CauseKind.VOID:
-            return None
-        return spent._replace(remaining_nanos=0, held_nanos=0, voided_us=None)
-
-    def _totals(self) -> Iterator[Finding]:
-        """V5: what the account and its grants store is where the ledger ends."""
-        account = self._evidence.account
-        stored = {
-            "ledger_seq": (account.ledger_seq, self._sequence),
-            "balance_nanos": (account.balance_nanos, self._balance_nanos),
-            "debt_nanos": (account.debt_nanos, self._debt_nanos),
-        }
-        for name, (found, expected) in stored.items():
-            if found != expected:
-                yield self._evidence.finding("V5", f"{name} is {found}, by the ledger {expected}")
-        remaining_nanos = sum(grant.remaining_nanos for grant in account.grants.values())
-        if account.balance_nanos != remaining_nanos - account.debt_nanos:
-            what = (
-                f"balance_nanos is {account.balance_nanos}, its grants have {remaining_nanos} left and its debt is"
-                f" {account.debt_nanos}"
-            )
-            yield self._evidence.finding("V5", what)
-        if self._booked_us > account.as_of_us:
-            what = f"the last entry was booked at {self._booked_us}, after as_of_us {account.as_of_us}"
-            yield self._evidence.finding("V5", what)
-        for grant in account.grants.values():
-            yield from self._grant_total(grant)
-
-    def _grant_total(self, grant: Grant) -> Iterator[Finding]:
-        account = self._evidence.account
-        replayed = self._open.get(grant.id)
-        expected_nanos = replayed.remaining_nanos if replayed else 0
-        if grant.id in self._unfunded:
-            yield self._evidence.finding("V6", f"grant {grant.id} was never booked")
-        elif grant.remaining_nanos != expected_nanos:
-            what = f"grant {grant.id} has remaining_nanos {grant.remaining_nanos}, by the ledger {expected_nanos}"
-            yield self._evidence.finding("V5", what)
-        if grant.unheld_nanos and grant.ends_us is not None and grant.ends_us <= account.as_of_us:
-            yield self._evidence.finding("V5", f"grant {grant.id} has outlived its end at {grant.ends_us}")
-        if account.debt_nanos and grant.usable(account.as_of_us) and not grant.meters:
-            yield self._evidence.finding("V5", f"grant {grant.id} has not settled the debt of {account.debt_nanos}")
+        for charge_nanos, wrong in self._left_out:
+            if self._most_debt_nanos + charge_nanos <= MAX_NANOS:  # more debt than that could not be stored either
+                yield wrong
+        yield from self._bookings.missing()
+        yield from self.totals()
 
     def _of_operation(self, name: str, entries: list[EntryRow]) -> Iterator[Finding]:
         """V6 of entries that an operation caused: it is there, and they are what it does to these grants."""
@@ -221,10 +139,10 @@ class _Ledger:
         self._pay((first.segment_start_us, first.meter), entries)
         if debited_nanos != charged_nanos:
             yield self._evidence.finding("V2", f"{name} charged {charged_nanos}, the ledger debits {debited_nanos}")
-        if self._reserved.any:
-            return  # what reservations held then cannot be told from the rows
+        if first.kind == CommitReservation.kind:
+            return  # what it held pays first, and what that was cannot be told from the rows
         usable = self._usable(first.meter, first.booked_us)
-        yield from self._expect(name, _burnt(usable, debited_nanos), entries)
+        yield from self._expect_burnt(name, usable, debited_nanos, entries)
         if first.enforcement == Enforcement.ENFORCE:
             available_nanos = max(0, sum(grant.remaining_nanos for grant in usable) - self._debt_nanos)
             if debited_nanos > available_nanos or any(entry.grant_id is None for entry in entries):
@@ -252,9 +170,7 @@ class _Ledger:
         ends_us = [item.end_us for item in self._evidence.account.segments if str(item.start_us) == start_us]
         if any([entry.effective_us] != ends_us or entry.booked_us < entry.effective_us for entry in entries):
             yield self._evidence.finding("V6", f"{name} is effective at {first.effective_us}, not at its segment's end")
-        if not self._reserved.any:
-            usable = self._usable(meter, first.effective_us)
-            yield from self._expect(name, _burnt(usable, debited_nanos), entries)
+        yield from self._expect_burnt(name, self._usable(meter, first.effective_us), debited_nanos, entries)
 
     def _of_plan_grant(self, grant_id: str, entries: list[EntryRow]) -> Iterator[Finding]:
         """V2: credits that a plan includes come once. V6: as the plan says, when the usage period begins."""
@@ -324,7 +240,7 @@ class _Ledger:
         at_us = entries[0].booked_us
         amount_nanos = json.loads(entries[0].sent or "{}")["amount_nanos"]
         if amount_nanos < 0:
-            yield from self._expect(name, _burnt(self._usable(None, at_us), -amount_nanos), entries)
+            yield from self._expect_burnt(name, self._usable(None, at_us), -amount_nanos, entries)
             return
         settled_nanos = min(self._debt_nanos, amount_nanos)
         expected = [Posting(None, settled_nanos)] if settled_nanos else []
@@ -375,6 +291,26 @@ class _Ledger:
         usable = [grant for grant in self._open.values() if grant.usable(at_us) and grant.pays_for(meter)]
         return sorted(usable, key=Grant.burn_order)
 
+    def _expect_burnt(
+        self, name: str, usable: list[Grant], amount_nanos: int, entries: list[EntryRow]
+    ) -> Iterator[Finding]:
+        """V6: grants pay an amount in burn order, the rest is debt.
+
+        What reservations held then cannot be told from the rows: if there are any, a grant may have paid less than it
+        had, or nothing.
+        """
+        if not self._reserved.any:
+            yield from self._expect(name, _burnt(usable, amount_nanos), entries)
+            return
+        may_pay = iter([*((grant.id, grant.remaining_nanos) for grant in usable), (None, amount_nanos)])
+        in_order = all(
+            any(entry.grant_id == id_ and 0 < -entry.amount_nanos <= most_nanos for id_, most_nanos in may_pay)
+            for entry in entries
+        )
+        if not in_order or amount_nanos != -sum(entry.amount_nanos for entry in entries):
+            found = _described([Posting(entry.grant_id, entry.amount_nanos) for entry in entries])
+            yield self._evidence.finding("V6", f"{name} moves {found}, which is not {amount_nanos} in burn order")
+
     def _expect(self, name: str, expected: list[Posting], entries: list[EntryRow]) -> Iterator[Finding]:
         found = [Posting(entry.grant_id, entry.amount_nanos) for entry in entries]
         if found != expected:
@@ -385,6 +321,13 @@ def _cause_of(entry: EntryRow) -> tuple[str, str, str]:
     """What entries that belong together have in common."""
     kind = CauseKind.VOID.value if entry.cause_kind == CauseKind.VOIDED_DEBT else entry.cause_kind
     return kind, entry.cause, entry.cause_client
+
+
+def _belonging(entry: EntryRow) -> tuple[str, str, str, int]:
+    """What entries have in common that are looked at together. Those of refunds are looked at one by one: two refunds
+    may follow each other.
+    """
+    return *_cause_of(entry), entry.sequence if entry.cause_kind == CauseKind.CLAWBACK else 0
 
 
 def _burnt(usable: list[Grant], amount_nanos: int) -> list[Posting]:

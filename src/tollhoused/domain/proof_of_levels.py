@@ -14,12 +14,13 @@ from tollhoused.domain.proof_of_terms import same_period
 class Levels:
     """The highest levels that were reported of one gauge in one segment.
 
-    `enforced` were checked against the plan and `lifted` were not, `early` were stored before the segment's end. `seen`
-    says that the counter's level is among them, `moved` that something which counts in an earlier segment was stored
-    in this one, which may have moved its level.
+    `opened` were brought along, `enforced` were checked against the plan and `lifted` were not, `early` were stored
+    before the segment's end. `seen` says that the counter's level is among them, `moved` that something which counts
+    in an earlier segment was stored in this one, which may have moved its level.
     """
 
     own: int = 0
+    opened: int = 0
     enforced: int = 0
     lifted: int = 0
     early: int = 0
@@ -62,6 +63,12 @@ class Gauges:
             if start_us != counter.segment_start_us:
                 self._levels.setdefault((start_us, counter.meter), Levels()).moved = True
 
+    def open(self, operation: OperationRow, counter: Counter) -> None:
+        """A level that was brought along, settled elsewhere: its segment carries it."""
+        found = self.of(counter)
+        found.opened = max(found.opened, operation.quantity)
+        found.seen |= operation.quantity == counter.level
+
     def prove(self, evidence: Evidence) -> Iterator[Finding]:
         """V4: peaks and levels are what was reported, carried on within a period, and kept from one to the next."""
         before: Segment | None = None
@@ -97,7 +104,8 @@ class Gauges:
         name = f"gauge {counter.meter} of segment {counter.segment_start_us}"
         levels = self.of(counter)
         least = max(kept.carried, kept.level, self.of(kept).early) if carries_on else 0
-        if not least <= counter.carried <= (kept.peak if carries_on else 0):
+        least, most = max(least, levels.opened), max(kept.peak if carries_on else 0, levels.opened)
+        if not least <= counter.carried <= most:
             yield evidence.finding("V4", f"{name} carries {counter.carried}, the segment before had {least}")
         peak = max(counter.carried, kept.level, levels.own)
         if counter.peak < peak or (counter.peak > peak and not levels.moved) or counter.peak > MAX_QUANTITY:

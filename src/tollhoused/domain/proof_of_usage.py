@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from tollhoused.domain.account import HOUR_US, MAX_QUANTITY, Counter, Segment
 from tollhoused.domain.advance import close_reference
-from tollhoused.domain.answers import ANSWER_TYPES
 from tollhoused.domain.catalogue import Policy
 from tollhoused.domain.commands import CommitReservation, Enforcement, RecordUsage
 from tollhoused.domain.gauges import SetUsage
@@ -17,6 +16,7 @@ from tollhoused.domain.proof import Evidence, Finding, OperationRow
 from tollhoused.domain.proof_of_holds import Key, Reserved, Sums
 from tollhoused.domain.proof_of_levels import Gauges
 from tollhoused.domain.proof_of_terms import same_period
+from tollhoused.domain.stored_answers import ANSWER_TYPES
 from tollhoused.domain.terms import NO_TERMS, charge_for, overage_of
 from tollhoused.domain.voids import VoidUsage
 
@@ -54,11 +54,14 @@ Tallies = dict[Key, Tally]
 class Used:
     """What the account's operations come to: how many of each kind the ledger must name, the counters from which usage
     was taken back, and by their names what ends of segments must have charged for gauges.
+
+    `left_out` are charges in nanos that ends of segments have not made, each with what to say if it could be stored.
     """
 
     causes: Bag[str]
     voided: set[Key]
     closes: dict[str, int]
+    left_out: list[tuple[int, Finding]]
 
 
 def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, None, Used]:
@@ -80,7 +83,10 @@ def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, No
             what = f"operation {operation.idempotency_key} of {operation.stored_us} is in slice {operation.slice}"
             yield evidence.finding("V4", what)
         if operation.kind == OpenUsage.kind:
-            tallies.setdefault((operation.segment_start_us, operation.meter), Tally()).opening += operation.quantity
+            if opened := gauges.counter(operation):
+                gauges.open(operation, opened)
+            else:
+                tallies.setdefault((operation.segment_start_us, operation.meter), Tally()).opening += operation.quantity
             if not _opens(operation, segments.get(operation.segment_start_us)):
                 yield evidence.finding("V4", f"operation {operation.idempotency_key} opens nothing with its quantity")
             continue
@@ -126,15 +132,16 @@ def prove_usage(evidence: Evidence, reserved: Reserved) -> Generator[Finding, No
         _add_expired(tallies.setdefault(key, Tally()), sums)
     for _, voided, void, *_ in sorted(pairs, key=repr):
         yield evidence.finding("V6", f"usage {voided} and its void {void} do not name each other")
-    closes: dict[str, int] = {}
-    yield from _counters(evidence, segments, tallies, gauges, closes)
+    used = Used(causes, set(), {}, [])
+    yield from _counters(evidence, segments, tallies, gauges, used)
     yield from gauges.prove(evidence)
     yield from _carried(evidence, tallies)
     for (start_us, meter), tally in tallies.items():
         if (start_us, meter) not in evidence.account.counters:
             what = f"operations on {meter} in segment {start_us} sum to {tally.quantity}, but have no counter"
             yield evidence.finding("V4", what)
-    return Used(causes, {key for key, tally in tallies.items() if tally.voided}, closes)
+    used.voided = {key for key, tally in tallies.items() if tally.voided}
+    return used
 
 
 def _pair(operation: OperationRow, voided_key: str, void_key: str) -> tuple[object, ...]:
@@ -171,7 +178,7 @@ def _add(tally: Tally, operation: OperationRow, segment: Segment | None) -> None
     if end_us is None or operation.stored_us < end_us:
         tally.early += quantity
     elif operation.stored_us == end_us:
-        if operation.event_us >= end_us:
+        if operation.event_us >= end_us and operation.kind != CommitReservation.kind:
             tally.early += quantity  # it counted as now, and the next segment was not there yet
         else:
             tally.maybe_early += quantity
@@ -211,17 +218,18 @@ def _wrong(evidence: Evidence, operation: OperationRow, segment: Segment | None)
         return f"has the charge {operation.charged_nanos}"
     counted_us = min(operation.event_us, operation.stored_us)
     begun = segment.start_us <= counted_us or segment is evidence.account.segments[0]
-    # The last operation before a change of terms may share its microsecond.
-    open_still = segment.end_us is None or counted_us < segment.end_us or operation.stored_us == segment.end_us
+    # The last operation before a change of terms may share its microsecond, and be what reserved for a later commit.
+    may_share = operation.stored_us == segment.end_us or operation.kind == CommitReservation.kind
+    open_still = segment.end_us is None or counted_us < segment.end_us + may_share
     if not (begun and open_still):
         return f"counts at {counted_us}, outside of its segment {segment.start_us} to {segment.end_us}"
     return ""
 
 
 def _counters(
-    evidence: Evidence, segments: Segments, tallies: Tallies, gauges: Gauges, closes: dict[str, int]
+    evidence: Evidence, segments: Segments, tallies: Tallies, gauges: Gauges, used: Used
 ) -> Iterator[Finding]:
-    """Each counter is what its operations and terms make it. Fills `closes`."""
+    """Each counter is what its operations and terms make it. Fills what `used` says of ends of segments."""
     for key, counter in evidence.account.counters.items():
         name = f"counter {counter.meter} of segment {counter.segment_start_us}"
         segment = segments.get(counter.segment_start_us)
@@ -230,7 +238,7 @@ def _counters(
             continue
         tally = tallies.get(key) or Tally()
         if counter.level_us:
-            yield from _gauge(evidence, segment, counter, tally, gauges, closes)
+            yield from _gauge(evidence, segment, counter, tally, gauges, used)
             continue
         stored = (counter.used, counter.overage, counter.charged_nanos)
         summed = (tally.quantity, tally.overage, tally.charged_nanos)
@@ -244,15 +252,18 @@ def _counters(
 
 
 def _gauge(
-    evidence: Evidence, segment: Segment, counter: Counter, tally: Tally, gauges: Gauges, closes: dict[str, int]
+    evidence: Evidence, segment: Segment, counter: Counter, tally: Tally, gauges: Gauges, used: Used
 ) -> Iterator[Finding]:
     """What a gauge's counter has charged is the price of what it was charged for: all of it once its segment closed."""
     name = f"counter {counter.meter} of segment {counter.segment_start_us}"
     terms = segment.terms.meters.get(counter.meter, NO_TERMS)
     overage = overage_of(terms, counter.carried, counter.used)
-    settled = counter.overage == overage or segment.end_us is None or charge_for(terms, overage) > MAX_NANOS
-    if not settled or counter.overage > overage:
-        yield evidence.finding("V6", f"{name} has overage {counter.overage}, by its peak and terms it is {overage}")
+    if counter.overage > overage or (counter.overage < overage and segment.end_us is not None):
+        wrong = evidence.finding("V6", f"{name} has overage {counter.overage}, by its peak and terms it is {overage}")
+        if counter.overage > overage:
+            yield wrong
+        elif (charge_nanos := charge_for(terms, overage)) <= MAX_NANOS:
+            used.left_out.append((charge_nanos - counter.charged_nanos, wrong))
     if counter.charged_nanos != charge_for(terms, counter.overage):
         what = f"{name} has charged_nanos {counter.charged_nanos}, which is not the price of {counter.overage}"
         yield evidence.finding("V6", what)
@@ -261,7 +272,7 @@ def _gauge(
         what = f"{name} has charged {counter.charged_nanos}, its operations {tally.charged_nanos}"
         yield evidence.finding("V4", what)
     if missing_nanos:
-        closes[close_reference(counter.segment_start_us, counter.meter)] = missing_nanos
+        used.closes[close_reference(counter.segment_start_us, counter.meter)] = missing_nanos
     levels = gauges.of(counter)
     yield from _open_products(evidence, segment, levels.enforced_products, name)
     beyond = max(counter.carried, levels.lifted, gauges.brought(counter), terms.included)

@@ -102,7 +102,7 @@ def heed_reload(account: Account, now_us: int) -> None:
             account.dirty = True
         return
     intent = Intent(
-        id=f"int_{account.id.partition('_')[2]}_{account.version + 1}",
+        id=f"int_{account.id.partition('_')[2]}_{account.version + 1}_{len(account.changes.intents) + 1}",
         kind=IntentKind.RELOAD,
         provider=reload.provider,
         client="",
@@ -122,9 +122,16 @@ def heed_reload(account: Account, now_us: int) -> None:
 
 
 def after_success(reload: AutoReload | None, intent: Intent) -> AutoReload | None:
-    """What auto-reload makes of a payment that has come; None where it changes nothing."""
-    if reload is None or reload.intent_id != intent.id:
+    """What auto-reload makes of a payment that has come; None where it changes nothing.
+
+    One that was taken for failed counts again, where it was bought in the month that is counted.
+    """
+    if reload is None or intent.kind is not IntentKind.RELOAD:
         return None
+    if reload.intent_id != intent.id:
+        if intent.created_us < reload.month_us:
+            return None
+        return reload._replace(bought=reload.bought + 1, spent_nanos=reload.spent_nanos + intent.credits_nanos)
     return reload._replace(intent_id="", failures=0, next_us=0)
 
 

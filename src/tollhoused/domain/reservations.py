@@ -1,6 +1,6 @@
 """How reservations are made, extended, committed and released (requirement U7; design: money)."""
 
-from tollhoused.domain.account import Account, Cause, CauseKind, limit_of
+from tollhoused.domain.account import Account, Cause, CauseKind
 from tollhoused.domain.answers import CommitAnswer, Debit, ReservationAnswer, ReservationFacts, UsageAnswer
 from tollhoused.domain.catalogue import CatalogueHistory, MeterTerms, Policy
 from tollhoused.domain.commands import (
@@ -11,6 +11,7 @@ from tollhoused.domain.commands import (
     ReservationCommand,
     ReserveUsage,
 )
+from tollhoused.domain.counting import limit_of
 from tollhoused.domain.credits import balance_facts
 from tollhoused.domain.decision import Decision, Effect, after, check_balance
 from tollhoused.domain.holds import End, Purse, committed, reheld, released, segment_of

@@ -32,29 +32,35 @@ class ObservePayment(IntentCommand):
 def decide_payment(account: Account, command: ObservePayment, now_us: int) -> Decision:
     """One step towards what the payment is now."""
     intent, payment = found(account, command.intent_id), command.payment
-    if command.observed_us < intent.observed_us:
-        return Decision(Effect(), reported(account, intent))
-    if intent.payment_id not in ("", payment.payment_id) and intent.state is IntentState.SUCCEEDED:
-        extra = payment.status is PaymentStatus.SUCCEEDED
+    paid, another = payment.status is PaymentStatus.SUCCEEDED, intent.payment_id not in ("", payment.payment_id)
+    if another and intent.state is IntentState.SUCCEEDED:
+        extra = paid and payment.returned_minor < payment.paid_minor
         problem = f"{payment.payment_id} pays for what {intent.payment_id} has paid for" if extra else ""
         return Decision(Effect(), reported(account, intent, problem=problem))
-    seen = intent._replace(payment_id=payment.payment_id, observed_us=command.observed_us)
-    if payment.status is PaymentStatus.SUCCEEDED and intent.state is not IntentState.SUCCEEDED:
-        return _paid(account, seen, command, now_us)
+    if command.observed_us < intent.observed_us and not (another and paid):
+        return Decision(Effect(), reported(account, intent))
+    payment_id = payment.payment_id or intent.payment_id
+    seen = intent._replace(payment_id=payment_id, observed_us=command.observed_us)
     if intent.state is IntentState.SUCCEEDED:
-        return _returned(account, seen, command, now_us)
-    if payment.status in (PaymentStatus.FAILED, PaymentStatus.CANCELED):
-        return _declined(account, seen, payment, now_us)
-    return Decision(Effect(intent=seen._replace(state=IntentState.WAITING)), reported(account, seen))
+        return _returned(account, seen, command, now_us) if paid else Decision(Effect(), reported(account, intent))
+    if paid:
+        return _paid(account, seen, command, now_us)
+    if intent.kind is IntentKind.RELOAD:
+        return _reload_unpaid(account, seen, payment, now_us)
+    # A customer at a page may try another card, until the page has expired.
+    state = intent.state if intent.is_final else IntentState.WAITING
+    unpaid = seen._replace(state=state, problem=payment.decline)
+    return Decision(Effect(intent=unpaid), reported(account, unpaid))
 
 
 def _paid(account: Account, intent: Intent, command: ObservePayment, now_us: int) -> Decision:
     """The credits that were asked for, whatever else was paid (tax): what was asked for them must have been paid."""
     payment = command.payment
     if (payment.currency, payment.paid_minor >= intent.price_minor) != (intent.currency, True):
+        kept = payment.returned_minor < payment.paid_minor
         asked = f"{intent.price_minor} {intent.currency} were asked for"
-        problem = f"{payment.payment_id} paid {payment.paid_minor} {payment.currency}, {asked}"
-        return Decision(Effect(), reported(account, intent, problem=problem))
+        problem = f"{payment.payment_id} paid {payment.paid_minor} {payment.currency}, {asked}" if kept else ""
+        return Decision(Effect(), reported(account, found(account, intent.id), problem=problem))
     settled = intent._replace(
         state=IntentState.SUCCEEDED,
         paid_minor=payment.paid_minor,
@@ -67,7 +73,7 @@ def _paid(account: Account, intent: Intent, command: ObservePayment, now_us: int
     answer = reported(account, settled, again=again)
     if not settled.credits_nanos:
         return Decision(Effect(intent=settled, reload=reload), answer)
-    grant = _grant(command.grant_id, settled.credits_nanos, now_us)
+    grant = bought_grant(command.grant_id, settled.credits_nanos, now_us)
     settled_nanos = min(account.debt_nanos, settled.credits_nanos)
     check_balance(account, settled.credits_nanos, -settled_nanos)
     effect = Effect(
@@ -106,24 +112,24 @@ def _returned(account: Account, intent: Intent, command: ObservePayment, now_us:
     postings = [Posting(None, settled_nanos)] if settled_nanos else []
     if not rest_nanos:
         return Decision(Effect(cause=cause, postings=tuple(postings), intent=changed), answer)
-    grant = _grant(command.grant_id, rest_nanos, now_us)
+    grant = bought_grant(command.grant_id, rest_nanos, now_us)
     postings.append(Posting(grant.id, rest_nanos))
     return Decision(Effect(cause=cause, postings=tuple(postings), grant=grant, intent=changed), answer)
 
 
-def _declined(account: Account, intent: Intent, payment: PaymentFacts, now_us: int) -> Decision:
-    """A reload has failed for good: the next one is another payment. A customer at a page may try another card."""
-    if intent.kind is not IntentKind.RELOAD:
-        waiting = intent._replace(state=IntentState.WAITING, problem=payment.decline)
-        return Decision(Effect(intent=waiting), reported(account, waiting))
+def _reload_unpaid(account: Account, intent: Intent, payment: PaymentFacts, now_us: int) -> Decision:
+    """A reload that was declined has failed for good: the next one is another payment."""
     if not intent.in_flight:
-        return Decision(Effect(), reported(account, intent))
+        return Decision(Effect(intent=intent), reported(account, intent))
+    if payment.status is PaymentStatus.PENDING:
+        waiting = intent._replace(state=IntentState.WAITING)
+        return Decision(Effect(intent=waiting), reported(account, waiting))
     failed = intent._replace(state=IntentState.FAILED, problem=payment.decline, settled_us=now_us)
     reload = after_failure(account.reload, intent, now_us)
     return Decision(Effect(intent=failed, reload=reload), reported(account, failed))
 
 
-def _grant(grant_id: str, amount_nanos: int, now_us: int) -> Grant:
+def bought_grant(grant_id: str, amount_nanos: int, now_us: int) -> Grant:
     """Bought credits: unrestricted, and they do not expire."""
     return Grant(
         id=grant_id,

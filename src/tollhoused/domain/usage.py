@@ -1,9 +1,10 @@
 """How one usage event is settled: allowance first, then credits, then refusal or debt (requirements U1, U3, U4)."""
 
-from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Posting, Segment, burn, counted, limit_of
+from tollhoused.domain.account import Account, Cause, CauseKind, Counter, Posting, Segment, burn
 from tollhoused.domain.answers import Debit, UsageAnswer
 from tollhoused.domain.catalogue import MeterTerms, Policy
 from tollhoused.domain.commands import Enforcement, RecordUsage
+from tollhoused.domain.counting import counted, limit_of
 from tollhoused.domain.decision import Decision, Effect, Rules, check_balance
 from tollhoused.domain.holds import Purse, reheld
 from tollhoused.domain.instants import rfc3339

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tollhoused.domain.account import Account, Cause, CauseKind, Grant, Posting, counted, limit_of
+from tollhoused.domain.account import Account, Cause, CauseKind, Grant, Posting
 from tollhoused.domain.answers import Debit, VoidAnswer
 from tollhoused.domain.catalogue import DEFAULT_PRIORITY, CatalogueHistory, GrantCategory
 from tollhoused.domain.commands import StoredCommand, digest
+from tollhoused.domain.counting import counted, limit_of
 from tollhoused.domain.credits import balance_facts, grant_facts
 from tollhoused.domain.decision import Decision, Effect, after, check_balance
 from tollhoused.domain.holds import Purse, reheld

@@ -25,7 +25,7 @@ from tollhoused.domain.answers import (
 )
 from tollhoused.domain.rates import rate_from_json
 from tollhoused.domain.subscription import PlanChange
-from tollhoused.rpc import admin_answers, encode
+from tollhoused.rpc import admin_answers, encode, order_answers
 from tollhoused.rpc.encode import MATCHED_BY, REASONS
 from tollhoused.rpc.reservation_answers import (
     commit_reservation,
@@ -299,7 +299,7 @@ BY_KIND: Mapping[str, Callable[[Answer, bool], Message]] = {
         admin_answers.rotate_event_endpoint,
         admin_answers.delete_event_endpoint,
     )
-}
+} | dict(order_answers.BY_KIND)
 
 
 def account(account_id: str, kind: str, currency: str, zone: str, anchor_us: int) -> account_pb.Account:

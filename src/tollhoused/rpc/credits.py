@@ -1,11 +1,14 @@
 """CreditsService: prepaid credits and their ledger."""
 
+from functools import partial
+
 from tollhouse.v1 import credits_service_pb2 as pb
 
 from tollhoused.domain.account import CauseKind, LedgerEntry
 from tollhoused.domain.credits import grant_facts
 from tollhoused.rpc import answers, decode, encode
 from tollhoused.rpc.encode import MATCHED_BY, timestamp
+from tollhoused.rpc.shop import ShopMethods
 from tollhoused.usecases import credits, pages
 from tollhoused.usecases.core import Call, Core
 
@@ -21,10 +24,12 @@ CAUSE_KINDS = {
     CauseKind.PLAN_GRANT: pb.CAUSE_KIND_PLAN_GRANT,
     CauseKind.PERIOD_CLOSE: pb.CAUSE_KIND_PERIOD_CLOSE,
     CauseKind.VOIDED_DEBT: pb.CAUSE_KIND_VOIDED_DEBT,
+    CauseKind.TOP_UP: pb.CAUSE_KIND_TOP_UP,
+    CauseKind.CLAWBACK: pb.CAUSE_KIND_CLAWBACK,
 }
 
 
-class CreditsServicer:
+class CreditsServicer(ShopMethods):
     """The methods of the service."""
 
     def __init__(self, core: Core) -> None:
@@ -103,7 +108,7 @@ class CreditsServicer:
             self._core,
             call,
             decode.subject(request.subject),
-            decode.time_range(request, self._core.clock()),
+            partial(decode.time_range, request),
             pages.page_size(request.page_size),
             request.page_token,
         )

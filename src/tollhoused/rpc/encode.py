@@ -56,6 +56,9 @@ STATUSES: Mapping[str, subscription_pb.SubscriptionStatus] = {
     SubscriptionStatus.TRIALING.value: subscription_pb.SUBSCRIPTION_STATUS_TRIALING,
     SubscriptionStatus.ACTIVE.value: subscription_pb.SUBSCRIPTION_STATUS_ACTIVE,
     SubscriptionStatus.CANCELED.value: subscription_pb.SUBSCRIPTION_STATUS_CANCELED,
+    SubscriptionStatus.PAST_DUE.value: subscription_pb.SUBSCRIPTION_STATUS_PAST_DUE,
+    SubscriptionStatus.PAUSED.value: subscription_pb.SUBSCRIPTION_STATUS_PAUSED,
+    SubscriptionStatus.INCOMPLETE.value: subscription_pb.SUBSCRIPTION_STATUS_INCOMPLETE,
 }
 RESERVATION_STATES: Mapping[str, reservation_pb.ReservationState] = {
     ReservationState.OPEN.value: reservation_pb.RESERVATION_STATE_OPEN,

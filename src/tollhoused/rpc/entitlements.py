@@ -4,11 +4,12 @@ from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import entitlement_service_pb2 as pb
 from tollhouse.v1 import error_reason_pb2 as error_reason
 
-from tollhoused.domain.account import limit_of
 from tollhoused.domain.catalogue import Catalogue, Policy
+from tollhoused.domain.counting import limit_of
 from tollhoused.errors import TollhouseError
 from tollhoused.rpc import decode, encode
-from tollhoused.rpc.encode import MATCHED_BY, METER_KINDS, POLICIES, REASONS, timestamp
+from tollhoused.rpc.encode import INTERVALS, MATCHED_BY, METER_KINDS, POLICIES, REASONS, timestamp
+from tollhoused.rpc.order_answers import auto_reload
 from tollhoused.rpc.status import Faults, item_error
 from tollhoused.usecases import entitlements
 from tollhoused.usecases.core import Call, Core
@@ -64,6 +65,8 @@ def entitlement_message(found: Entitlement, catalogue: Catalogue) -> pb.Entitlem
         usage_period=encode.usage_period(segment.period_start_us, segment.period_end_us),
         valid_until=timestamp(found.valid_until_us),
         active_subscriptions=found.active_subscriptions,
+        billing_interval=INTERVALS[found.billing_interval] if found.billing_interval else None,
+        auto_reload=auto_reload(account.reload, account.currency) if account.reload else None,
     )
 
 

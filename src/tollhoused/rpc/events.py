@@ -19,6 +19,13 @@ FIELDS: Mapping[EventKind, str] = {
     EventKind.CREDITS_EXPIRED: "credits_expired",
     EventKind.PLAN_CHANGED: "plan_changed",
     EventKind.RESERVATION_EXPIRED: "reservation_expired",
+    EventKind.TOP_UP_SUCCEEDED: "top_up_succeeded",
+    EventKind.TOP_UP_RETURNED: "top_up_returned",
+    EventKind.AUTO_RELOAD_STARTED: "auto_reload",
+    EventKind.AUTO_RELOAD_SUCCEEDED: "auto_reload",
+    EventKind.AUTO_RELOAD_FAILED: "auto_reload",
+    EventKind.AUTO_RELOAD_STOPPED: "auto_reload",
+    EventKind.PAYMENT_FAILED: "payment_failed",
 }
 """Where each kind's particulars stand in an Event. Their fields have the names of ours, but instants end in `_time`."""
 

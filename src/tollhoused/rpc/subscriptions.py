@@ -1,22 +1,16 @@
 """SubscriptionService: plans, and which of them an account has."""
 
-from collections.abc import Mapping
-
 from tollhouse.v1 import subscription_service_pb2 as pb
 
-from tollhoused.domain.catalogue import Meter, OnUnavailable, Plan, Policy
-from tollhoused.rpc import answers, decode, encode
-from tollhoused.rpc.encode import INTERVALS, METER_KINDS, POLICIES
-from tollhoused.usecases import subscriptions
+from tollhoused.rpc import answers, decode
+from tollhoused.rpc.buying import BuyingMethods
+from tollhoused.rpc.order_answers import placed_fields
+from tollhoused.rpc.plans import meter_message, plan_message
+from tollhoused.usecases import buying, subscriptions
 from tollhoused.usecases.core import Call, Core
 
-ON_UNAVAILABLE: Mapping[OnUnavailable, pb.OnUnavailable] = {
-    OnUnavailable.ALLOW: pb.ON_UNAVAILABLE_ALLOW,
-    OnUnavailable.DENY: pb.ON_UNAVAILABLE_DENY,
-}
 
-
-class SubscriptionServicer:
+class SubscriptionServicer(BuyingMethods):
     """The methods of the service."""
 
     def __init__(self, core: Core) -> None:
@@ -53,6 +47,19 @@ class SubscriptionServicer:
     def CancelPendingPlanChange(
         self, request: pb.CancelPendingPlanChangeRequest, call: Call
     ) -> pb.CancelPendingPlanChangeResponse:
+        if subscriptions.is_bought(self._core, request.subscription_id):
+            placed, bought = buying.cancel_bought_change(
+                self._core,
+                call,
+                subject=decode.subject(request.subject),
+                subscription_id=request.subscription_id,
+                idempotency_key=request.idempotency_key,
+                validate_only=request.validate_only,
+            )
+            fields = placed_fields(placed)
+            del fields["order"]
+            shown = self._shown(bought, self._core.clock())
+            return pb.CancelPendingPlanChangeResponse(**fields, subscription=shown)
         settled = subscriptions.cancel_pending_plan_change(
             self._core,
             call,
@@ -96,49 +103,6 @@ class SubscriptionServicer:
             plan_version=version,
             currency=catalogue.currency,
             default_plan=catalogue.default_plan,
-            plans=[_plan(plan) for plan in sorted(catalogue.plans.values(), key=lambda plan: plan.rank)],
-            meters=[_meter(meter) for _, meter in sorted(catalogue.meters.items())],
+            plans=[plan_message(plan) for plan in sorted(catalogue.plans.values(), key=lambda plan: plan.rank)],
+            meters=[meter_message(meter) for _, meter in sorted(catalogue.meters.items())],
         )
-
-
-def _plan(plan: Plan) -> pb.Plan:
-    return pb.Plan(
-        code=plan.code,
-        name=plan.name,
-        rank=plan.rank,
-        prices=[
-            pb.PlanPrice(interval=INTERVALS[price.interval], amount_nanos=price.amount_nanos) for price in plan.prices
-        ],
-        features=sorted(plan.features),
-        meters=[
-            pb.PlanMeter(
-                meter=code,
-                included=terms.included,
-                policy=POLICIES[terms.policy],
-                rate=encode.rate(terms.rate) if terms.policy is Policy.CREDITS else None,
-            )
-            for code, terms in sorted(plan.meters.items())
-        ],
-        credits=[
-            pb.PlanCredits(
-                code=credits.code,
-                amount_nanos=credits.amount_nanos,
-                category=encode.CATEGORIES[credits.category],
-                priority=credits.priority,
-                meters=sorted(credits.meters),
-                lasts_days=credits.lasts_days,
-            )
-            for credits in sorted(plan.credits, key=lambda credits: credits.code)
-        ],
-    )
-
-
-def _meter(meter: Meter) -> pb.Meter:
-    return pb.Meter(
-        code=meter.code,
-        kind=METER_KINDS[meter.kind],
-        unit=meter.unit,
-        aliases=sorted(meter.aliases),
-        max_quantity=meter.max_quantity,
-        on_unavailable=ON_UNAVAILABLE[meter.on_unavailable],
-    )

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from tollhouse.v1 import usage_service_pb2 as pb
 
-from tollhoused.domain.answers import answer_from_json
 from tollhoused.domain.books import Operation, Settled
 from tollhoused.domain.charts import EXPIRY_OF_RESERVATION, UsageTotal
+from tollhoused.domain.stored_answers import answer_from_json
 from tollhoused.errors import TollhouseError
 from tollhoused.observing import REPLAYED, STORED, CallObserver
 from tollhoused.rpc import answers, decode

@@ -27,12 +27,13 @@ from sqlalchemy import (
 from tollhoused.domain.account import Account, AccountKind, CauseKind
 from tollhoused.domain.commands import Enforcement, RecordUsage
 from tollhoused.domain.endpoints import CreateEventEndpoint, DeleteEventEndpoint, RotateEventEndpoint
-from tollhoused.domain.proof import EntryRow, Evidence, Finding, MemberRow, OperationRow
+from tollhoused.domain.proof import EntryRow, Evidence, Finding, IntentRow, MemberRow, OperationRow
 from tollhoused.domain.registry_commands import AdvanceTestClock, CreateClient, CreateKey, RevokeKey, RotateKey
 from tollhoused.domain.voids import VoidUsage
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import TEXT, Dialect
 from tollhoused.store.event_tables import outbox
+from tollhoused.store.provider_tables import intents
 from tollhoused.store.rows import (
     Row,
     account_from_row,
@@ -113,10 +114,11 @@ class Audit:
             for table in (t.counters, t.grants, t.subscriptions, t.overrides)
         }
         reservations = self._in_step("reservations", select(t.reservations))
+        asked = self._in_step("intents", self._intents())
         events = self._in_step("outbox", self._last_events())
         operations = self._in_step("operations", self._operations())
         entries = self._in_step("ledger_entries", self._entries(), t.ledger_entries.c.seq)
-        every = [names, members, segments, *parts.values(), reservations, events, operations, entries]
+        every = [names, members, segments, *parts.values(), reservations, asked, events, operations, entries]
         for row in self._rows(self._ordered(select(t.accounts), t.accounts.c.id)):
             for table in every:
                 yield from table.strays(before=row[0])
@@ -134,6 +136,7 @@ class Audit:
                 names=frozenset(kind for _, kind in names.of(account.id)),
                 members=list(map(MemberRow._make, members.of(account.id))),
                 reservations=map(reservation_from_row, reservations.of(account.id)),
+                intents=map(IntentRow._make, asked.of(account.id)),
                 last_event_version=max([version for _, version in events.of(account.id)], default=0),
                 operations=map(OperationRow._make, operations.of(account.id)),
                 entries=map(EntryRow._make, entries.of(account.id)),
@@ -182,6 +185,10 @@ class Audit:
                 t.organizations, t.organizations.c.org_id == row.org_id
             )
         )
+
+    def _intents(self) -> Select[Any]:
+        """What was paid and given back; what else was asked for and answered is nobody's money."""
+        return select(*(intents.c["account" if name == "account_id" else name] for name in IntentRow._fields))
 
     def _last_events(self) -> Select[Any]:
         """The newest version of each account that an outgoing event names."""

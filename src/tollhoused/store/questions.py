@@ -17,10 +17,10 @@ from sqlalchemy import (
     select,
 )
 
-from tollhoused.domain.answers import NAMELESS
 from tollhoused.domain.charts import KINDS_OF_USAGE
 from tollhoused.domain.commands import CommitReservation, RecordUsage, UpsertUser
 from tollhoused.domain.gauges import SetUsage
+from tollhoused.domain.stored_answers import NAMELESS
 from tollhoused.store import tables as t
 from tollhoused.store.dialect import NUMBER, TEXT, Dialect, Query, Relation
 
@@ -55,6 +55,8 @@ class Questions:
         self.notes = self._notes(dialect)
         self.erase_notes = dialect.update(t.operations, ("metadata", "answer"))
         self.grants = dialect.query(self._grants())
+        newest_first = select(t.segments).where(t.segments.c.account == _text("account"))
+        self.segments = dialect.query(newest_first.order_by(t.segments.c.start_us.desc()).limit(_number("size")))
         self.reservation = dialect.query(select(t.reservations).where(t.reservations.c.id == _text("id")))
         self.reservations = dialect.query(self._reservations())
         self.subscriptions = dialect.query(self._of_account(t.subscriptions, "start_us", "id"))

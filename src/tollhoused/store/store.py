@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from tollhoused.domain.account import HOUR_US, NEVER_US, Account, Grant, LedgerEntry
-from tollhoused.domain.answers import without_names
+from tollhoused.domain.account import HOUR_US, NEVER_US, Account, Grant, LedgerEntry, Segment
 from tollhoused.domain.books import AuditEntry, Books, Operation
 from tollhoused.domain.charts import Stretch, UnitTotal, usage_of_expiry
 from tollhoused.domain.commands import UpsertUser
@@ -17,6 +16,7 @@ from tollhoused.domain.json_text import compact_json
 from tollhoused.domain.keys import CLI_CLIENT, Client, Key
 from tollhoused.domain.reservation import Reservation
 from tollhoused.domain.reservations import LIFE_MAX_US
+from tollhoused.domain.stored_answers import without_names
 from tollhoused.domain.subscription import Subscription
 from tollhoused.domain.terms import Override
 from tollhoused.store import registry_rows, rows
@@ -247,6 +247,10 @@ class Store:
     def subscriptions(self, account_id: str) -> list[Subscription]:
         """Every subscription the account ever had, oldest first."""
         return [rows.subscription_from_row(row) for row in self._ask(self._questions.subscriptions, account=account_id)]
+
+    def segments(self, account_id: str, size: int) -> list[Segment]:
+        """An account's last segments, the oldest of them first."""
+        return [*map(rows.segment_from_row, self._ask(self._questions.segments, account=account_id, size=size))][::-1]
 
     def overrides(self, account_id: str) -> list[Override]:
         """Every override the account ever had, oldest first."""

@@ -67,7 +67,8 @@ def wanted_by(commands: Iterable[Command]) -> Wanted:
         if isinstance(command, UpsertUser | UpsertOrganization):
             wanted.upserts = True
             wanted.subjects.add(command.subject)
-            wanted.accounts.setdefault(command.account_id, NEVER_US)
+            if command.account_id:
+                wanted.accounts.setdefault(command.account_id, NEVER_US)
             continue
         if isinstance(command, PeopleCommand):
             wanted.upserts = True

@@ -1,6 +1,6 @@
 """Credits: balance, grants, corrections and the ledger (requirements C3, C4)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -151,12 +151,17 @@ def list_grants(
 
 
 def list_entries(
-    core: Core, call: Call, subject: Subject, period: TimeRange, page_size: int, page_token: str
+    core: Core, call: Call, subject: Subject, range_at: Callable[[int], TimeRange], page_size: int, page_token: str
 ) -> tuple[Account, list[LedgerEntry], str]:
-    """A page of the ledger, newest first. Returns account, entries, next token."""
+    """A page of the ledger, newest first. Returns account, entries, next token.
+
+    `range_at` gives the stretch that is asked for, as of now: which is after what was due has been booked.
+    """
+    range_at(core.clock())  # a stretch that cannot be is refused before anything is booked
     match = core.resolve(subject)
     account = core.up_to_date(call, match, subject)
     before = _cursor(page_token, int, NEVER_US)
+    period = range_at(core.clock())
     with reading():
         found = core.store.ledger_entries(match.account_id, period.start_us, period.end_us, before, page_size + 1)
     page = found[:page_size]

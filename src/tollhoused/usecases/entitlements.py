@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tollhoused.domain.account import Account, Segment
 from tollhoused.domain.answers import BalanceFacts, UsageAnswer
-from tollhoused.domain.catalogue import MeterKind, MeterTerms, Plan, Policy
+from tollhoused.domain.catalogue import Interval, MeterKind, MeterTerms, Plan, Policy
 from tollhoused.domain.commands import RecordUsage
 from tollhoused.domain.credits import balance_facts
 from tollhoused.domain.identity import Match, Subject
@@ -21,6 +21,7 @@ from tollhoused.errors import (
 )
 from tollhoused.usecases import forms
 from tollhoused.usecases.core import Call, Core, View
+from tollhoused.usecases.offers import interval_of
 from tollhoused.usecases.usage import UsageReport, usage_command
 
 BATCH_SUBJECTS_MAX = 100
@@ -56,6 +57,7 @@ class Entitlement:
     balance: BalanceFacts
     valid_until_us: int
     active_subscriptions: int
+    billing_interval: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ def entitlement_of(core: Core, call: Call, view: View, product: str) -> Entitlem
     terms = segment.terms
     products = [product] if product else call.products or core.catalogue.products
     now_us = account.as_of_us
+    counting = account.subscriptions.get(segment.subscription_id or "")
     return Entitlement(
         account=account,
         match=view.match,
@@ -178,6 +181,7 @@ def entitlement_of(core: Core, call: Call, view: View, product: str) -> Entitlem
         balance=balance_facts(account, now_us),
         valid_until_us=account.due_us,
         active_subscriptions=sum(item.runs(now_us) for item in account.subscriptions.values()),
+        billing_interval=interval_of(core, counting) if counting else None,
     )
 
 

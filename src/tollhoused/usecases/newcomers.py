@@ -62,8 +62,9 @@ class Newcomers:
                 client=client,
                 idempotency_key=derived,
                 subject=subject,
-                account_id=account_id,
+                account_id="",
                 matched_by=MatchedBy.ORG_ID,
+                new_account_id=account_id,
                 zone=ZONE,
                 currency=currency,
             )
@@ -71,9 +72,10 @@ class Newcomers:
             client=client,
             idempotency_key=derived,
             subject=subject,
-            account_id=account_id,
+            account_id="",
             matched_by=MatchedBy.USER_ID if subject.user_id else MatchedBy.EMAIL,
             new_user_id=core.new_id("user"),
+            new_account_id=account_id,
             zone=ZONE,
             currency=currency,
         )

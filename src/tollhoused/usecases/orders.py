@@ -194,6 +194,12 @@ def _cancel_change(core: Core, desk: Desk, account_id: str, intent: Intent) -> N
     _note(core, account_id, intent, IntentState.SUCCEEDED)
 
 
+def _open_portal(core: Core, desk: Desk, account_id: str, intent: Intent) -> None:
+    customer_id = ensure_customer(core, desk, account_id)
+    url = desk.ask("portal", lambda provider: provider.portal(customer_id, intent.order["return_url"], intent.key))
+    _wait(core, account_id, intent, CheckoutFacts("", intent.id, url), IntentState.SUCCEEDED)
+
+
 _CARRY_OUT: dict[IntentKind, Callable[[Core, Desk, str, Intent], None]] = {
     IntentKind.PLAN_CHECKOUT: _buy_plan,
     IntentKind.TOP_UP: _buy_credits,
@@ -203,6 +209,7 @@ _CARRY_OUT: dict[IntentKind, Callable[[Core, Desk, str, Intent], None]] = {
     IntentKind.CANCELLATION: _cancel,
     IntentKind.RESUMPTION: _resume,
     IntentKind.CHANGE_CANCELLATION: _cancel_change,
+    IntentKind.PORTAL: _open_portal,
 }
 
 
@@ -214,12 +221,14 @@ def _subscription(core: Core, desk: Desk, what: str, call: Callable[[Provider], 
     look_at_subscription(core, desk, desk.ask(what, call).subscription_id)
 
 
-def _wait(core: Core, account_id: str, intent: Intent, page: CheckoutFacts) -> None:
+def _wait(
+    core: Core, account_id: str, intent: Intent, page: CheckoutFacts, state: IntentState = IntentState.WAITING
+) -> None:
     command = NoteAttempt(
         account_id=account_id,
         intent_id=intent.id,
         attempt=intent.attempt,
-        state=IntentState.WAITING,
+        state=state,
         reference=page.checkout_id,
         url=page.url,
     )

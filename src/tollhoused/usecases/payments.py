@@ -48,7 +48,7 @@ def apply_event(core: Core, desk: Desk, event: ProviderEvent) -> ProviderEvent:
         notice = desk.provider.translate(event.body.encode(), live=core.live)
     except BadWebhook as problem:
         return event._replace(state=DEAD, problem=str(problem))
-    seen = [_look(core, desk, topic, id_) for topic, id_ in notice.topics if topic is not Topic.NOTHING]
+    seen = [_look(core, desk, topic, id_) for topic, id_ in notice.topics]
     problems = "; ".join(item.problem for item in seen if item.problem)
     account_id = next((item.account_id for item in seen if item.account_id), None)
     if problems:

@@ -5,11 +5,11 @@ from tollhoused.domain.books import Settled
 from tollhoused.domain.catalogue import Catalogue, Policy
 from tollhoused.domain.commands import AssignPlan, RemoveOverride, SetOverride, UnassignPlan
 from tollhoused.domain.identity import Subject
-from tollhoused.domain.plans import CancelPendingPlanChange
+from tollhoused.domain.plans import MANUAL, CancelPendingPlanChange
 from tollhoused.domain.rates import Rate
 from tollhoused.errors import InvalidField
 from tollhoused.usecases import forms
-from tollhoused.usecases.core import Call, Core
+from tollhoused.usecases.core import Call, Core, reading
 
 
 def assign_plan(
@@ -140,6 +140,13 @@ def remove_override(
         override_id=forms.text("override_id", override_id, forms.NAME_LENGTH_MAX),
     )
     return core.run(call, command, validate_only)
+
+
+def is_bought(core: Core, subscription_id: str) -> bool:
+    """Whether a provider sells a subscription; of one that is not there nobody does."""
+    with reading():
+        found = core.store.providers.subscription(subscription_id) if subscription_id else None
+    return found is not None and found[1].provider != MANUAL
 
 
 def list_plans(core: Core, plan_version: int) -> tuple[int, Catalogue]:

@@ -116,14 +116,23 @@ def open_usage(
     *,
     subject: Subject,
     meter: str,
-    quantity: int,
+    quantity: int | None,
+    level: int | None = None,
     idempotency_key: str,
     validate_only: bool,
 ) -> Settled:
-    """Counts what was used, and settled, elsewhere in the current usage period; nothing is charged for it."""
+    """Counts what was used, and settled, elsewhere in the current usage period; nothing is charged for it.
+
+    A gauge has a `level` instead of a `quantity`; the other one is None.
+    """
     forms.idempotency_key(idempotency_key)
-    code = forms.counter_meter(core.catalogue, meter).code
-    forms.in_range(quantity, 1, MAX_QUANTITY, "quantity")
+    found = forms.meter(core.catalogue, meter)
+    gauge = found.kind is MeterKind.GAUGE
+    named, other = ("level", quantity) if gauge else ("quantity", level)
+    if other is not None:
+        which = "gauge, which has a level" if gauge else "counter, which has a quantity"
+        raise InvalidField("quantity" if gauge else "level", f"{found.code} is a {which}")
+    units = forms.in_range((level if gauge else quantity) or 0, 1, MAX_QUANTITY, named)
     match = core.match(subject)
     command = OpenUsage(
         client=call.client,
@@ -131,8 +140,9 @@ def open_usage(
         subject=subject,
         account_id=match.account_id,
         matched_by=match.matched_by,
-        meter=code,
-        quantity=quantity,
+        meter=found.code,
+        quantity=units,
+        gauge=gauge,
     )
     return core.run(call, command, validate_only)
 
@@ -266,7 +276,7 @@ def _newcomers_command(
     """The command of a report about somebody unknown; nobody is made for one that is badly formed."""
     forms.idempotency_key(report.idempotency_key)
     upsert = newcomers.upsert(subject, report.idempotency_key, unknown)
-    match = Match(upsert.account_id, upsert.matched_by) if upsert else NOWHERE
+    match = Match(upsert.new_account_id, upsert.matched_by) if upsert else NOWHERE
     command = usage_command(core, call, report, subject, match)
     if upsert:
         newcomers.keep(upsert)

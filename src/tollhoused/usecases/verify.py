@@ -11,6 +11,7 @@ from tollhoused.domain.included import included_grants
 from tollhoused.domain.proof import INVARIANTS, Evidence, Finding
 from tollhoused.domain.proof_of_holds import prove_holds
 from tollhoused.domain.proof_of_ledger import prove_ledger
+from tollhoused.domain.proof_of_payments import prove_payments
 from tollhoused.domain.proof_of_terms import prove_terms
 from tollhoused.domain.proof_of_usage import prove_usage
 from tollhoused.store.audit import UNREADABLE, Audit, auditing
@@ -74,7 +75,8 @@ def _usage_and_ledger(evidence: Evidence, history: CatalogueHistory) -> Iterator
     reserved = yield from prove_holds(evidence)
     included = {grant.id: grant for grant in included_grants(evidence.account.segments, history)}
     used = yield from prove_usage(evidence, reserved)
-    yield from prove_ledger(evidence, used, reserved, included)
+    bookings = yield from prove_payments(evidence)
+    yield from prove_ledger(evidence, used, reserved, included, bookings)
 
 
 def _read_catalogues(audit: Audit, catalogues: dict[int, Catalogue]) -> Iterator[Finding]:

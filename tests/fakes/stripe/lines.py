@@ -67,6 +67,7 @@ def line_of_subscription(world: World, subscription: Object, item: Object, amoun
     parent = {"type": "subscription_item_details", "subscription_item_details": details, "invoice_item_details": None}
     period = {"start": item["current_period_start"], "end": item["current_period_end"]}
     about = {"description": f"{item['quantity']} x {item['price']['id']}", "metadata": subscription["metadata"]}
+    about["_subscription"] = subscription["id"]
     return _line(world, item["price"], item["quantity"], amount, period, parent, about)
 
 
@@ -95,6 +96,7 @@ def _line(
         "period": period,
         "pricing": pricing(price),
         "quantity": quantity,
+        "subscription": about["_subscription"],
         "subtotal": amount,
         "taxes": [],
         "_price": price,

@@ -16,12 +16,15 @@ def is_page(path: str) -> bool:
 
 
 def open_page(shopper: Shopper, method: str, path: str, form: Object) -> Answer:
-    """`/c/pay/SESSION` and `/b/LINK`. `card` in the form is an `Outcome`, `email` whose it is."""
+    """`/c/pay/SESSION`, `/b/LINK` and `/i/INVOICE`. `card` in the form is an `Outcome`, `email` whose it is."""
     name = path.rpartition("/")[2]
-    if method != "POST" or not path.startswith(("/c/pay/", "/b/")):
+    if method != "POST" or not path.startswith(("/c/pay/", "/b/", "/i/")):
         return _page(200, f"A page of the fake Stripe: {name}\n".encode())
     card, email = Outcome(form.get("card", Outcome.SUCCEEDED)), form.get("email", "")
     try:
+        if path.startswith("/i/"):
+            paid = shopper.pay_invoice(name, card)["status"] == "paid"
+            return _page(200, b"Thank you.\n") if paid else _page(402, b"Your card was declined.\n")
         pays = shopper.pay_link if path.startswith("/b/") else shopper.complete_checkout
         session = pays(name, card, email)
     except ApiError as error:

@@ -11,24 +11,36 @@ from tests.fakes.stripe.world import Outcome, World
 
 
 def complete(world: World, session: Object, card: Outcome, email: str) -> None:
-    """The customer pays. Raises ApiError for a declined card: the session stays open, as the page would."""
+    """The customer pays. Raises ApiError for a declined card: the session stays open, as the page would.
+
+    A declined try of a payment has happened, and the next one uses the same intent. A subscription leaves no trace.
+    """
     if session["status"] != "open":
         raise invalid(f"This Checkout Session is {session['status']}.", code="checkout_session_not_open")
+    if session["mode"] == "payment":
+        _complete(world, session, card, email)
+        return
     with world.whole_or_nothing():
-        session = world.get("checkout.session", session["id"])
-        method = new_card(world, card)
-        saves = (session["_form"].get("payment_intent_data") or {}).get("setup_future_usage")
-        if session["customer"] is None:
-            address = session["customer_email"] or email or f"{session['id']}@example.com"
-            session["customer_details"] = {"email": address}
-            creates = session["_form"].get("customer_creation") == "always" or saves
-            if session["mode"] == "subscription" or creates:
-                session["customer"] = create_customer(world, {"email": address})["id"]
-        if session["customer"] and (session["mode"] != "payment" or saves):
-            attach(world, {"customer": session["customer"]}, method["id"])
-        {"payment": _pay, "subscription": _subscribe, "setup": _set_up}[session["mode"]](world, session, method)
-        session.update(status="complete", url=None)
-        world.emit("checkout.session.completed", session)
+        _complete(world, world.get("checkout.session", session["id"]), card, email)
+
+
+def _complete(world: World, session: Object, card: Outcome, email: str) -> None:
+    method = new_card(world, card)
+    saves = (session["_form"].get("payment_intent_data") or {}).get("setup_future_usage")
+    if session["customer"] is None:
+        address = session["customer_email"] or email or f"{session['id']}@example.com"
+        session["customer_details"] = {"email": address}
+        creates = session["_form"].get("customer_creation") == "always" or saves
+        if session["mode"] == "subscription" or creates:
+            session["customer"] = create_customer(world, {"email": address})["id"]
+    keeps = session["customer"] and (session["mode"] != "payment" or saves)
+    if keeps and session["mode"] != "payment":
+        attach(world, {"customer": session["customer"]}, method["id"])
+    {"payment": _pay, "subscription": _subscribe, "setup": _set_up}[session["mode"]](world, session, method)
+    if keeps and session["mode"] == "payment":
+        attach(world, {"customer": session["customer"]}, method["id"])
+    session.update(status="complete", url=None)
+    world.emit("checkout.session.completed", session)
 
 
 def settled(world: World, session: Object, succeeded: bool) -> None:
@@ -50,9 +62,11 @@ def _pay(world: World, session: Object, method: Object) -> None:
     if session["amount_total"] == 0:
         session["payment_status"] = "no_payment_required"
         return
-    total, currency = session["amount_total"], session["currency"]
-    intent = charging.new_intent(world, total, currency, session["customer"], **about)
-    session["payment_intent"] = intent["id"]
+    if session["payment_intent"] is None:
+        total, currency = session["amount_total"], session["currency"]
+        made = charging.new_intent(world, total, currency, session["customer"], **about)
+        session["payment_intent"] = made["id"]
+    intent = world.get("payment_intent", session["payment_intent"])
     if error := charging.attempt(world, intent, method, off_session=False):
         raise error
     if intent["status"] == "requires_action":  # the customer is there and proves who it is

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from tests.fakes.stripe import checkout, customers, intents, invoices, links, paying, refunds
+from tests.fakes.stripe import checkout, customers, intents, invoices, links, paying, refunds, subscriptions
 from tests.fakes.stripe.render import CURRENT, render
 from tests.fakes.stripe.shapes import ApiError, Object
 from tests.fakes.stripe.world import Outcome, World
@@ -32,6 +32,25 @@ class Shopper:
             session = links.follow(world, world.get("payment_link", link_id))
             _try_to_complete(world, session, card, email)
             return _shown(world.get("checkout.session", session["id"]))
+
+    def cancel(self, subscription_id: str, at_once: bool = False) -> Object:
+        """Cancels in the portal, at the period's end or at once."""
+        with self._acting() as world:
+            if at_once:
+                return _shown(subscriptions.cancel(world, {}, subscription_id))
+            return _shown(subscriptions.update(world, {"cancel_at_period_end": "true"}, subscription_id))
+
+    def stay(self, subscription_id: str) -> Object:
+        """Takes a cancellation back in the portal."""
+        with self._acting() as world:
+            return _shown(subscriptions.update(world, {"cancel_at_period_end": "false"}, subscription_id))
+
+    def change_plan(self, subscription_id: str, price_id: str) -> Object:
+        """Changes the price in the portal, billed at once."""
+        with self._acting() as world:
+            item = world.get("subscription", subscription_id)["items"]["data"][0]["id"]
+            form = {"items": [{"id": item, "price": price_id}], "proration_behavior": "always_invoice"}
+            return _shown(subscriptions.update(world, form, subscription_id))
 
     def add_card(self, customer_id: str, card: Outcome = Outcome.SUCCEEDED, default: bool = True) -> str:
         """Stores a new card, as in the portal; answers with its id."""

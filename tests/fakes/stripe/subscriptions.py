@@ -5,6 +5,7 @@ from tests.fakes.stripe.billing import UPDATED, amount_of, bill, period_end, wit
 from tests.fakes.stripe.customers import PAGE, living
 from tests.fakes.stripe.forms import flag, page, required, text, whole
 from tests.fakes.stripe.invoices import NO_METHOD, method_for
+from tests.fakes.stripe.lines import waiting_items
 from tests.fakes.stripe.proration import adopt, credit_unused, item_list, new_item, planned
 from tests.fakes.stripe.shapes import ApiError, Object, Route, invalid, missing
 from tests.fakes.stripe.terms import blank, cancellation, plain, trial_end_of
@@ -89,7 +90,8 @@ def update(world: World, form: Object, name: str) -> Object:
         plan = planned(world, subscription, form)
         plan = plan._replace(restarts=plan.restarts or ends_trial, behavior="none" if ends_trial else plan.behavior)
         changes |= adopt(world, subscription, plan)
-        if plan.billed_now and subscription["status"] != "trialing":
+        waiting = waiting_items(world, subscription["customer"], name)
+        if subscription["status"] != "trialing" and (plan.restarts or (plan.billed_now and waiting)):
             _billed(world, subscription, changes, behavior, flag(form, "off_session", True))
         else:
             world.change(subscription, UPDATED, **changes)

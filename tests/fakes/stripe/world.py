@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from tests.fakes.stripe.blanks import BLANKS
 from tests.fakes.stripe.clock import DAY_SECONDS, Clock
 from tests.fakes.stripe.shapes import ApiError, Object, missing
 
@@ -117,7 +118,8 @@ class World:
     def build(self, kind: str, **fields: object) -> Object:
         """An object that is part of another and is not kept by itself."""
         created = {"created": self.now, "livemode": False}
-        return {"id": self.name(kind), "object": kind, **created, **fields}
+        blank = dict.fromkeys(BLANKS.get(kind, ()))
+        return {"id": self.name(kind), "object": kind, **created, **blank, **fields}
 
     def add(self, kind: str, **fields: object) -> Object:
         """A new object that can be asked for."""
