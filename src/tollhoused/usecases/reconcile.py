@@ -4,7 +4,7 @@ Everything goes the way that events go, so nothing is done twice that an event h
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -129,7 +129,7 @@ class Reconciliation:
         now_us = self.core.clock()
         if facts.subscription_id in self._spoken_for:
             return
-        if known[1].is_over(now_us) if known else facts.standing is Standing.CANCELED:
+        if (known[1].standing if known else facts.standing) is Standing.CANCELED:
             return
         account_id = known[0] if known else account_id
         command = ObserveSubscription(
@@ -140,9 +140,14 @@ class Reconciliation:
             grace_us=self.desk.grace_us,
         )
         account = self._account(account_id)
+        if known:
+            account.subscriptions.setdefault(known[1].id, known[1])  # one whose end has passed here may go on there
         decision = decide_subscription(account, command, max(now_us, account.as_of_us), self.core.shelf.history)
         problem = decision.answer.problem if isinstance(decision.answer, IntentAnswer) else ""
-        if not decision.effect.subscription and not (problem and facts.account_id == account_id):
+        changed = decision.effect.subscription
+        if known and changed:
+            changed = changed if replace(changed, observed_us=known[1].observed_us) != known[1] else None
+        if not changed and not (problem and (known or facts.account_id == account_id)):
             return
         ours = f"{known[1].plan} {known[1].standing}" if known else "not known here"
         what = f"subscription {facts.subscription_id} is {facts.standing.value} with {facts.price_id}, here: {ours}"
@@ -264,7 +269,8 @@ class Reconciliation:
 def differs(intent: Intent, payment: PaymentFacts) -> bool:
     """Whether a payment shows what is not known of it."""
     if intent.state is IntentState.SUCCEEDED:
-        pays_twice = payment.payment_id != intent.payment_id and payment.status is PaymentStatus.SUCCEEDED
+        paid = payment.status is PaymentStatus.SUCCEEDED and payment.returned_minor < payment.paid_minor
+        pays_twice = paid and payment.payment_id != intent.payment_id
         return pays_twice or (
             payment.payment_id == intent.payment_id
             and min(payment.returned_minor, intent.paid_minor) != intent.returned_minor
