@@ -6,7 +6,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -106,16 +106,16 @@ class Server:
         asks_for_keys: bool = False,
         cwd: Path | None = None,
         command: list[str] = COMMAND,
-        variables: dict[str, str] | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
-        """Returns when its port is open, and it has looked at its database. Variables are more of its settings."""
+        """Returns when its port is open, and it has looked at its database. Variables are settings."""
         self._log = TemporaryFile("w+")  # noqa: SIM115  # it is open as long as the server runs
         self._said = ""
         keys = [] if asks_for_keys else ["--insecure-no-auth"]
         self._process = subprocess.Popen(
             [*command, "serve", "--listen", "127.0.0.1:0", *keys, *arguments],
             cwd=cwd,
-            env=environment(**(variables or {})),
+            env=environment(**variables or {}),
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
@@ -165,9 +165,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(database_url: str, *arguments: str, asks_for_keys: bool = False) -> Iterator[Server]:
+def serving(
+    database_url: str, *arguments: str, asks_for_keys: bool = False, variables: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """A server on a database, stopped in order at the end."""
-    server = Server("--database-url", database_url, *arguments, asks_for_keys=asks_for_keys)
+    server = Server("--database-url", database_url, *arguments, asks_for_keys=asks_for_keys, variables=variables)
     try:
         yield server
     finally:

@@ -37,6 +37,7 @@ COMMANDS = {
     "serve": "serve.serve",
     "migrate": "migrate.migrate",
     "verify": "verify.verify",
+    "reconcile": "reconcile.reconcile",
     "import": "importing.import_",
     "export": "export.export",
     "backup": "backup.backup",
@@ -91,6 +92,10 @@ GROUPS: Mapping[str, tuple[str, Group]] = {
             "dead": ("Events that were given up.", {"list": "events.list_dead"}),
             "redeliver": "events.redeliver",
         },
+    ),
+    "provider-events": (
+        "What the payment provider has told.",
+        {"list": "provider_events.list_", "show": "provider_events.show", "replay": "provider_events.replay"},
     ),
     "usage": ("Record usage from files.", {"load": "usage.load"}),
 }

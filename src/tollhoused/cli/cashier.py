@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from tollhoused.cli.program import CommandFailed
 from tollhoused.domain.instants import DAY_US, MINUTE_US, SECOND_US
+from tollhoused.domain.intent import IntentState
 from tollhoused.errors import Aborted, DeadlineExceeded, TollhouseError, Unavailable
 from tollhoused.observing import ProviderObserver
 from tollhoused.providers.provider import ProviderFailure
@@ -182,7 +183,11 @@ class Cashier:
                 del self._busy[name]
                 self._ended.notify_all()
 
-    def _apply(self, event: ProviderEvent) -> None:
+    def _apply(self, listed: ProviderEvent) -> None:
+        """Applies an event, unless that was done since it was listed: what was stored of it then stays."""
+        event = self._core.store.providers.event(listed.provider, listed.id)
+        if event is None or event.state != PENDING or event.next_attempt_us > self._core.clock():
+            return
         try:
             seen = payments.apply_event(self._core, self._desk, event)
             seen = seen._replace(attempts=event.attempts + 1)
@@ -208,8 +213,9 @@ class Cashier:
         return event._replace(state=state, attempts=attempts, next_attempt_us=again_us, problem=problem)
 
     def _carry_out(self, account_id: str, intent_id: str) -> None:
+        """Makes the attempt of an intent, unless that was done since it was listed."""
         found = self._core.store.providers.intent(intent_id)
-        if found is None:
+        if found is None or found[1].state is not IntentState.OPEN or not self._is_due(intent_id, self._core.clock()):
             return
         try:
             orders.carry_out(self._core, self._desk, account_id, found[1])

@@ -50,6 +50,10 @@ class ProviderStatements:
         subscription = select(tables.subscriptions).where(tables.subscriptions.c.id == _text("id"))
         self.subscription = dialect.query(subscription)
         self.customers = dialect.query(self._customers())
+        self.unsettled = dialect.query(self._unsettled())
+        self.newest_created = dialect.query(
+            select(func.max(event.created_us)).where(event.provider == _text("provider"))
+        )
         one = select(t.provider_events).where(event.provider == _text("provider"), event.id == _text("id"))
         self.event = dialect.query(one)
         self.pending = dialect.query(self._pending())
@@ -75,6 +79,13 @@ class ProviderStatements:
             .order_by(row.attempt_us, row.id)
             .limit(_number("size"))
         )
+
+    def _unsettled(self) -> Select[Any]:
+        """Those that may still become something, of one account or of all, by id."""
+        row = t.intents.c
+        is_open = or_(row.state == literal_column("'open'"), row.state == literal_column("'waiting'"))
+        wanted = or_(_text("account") == literal_column("''"), row.account == _text("account"))
+        return select(t.intents).where(is_open, wanted, row.id > _text("after")).order_by(row.id).limit(_number("size"))
 
     def _customers(self) -> Select[Any]:
         """Accounts that a provider knows, by id."""
@@ -121,6 +132,11 @@ class ProviderStore:
         """
         return [(row[0], row[1]) for row in self._ask(self._statements.open_intents, before_us=before_us, size=size)]
 
+    def unsettled(self, account_id: str, after: str, size: int) -> list[tuple[str, Intent]]:
+        """Intents that are open or wait, each with its account, behind an intent's id; an empty account is any."""
+        found = self._ask(self._statements.unsettled, account=account_id, after=after, size=size)
+        return [(row[0], intent_from_row(row)) for row in found]
+
     def subscription(self, subscription_id: str) -> tuple[str, Subscription] | None:
         """A subscription by its id alone, with its account."""
         found = self._ask(self._statements.subscription, id=subscription_id)
@@ -147,6 +163,11 @@ class ProviderStore:
         """One event."""
         found = self._ask(self._statements.event, provider=provider, id=event_id)
         return ProviderEvent(*found[0]) if found else None
+
+    def newest_created_us(self, provider: str) -> int | None:
+        """When the newest event of a provider was made that was received."""
+        found: int | None = self._ask(self._statements.newest_created, provider=provider)[0][0]
+        return found
 
     def pending(self, now_us: int, size: int) -> list[ProviderEvent]:
         """Events that are due to be applied, those that have waited longest first."""

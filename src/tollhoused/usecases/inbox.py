@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 
+from tollhoused.domain.instants import DAY_US
 from tollhoused.providers.provider import BadWebhook
-from tollhoused.store.providers import ProviderEvent
+from tollhoused.settings import PROVIDERS
+from tollhoused.store.providers import DEAD, PENDING, ProviderEvent
 from tollhoused.usecases.core import Core, reading
 from tollhoused.usecases.desk import Desk
+
+PORTION = 500
 
 
 def receive(core: Core, desk: Desk, secrets: Sequence[str], body: bytes, signature: str) -> bool:
@@ -47,3 +51,33 @@ def _verify(core: Core, desk: Desk, secrets: Sequence[str], body: bytes, signatu
         if not core.clock.offset_us:
             raise
         desk.provider.verify(body, signature, secrets, core.clock())
+
+
+def list_events(core: Core, state: str, limit: int) -> list[ProviderEvent]:
+    """Events in a state, or in any when it is empty; newest first."""
+    with reading():
+        return core.store.providers.events(state, core.clock() + DAY_US, limit)
+
+
+def find(core: Core, event_id: str) -> ProviderEvent | None:
+    """An event by its id, whichever provider's."""
+    with reading():
+        found = (core.store.providers.event(provider, event_id) for provider in PROVIDERS)
+        return next((event for event in found if event), None)
+
+
+def replay(core: Core, event: ProviderEvent) -> None:
+    """Has an event applied again by whichever server runs on the database, as if it had just come."""
+    again = event._replace(state=PENDING, attempts=0, next_attempt_us=core.clock(), problem="")
+    with reading():
+        core.store.providers.note(again)
+
+
+def replay_dead(core: Core) -> int:
+    """Has all events applied again that were given up; says how many."""
+    number = 0
+    while dead := list_events(core, DEAD, PORTION):
+        for event in dead:
+            replay(core, event)
+        number += len(dead)
+    return number

@@ -63,7 +63,8 @@ def place(core: Core, call: Call, command: OpenIntent, validate_only: bool) -> P
 def carry_out(core: Core, desk: Desk, account_id: str, intent: Intent) -> None:
     """Makes the present attempt of an intent, or makes it again, and stores what came of it.
 
-    Raises ProviderFailure, which leaves it FAILED where the provider refused, and otherwise OPEN.
+    Raises ProviderFailure, which leaves it FAILED where the provider refused, and otherwise OPEN, also a reload that
+    only an operator can help.
     """
     if core.clock() - intent.attempt_us > KEY_LIFE_US:
         _look_for(core, desk, account_id, intent)
