@@ -1,5 +1,7 @@
 """EntitlementService: may this customer do this, and what is left?"""
 
+from typing import NamedTuple
+
 from tollhouse.v1 import common_pb2 as common
 from tollhouse.v1 import entitlement_service_pb2 as pb
 from tollhouse.v1 import error_reason_pb2 as error_reason
@@ -16,6 +18,16 @@ from tollhoused.usecases.core import Call, Core
 from tollhoused.usecases.entitlements import Entitlement, MeterState, UsageCheck
 
 
+class Encoded(NamedTuple):
+    """An answer as it goes out: what is asked again and again is encoded once."""
+
+    data: bytes
+
+    def SerializeToString(self) -> bytes:
+        """As messages are asked for their bytes."""
+        return self.data
+
+
 class EntitlementServicer:
     """The methods of the service."""
 
@@ -23,9 +35,14 @@ class EntitlementServicer:
         self._core = core
         self._faults = faults
 
-    def GetEntitlement(self, request: pb.GetEntitlementRequest, call: Call) -> pb.GetEntitlementResponse:
-        found = entitlements.get_entitlement(self._core, call, decode.subject(request.subject), request.product)
-        return pb.GetEntitlementResponse(entitlement=entitlement_message(found, self._core.catalogue))
+    def GetEntitlement(self, request: pb.GetEntitlementRequest, call: Call) -> Encoded:
+        core = self._core
+
+        def tell(found: Entitlement) -> Encoded:
+            message = pb.GetEntitlementResponse(entitlement=entitlement_message(found, core.catalogue))
+            return Encoded(message.SerializeToString())
+
+        return entitlements.told_entitlement(core, call, decode.subject(request.subject), request.product, tell)
 
     def BatchGetEntitlements(
         self, request: pb.BatchGetEntitlementsRequest, call: Call

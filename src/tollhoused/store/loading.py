@@ -112,6 +112,16 @@ def load_directory(session: Session, statements: Statements, subjects: set[Subje
     return _directory(_ask(session, _directory_plan(statements, Wanted(subjects=subjects), lock=False), last=True))
 
 
+def load_version(
+    session: Session, statements: Statements, subject: Subject, account_id: str
+) -> tuple[Directory, int | None]:
+    """What the directory knows about a subject, and an account's version; None where there is no such account."""
+    plan = _directory_plan(statements, Wanted(subjects={subject}), lock=False)
+    found = _ask(session, [*plan, ("versions", statements.versions, [(account_id, NEVER_US)])], last=True)
+    versions = found["versions"]
+    return _directory(found), versions[0][1] if versions else None
+
+
 def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
     """Everything that the books changed, in an order that keeps every constraint."""
     dirty = [account for account in books.accounts.values() if account.dirty or account.version == 0]

@@ -47,6 +47,8 @@ class Statements:
         self.accounts = dialect.query(accounts, ACCOUNTS)
         locked = accounts.order_by(t.accounts.c.id).with_for_update(of=t.accounts)
         self.accounts_locked = dialect.query(locked, ACCOUNTS) if dialect.locks_rows else self.accounts
+        versions = select(t.accounts.c.id, t.accounts.c.version).join(wanted, t.accounts.c.id == wanted.c.account)
+        self.versions = dialect.query(versions, ACCOUNTS)
         self.segments = dialect.query(self._segments(wanted), ACCOUNTS)
         self.counters = self._counters(dialect)
         self.counters_whole = self._counters_whole(dialect)

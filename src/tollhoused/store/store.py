@@ -25,7 +25,7 @@ from tollhoused.store.dialect import Query, Rows
 from tollhoused.store.events import EventStore
 from tollhoused.store.expiries import newest_first, still_unbooked, unit_totals
 from tollhoused.store.faults import Fault, StoreFault
-from tollhoused.store.loading import CLOCK_OFFSET, ENVIRONMENT, load, load_directory, writes
+from tollhoused.store.loading import CLOCK_OFFSET, ENVIRONMENT, load, load_directory, load_version, writes
 from tollhoused.store.postgres import PostgresEngine
 from tollhoused.store.providers import ProviderStore
 from tollhoused.store.questions import Questions
@@ -87,6 +87,10 @@ class Store:
     def directory(self, subjects: set[Subject]) -> Directory:
         """What is known about these subjects."""
         return self._read(lambda session: load_directory(session, self._statements, subjects))
+
+    def version(self, subject: Subject, account_id: str) -> tuple[Directory, int | None]:
+        """What is known about a subject, and an account's version, in one snapshot."""
+        return self._read(lambda session: load_version(session, self._statements, subject, account_id))
 
     def operation(self, idempotency_key: str, client: str) -> Operation | None:
         """The operation stored under a key."""
@@ -320,15 +324,8 @@ class Store:
     def audit(self, from_us: int, to_us: int, before: tuple[int, str, str] | None, size: int) -> list[AuditEntry]:
         """A page of administrative acts in [from_us, to_us), newest first, after the cursor `before`."""
         before_us, after_client, after_key = before or (to_us, "", "")
-        found = self._ask(
-            self._questions.audit,
-            from_us=from_us,
-            to_us=to_us,
-            before_us=before_us,
-            after_client=after_client,
-            after_key=after_key,
-            size=size,
-        )
+        cursor: dict[str, Any] = {"before_us": before_us, "after_client": after_client, "after_key": after_key}
+        found = self._ask(self._questions.audit, from_us=from_us, to_us=to_us, size=size, **cursor)
         return [AuditEntry(*row) for row in found]
 
     def environment(self) -> str | None:

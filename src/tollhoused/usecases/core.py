@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -27,6 +27,7 @@ from tollhoused.store.store import Store
 from tollhoused.store.wanted import whole_accounts
 from tollhoused.usecases import forms
 from tollhoused.usecases.desk import Desk
+from tollhoused.usecases.memo import Kept, Memo
 
 T = TypeVar("T")
 
@@ -126,6 +127,7 @@ class Core:
     environment: Environment
     rules: Rules
     matches: Matches = field(default_factory=Matches)
+    memo: Memo = field(default_factory=Memo)
     events_allow_private: bool = False
     """Whether outgoing events may be sent to addresses that are not public, and without TLS."""
     desk: Desk | None = None
@@ -229,6 +231,25 @@ class Core:
         if isinstance(found, TollhouseError):
             raise found
         return found
+
+    def recall(self, subject: Subject, question: Hashable, answer: Callable[[View], T]) -> T:
+        """What `answer` makes of a subject's account; made anew only where something has changed since.
+
+        `question` names everything else that the answer depends on. Subject and version are read in one snapshot.
+        """
+        hint, catalogue = self.matches.get(subject), self.shelf.history.newest_version
+        kept = self.memo.get((hint, question)) if hint else None
+        if hint and kept and kept.catalogue == catalogue:
+            with reading():
+                directory, version = self.store.version(subject, hint.account_id)
+            if version == kept.version and self.clock() < kept.until_us and directory.resolve(subject) == hint:
+                found: T = kept.answer
+                return found
+        view = self.view(subject)
+        made = answer(view)
+        account = view.account
+        self.memo.put((view.match, question), Kept(account.version, catalogue, account.due_us, made))
+        return made
 
     def view_all(self, subjects: Sequence[Subject]) -> dict[Subject, View | TollhouseError]:
         """Accounts with everything that counts in their usage period, brought up to date in memory.

@@ -1,7 +1,8 @@
 """May this customer do this, and what is left? (requirements E1 to E4)"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tollhoused.domain.account import Account, Segment
 from tollhoused.domain.answers import BalanceFacts, UsageAnswer
@@ -23,6 +24,8 @@ from tollhoused.usecases import forms
 from tollhoused.usecases.core import Call, Core, View
 from tollhoused.usecases.offers import interval_of
 from tollhoused.usecases.usage import UsageReport, usage_command
+
+T = TypeVar("T")
 
 BATCH_SUBJECTS_MAX = 100
 
@@ -83,8 +86,14 @@ class UsageCheck:
 
 def get_entitlement(core: Core, call: Call, subject: Subject, product: str) -> Entitlement:
     """Everything that an account may do, has used and has left."""
+    return entitlement_of(core, call, core.view(subject), call.product(core.catalogue, product, required=False))
+
+
+def told_entitlement(core: Core, call: Call, subject: Subject, product: str, tell: Callable[[Entitlement], T]) -> T:
+    """The same, as `tell` puts it: that is kept, and done again only where something has changed."""
     product = call.product(core.catalogue, product, required=False)
-    return entitlement_of(core, call, core.view(subject), product)
+    question = ("entitlement", product, call.products)
+    return core.recall(subject, question, lambda view: tell(entitlement_of(core, call, view, product)))
 
 
 def batch_get_entitlements(
@@ -105,7 +114,7 @@ def batch_get_entitlements(
 def check_feature(core: Core, subject: Subject, feature: str) -> tuple[bool, str]:
     """Whether the current plan has a feature, and the plan. Raises InvalidField for a feature that nothing declares."""
     forms.text("feature", feature, forms.FEATURE_LENGTH_MAX)
-    terms = core.view(subject).account.segment.terms
+    terms = core.recall(subject, "terms", lambda view: view.account.segment.terms)
     catalogue = core.catalogue
     products = {f"{product}.access" for product in catalogue.products}
     if feature not in terms.features and feature not in catalogue.features and feature not in products:
