@@ -26,6 +26,8 @@ _STRIPE_KEY = re.compile(r"(?:sk|rk)_(?:test|live)_[!-~]{1,500}")
 _STRIPE_SECRET = re.compile(r"whsec_[!-~]{1,500}")
 _ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
 
+_CHOICES = {"environment": ENVIRONMENTS, "log_format": LOG_FORMATS, "log_level": LOG_LEVELS}
+_CHOICES |= {"only": ("", *DOORS), "provider": ("", *PROVIDERS)}
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -169,8 +171,7 @@ class Settings:
     only: str = field(
         default="",
         metadata={
-            "help": "Open one door only: http for a sidecar that takes webhooks and needs http_listen, or grpc, beside "
-            "which http_listen answers probes and metrics but no webhooks. Both when empty."
+            "help": "Open one door: http, a sidecar that takes webhooks, or grpc, which takes none; both if empty."
         },
     )
     provider: str = field(
@@ -180,21 +181,13 @@ class Settings:
         default="", metadata={"help": "The secret or restricted key of the Stripe account; a variable only."}
     )
     stripe_webhook_secrets: str = field(
-        default="",
-        metadata={
-            "help": "The signing secrets of the webhook endpoint at Stripe, whsec_..., with commas between them while "
-            "one follows another; a variable only. Without one no webhook is taken."
-        },
+        default="", metadata={"help": "Secrets of the webhook endpoint, whsec_..., with commas; a variable only."}
     )
     stripe_api_base: str = field(
         default="", metadata={"help": "Where Stripe's API is, for tests: https, or this machine. Stripe when empty."}
     )
     return_origins: str = field(
-        default="",
-        metadata={
-            "help": "Where customers may be sent back to from the provider's pages: exact origins such as "
-            "https://app.example.org, with commas between them."
-        },
+        default="", metadata={"help": "Origins that customers may be sent back to, https://host, with commas."}
     )
     past_due_grace_days: int = field(
         default=7,
@@ -223,15 +216,13 @@ class Settings:
                 raise SettingsError(f"{name}: must be from {metadata['least']:,} to {metadata['most']:,}")
         if self.batch_max > self.queue_max:
             raise SettingsError("batch_max: must not be more than queue_max")
-        if self.environment not in ENVIRONMENTS:
-            raise SettingsError(f"environment: must be one of {', '.join(ENVIRONMENTS)}")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                empty = ", or empty" if "" in known else ""
+                raise SettingsError(f"{name}: must be one of {', '.join(filter(None, known))}{empty}")
         if self.http_listen:
             parse_address("http_listen", self.http_listen)
         self._check_provider()
-        if self.log_format not in LOG_FORMATS:
-            raise SettingsError(f"log_format: must be one of {', '.join(LOG_FORMATS)}")
-        if self.log_level not in LOG_LEVELS:
-            raise SettingsError(f"log_level: must be one of {', '.join(LOG_LEVELS)}")
 
     def _check_tls(self) -> None:
         for cert, key in (("tls_cert", "tls_key"), ("tls_client_cert", "tls_client_key")):
@@ -244,28 +235,20 @@ class Settings:
             raise SettingsError("tls_client_cert: is shown with TLS only, so tls_ca or tls must be set")
 
     def _check_provider(self) -> None:
-        if self.only not in ("", *DOORS):
-            raise SettingsError(f"only: must be one of {', '.join(DOORS)}, or empty for both")
         if self.only == "http" and not self.http_listen:
             raise SettingsError("http_listen: must be set where only http is served")
-        if self.provider not in ("", *PROVIDERS):
-            raise SettingsError(f"provider: must be one of {', '.join(PROVIDERS)}, or empty")
         if self.provider == "stripe" and not self.stripe_api_key:
             raise SettingsError("stripe_api_key: must be set where provider is stripe")
         if self.stripe_api_key and not _STRIPE_KEY.fullmatch(self.stripe_api_key):
             raise SettingsError("stripe_api_key: must be a secret or a restricted key, sk_test_... or rk_live_...")
         if not all(_STRIPE_SECRET.fullmatch(secret) for secret in self.webhook_secrets):
             raise SettingsError("stripe_webhook_secrets: each must be the signing secret of an endpoint, whsec_...")
-        if self.stripe_api_base:
-            check_origin("stripe_api_base", self.stripe_api_base)
-        for origin in self.origins:
-            check_origin("return_origins", origin)
+        for name in ("stripe_api_base", "return_origins"):
+            for origin in listed(getattr(self, name)):
+                check_origin(name, origin)
 
     def check_key_environment(self) -> None:
-        """Refuses to take real money for tests, and test cards for real. Raises SettingsError.
-
-        Apart from the other checks, since commands learn the environment from their database.
-        """
+        """Refuses real money for tests, and the other way round; not before a command has read its database's."""
         if self.stripe_api_key and f"_{self.environment}_" not in self.stripe_api_key[:8]:
             other = "live" if self.environment == "test" else "test"
             raise SettingsError(
@@ -360,12 +343,11 @@ def listed(text: str) -> tuple[str, ...]:
 
 
 def check_origin(setting: str, text: str) -> None:
-    """Refuses what is no `https://host[:port]` as browsers write an origin; http is for this machine. SettingsError."""
+    """Refuses what is no `https://host[:port]` as browsers write an origin; http is for this machine."""
     match = _ORIGIN.fullmatch(text)
     if match is None or (match[3] and not 0 < int(match[3]) <= 65_535):
         raise SettingsError(
-            f"{setting}: {shown_url(text)!r} is no origin: write https://host or https://host:port in lower case, "
-            "without a path"
+            f"{setting}: {shown_url(text)!r} is no origin: write https://host:port in lower case, without a path"
         )
     if match[1] == "http" and not Address(match[2].strip("[]"), 0).is_loopback:
         raise SettingsError(f"{setting}: {text!r} must begin with https://, for it is not on this machine")

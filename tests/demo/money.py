@@ -169,5 +169,5 @@ def _until(look: Callable[[], T], good: Callable[[T], bool]) -> T:
     while not good(seen := look()):
         if time.monotonic() > give_up_at:
             raise SystemExit(f"the provider's word has not come: {seen}")
-        time.sleep(0.05)
+        time.sleep(0.05)  # there is nothing here to wait on
     return seen
