@@ -6,7 +6,7 @@ from functools import cached_property
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
 
-QUESTIONS = ("Get", "List", "Check", "BatchGet", "Query", "Watch")
+QUESTIONS = ("Get", "List", "Check", "BatchGet", "Query", "Watch", "Preview")
 PACKAGE = ".tollhouse.v1."
 
 # A comment's place is a path of field numbers and positions, from FileDescriptorProto downwards.

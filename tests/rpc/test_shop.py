@@ -14,8 +14,10 @@ from tests.fakes.stripe.world import Outcome
 from tests.support.door import TIMEOUT_SECONDS, Door, ServerMaker, refusal, usage
 from tests.support.house import CoreMaker, join, make_organization
 from tests.support.storefront import BACK, DONE, Storefront, desk_of, person
+from tollhoused.domain.intents import LinkCustomer
 from tollhoused.domain.money import NANOS_PER_UNIT
 from tollhoused.providers.stripe.provider import StripeProvider
+from tollhoused.usecases import payments
 
 SESSIONS, LINKS = "/v1/checkout/sessions", "/v1/payment_links"
 WAITING, SUCCEEDED, EXPIRED = (
@@ -489,3 +491,17 @@ def _link(shop: Storefront, key: str = "link", **more: Any) -> Any:
 def _refund(shop: Storefront, cents: int) -> None:
     """An operator gives money back at the provider."""
     shop.operator.v1.refunds.create({"payment_intent": shop.payment(), "amount": cents})
+
+
+def test_who_was_another_providers_customer_becomes_one_of_this(shop: Storefront) -> None:
+    account_id = shop.entitlement("anna").account_id
+    payments.told(shop.core, LinkCustomer(account_id=account_id, customer="another:customer-1"))
+    shop.pay("anna")
+    shop.pass_time(days=2)  # the fake has forgotten the keys by then
+    shop.pay("anna", key="another top up")
+
+    shop.set_reload("anna", threshold_nanos=25 * 10**9)
+
+    assert shop.carry_out() == 1
+    assert shop.charged() == [1_000] * 3
+    assert len(shop.fake.all("customer")) == 1

@@ -201,6 +201,7 @@ class CreditsServiceServicer:
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
         PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
         CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

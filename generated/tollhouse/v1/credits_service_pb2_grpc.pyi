@@ -110,6 +110,7 @@ class CreditsServiceStub:
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
     PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
     CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
     GetTopUp: _grpc.UnaryUnaryMultiCallable[_credits_service_pb2.GetTopUpRequest, _credits_service_pb2.GetTopUpResponse]
     """Tells how far an order has come that a payment is for: a top-up, a payment link, or a reload.
@@ -233,6 +234,7 @@ class CreditsServiceAsyncStub(CreditsServiceStub):
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
     PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
     CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
     GetTopUp: _aio.UnaryUnaryMultiCallable[_credits_service_pb2.GetTopUpRequest, _credits_service_pb2.GetTopUpResponse]  # type: ignore[assignment]
     """Tells how far an order has come that a payment is for: a top-up, a payment link, or a reload.
@@ -395,6 +397,7 @@ class CreditsServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
         PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
         CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
 
     @_abc_1.abstractmethod

@@ -149,6 +149,7 @@ class SubscriptionServiceServicer:
         NO_PENDING_PLAN_CHANGE, NO_SUBSCRIPTION, NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE,
         IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
         INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -234,6 +235,7 @@ class SubscriptionServiceServicer:
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, ALREADY_SUBSCRIBED,
         NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
         UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -250,6 +252,7 @@ class SubscriptionServiceServicer:
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, NO_PROVIDER,
         PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
         DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -265,6 +268,7 @@ class SubscriptionServiceServicer:
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
         PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
         DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -280,6 +284,7 @@ class SubscriptionServiceServicer:
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
         PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
         DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -308,6 +313,7 @@ class SubscriptionServiceServicer:
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
         PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
         CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -324,6 +330,7 @@ class SubscriptionServiceServicer:
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
         PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
         CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

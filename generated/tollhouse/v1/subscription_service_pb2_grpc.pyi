@@ -63,6 +63,7 @@ class SubscriptionServiceStub:
     NO_PENDING_PLAN_CHANGE, NO_SUBSCRIPTION, NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE,
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
     UnassignPlan: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.UnassignPlanRequest, _subscription_service_pb2.UnassignPlanResponse]
     """Ends a subscription that an operator assigned, at once; one that has not started yet never starts.
@@ -124,6 +125,7 @@ class SubscriptionServiceStub:
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, ALREADY_SUBSCRIBED,
     NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
     UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
     ChangePlan: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.ChangePlanRequest, _subscription_service_pb2.ChangePlanResponse]
     """Gives an account another plan: a better one at once, a lesser one when the stretch is over that is paid for.
@@ -136,6 +138,7 @@ class SubscriptionServiceStub:
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, NO_PROVIDER,
     PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
     DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
     CancelSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelSubscriptionRequest, _subscription_service_pb2.CancelSubscriptionResponse]
     """Ends the subscription that was bought: where it would renew next, or at once.
@@ -147,6 +150,7 @@ class SubscriptionServiceStub:
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
     PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
     DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
     ResumeSubscription: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.ResumeSubscriptionRequest, _subscription_service_pb2.ResumeSubscriptionResponse]
     """Takes back the end of a bought subscription that has not come yet, or its pause.
@@ -158,6 +162,7 @@ class SubscriptionServiceStub:
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
     PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
     DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
     PreviewPlanChange: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.PreviewPlanChangeRequest, _subscription_service_pb2.PreviewPlanChangeResponse]
     """Tells what ChangePlan would come to and cost now, asked of the provider.
@@ -178,6 +183,7 @@ class SubscriptionServiceStub:
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
     PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
     CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
     CreatePaymentLink: _grpc.UnaryUnaryMultiCallable[_subscription_service_pb2.CreatePaymentLinkRequest, _subscription_service_pb2.CreatePaymentLinkResponse]
     """Makes a link that can be paid once: for packs of the catalogue, whose credits come with the payment, or for one
@@ -190,6 +196,7 @@ class SubscriptionServiceStub:
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
     PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
     CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
 
 @_typing.type_check_only
@@ -227,6 +234,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     NO_PENDING_PLAN_CHANGE, NO_SUBSCRIPTION, NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE,
     IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
     INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
     UnassignPlan: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.UnassignPlanRequest, _subscription_service_pb2.UnassignPlanResponse]  # type: ignore[assignment]
     """Ends a subscription that an operator assigned, at once; one that has not started yet never starts.
@@ -288,6 +296,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, ALREADY_SUBSCRIBED,
     NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
     UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
     ChangePlan: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.ChangePlanRequest, _subscription_service_pb2.ChangePlanResponse]  # type: ignore[assignment]
     """Gives an account another plan: a better one at once, a lesser one when the stretch is over that is paid for.
@@ -300,6 +309,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, NO_PROVIDER,
     PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
     DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
     CancelSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CancelSubscriptionRequest, _subscription_service_pb2.CancelSubscriptionResponse]  # type: ignore[assignment]
     """Ends the subscription that was bought: where it would renew next, or at once.
@@ -311,6 +321,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
     PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
     DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
     ResumeSubscription: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.ResumeSubscriptionRequest, _subscription_service_pb2.ResumeSubscriptionResponse]  # type: ignore[assignment]
     """Takes back the end of a bought subscription that has not come yet, or its pause.
@@ -322,6 +333,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
     PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
     DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
     PreviewPlanChange: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.PreviewPlanChangeRequest, _subscription_service_pb2.PreviewPlanChangeResponse]  # type: ignore[assignment]
     """Tells what ChangePlan would come to and cost now, asked of the provider.
@@ -342,6 +354,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
     PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
     CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
     CreatePaymentLink: _aio.UnaryUnaryMultiCallable[_subscription_service_pb2.CreatePaymentLinkRequest, _subscription_service_pb2.CreatePaymentLinkResponse]  # type: ignore[assignment]
     """Makes a link that can be paid once: for packs of the catalogue, whose credits come with the payment, or for one
@@ -354,6 +367,7 @@ class SubscriptionServiceAsyncStub(SubscriptionServiceStub):
     Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
     PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
     CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+    Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
     """
 
 class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -400,6 +414,7 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         NO_PENDING_PLAN_CHANGE, NO_SUBSCRIPTION, NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE,
         IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and
         INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
 
     @_abc_1.abstractmethod
@@ -497,6 +512,7 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, ALREADY_SUBSCRIBED,
         NO_PROVIDER, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On
         UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
 
     @_abc_1.abstractmethod
@@ -515,6 +531,7 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NOT_SOLD, NO_PROVIDER,
         PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
         DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
 
     @_abc_1.abstractmethod
@@ -532,6 +549,7 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
         PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
         DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
 
     @_abc_1.abstractmethod
@@ -549,6 +567,7 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_SUBSCRIPTION, NO_PROVIDER,
         PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE,
         DEADLINE_EXCEEDED, CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
 
     @_abc_1.abstractmethod
@@ -581,6 +600,7 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
         PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
         CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
 
     @_abc_1.abstractmethod
@@ -599,6 +619,7 @@ class SubscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_FIELD, SUBJECT_NOT_FOUND, SUBJECT_CONFLICT, NOT_A_MEMBER, NO_PROVIDER, PROVIDER_REFUSED,
         PROVIDER_UNAVAILABLE, IDEMPOTENCY_KEY_REUSED. On these nothing was recorded. On UNAVAILABLE, DEADLINE_EXCEEDED,
         CANCELLED, ABORTED and INTERNAL the outcome is unknown: repeat with the same key.
+        Only PROVIDER_REFUSED leaves its order, as failed: repeating the call makes another attempt of it.
         """
 
 def add_SubscriptionServiceServicer_to_server(servicer: SubscriptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -143,10 +143,7 @@ class NoteAttempt(IntentCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkCustomer(ProviderCommand):
-    """Notes what a provider calls the account, such as "stripe:...": the first name of a provider stays.
-
-    Another provider's takes its place.
-    """
+    """Notes what a provider calls the account; the first name stays, unless another provider gave it."""
 
     kind = "link_customer"
     customer: str
@@ -210,9 +207,9 @@ def decide_note(account: Account, command: NoteAttempt, now_us: int) -> Decision
 
 
 def decide_link(account: Account, command: LinkCustomer) -> Decision:
-    """The customer of an account that has none there."""
-    known = account.customer.partition(":")[0] == command.customer.partition(":")[0]
+    """The customer of an account that has none at this provider."""
     nameless = IntentAnswer(account.id, "", "", "", account.currency, 0, 0)
+    known = account.customer.partition(":")[0] == command.customer.partition(":")[0]
     return Decision(Effect(customer=None if known else command.customer), nameless)
 
 
