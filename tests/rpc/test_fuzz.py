@@ -177,6 +177,8 @@ def _complaint(method: Method, answer: Refusal | bytes) -> str:
         return f"{answer.code}: {answer.message}"
     if method is HEALTH and answer.code == "NOT_FOUND":
         return ""  # its own contract has no details for that
+    if answer.code == "RESOURCE_EXHAUSTED" and "message larger than max" in answer.message:
+        return ""  # the transport's own limit: no code of ours has seen it
     if not answer.reason:
         return f"{answer.code} without a reason: {answer.message}"
     if answer.code == "INVALID_ARGUMENT" and not _names_its_field(answer):

@@ -13,6 +13,7 @@ from tollhouse.v1.error_reason_pb2 import ERROR_REASON_INTERNAL
 from tests.rpc.methods import METHODS, refused
 from tests.support.door import TIMEOUT_SECONDS, Door, ServerMaker, item, refusal, refusal_of, usage
 from tests.support.house import CoreMaker
+from tests.support.storefront import Storefront
 from tollhoused.domain.books import Settled
 from tollhoused.errors import InternalError, InvalidField
 from tollhoused.journal.journal import Ticket
@@ -50,8 +51,9 @@ def test_a_defect_shows_its_caller_an_id_and_the_log_the_rest(
 
 
 def test_no_method_lets_a_defect_of_its_own_out(
-    core: Core, door: Door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    storefront: Storefront, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    core, door = storefront.core, storefront.door
     door.make_user("anna")
     for part in ("store", "shelf", "journal"):
         monkeypatch.setattr(core, part, None)
