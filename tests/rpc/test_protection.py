@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import grpc
@@ -225,12 +225,10 @@ def test_questions_count_by_their_subjects(slow_door: Door) -> None:
     slow_door.make_user("anna")
     subjects = [Subject(user_id="anna")] * 100
     request = BatchGetEntitlementsRequest(subjects=subjects)
-    answered = 0
-    with pytest.raises(grpc.RpcError) as caught:
-        while answered < 12:
-            slow_door.entitlements.BatchGetEntitlements(request, timeout=TIMEOUT_SECONDS)
-            answered += 1
+    for _ in range(9):
+        slow_door.entitlements.BatchGetEntitlements(request, timeout=TIMEOUT_SECONDS)
+    with suppress(grpc.RpcError):  # a second that has passed since lets one more through
+        slow_door.entitlements.BatchGetEntitlements(request, timeout=TIMEOUT_SECONDS)
 
-    assert refusal_of(caught.value).reason == "RATE_LIMITED"
-    assert 9 <= answered < 12, "a thousand at once, and one more each second"
+    assert refusal(slow_door.entitlements.BatchGetEntitlements, request).reason == "RATE_LIMITED"
     slow_door.entitlements.GetEntitlement(GetEntitlementRequest(subject=subjects[0]), timeout=TIMEOUT_SECONDS)

@@ -21,7 +21,7 @@ JOIN_SECONDS = 20.0
 GIVE_UP_SECONDS = 1.0
 SENDS_A_SECOND = 200
 SLOWEST = 8
-"""A run lasts so many times its seconds at the most, where a busy machine has not sent as many commands as they mean."""
+"""A run lasts so many times its seconds at the most, where a busy machine has sent fewer commands than they mean."""
 
 
 class Rehearsal:

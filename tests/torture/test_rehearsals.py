@@ -14,7 +14,7 @@ from tests.torture.plan import Plan
 from tests.torture.rehearsal import Rehearsal
 
 SEED = 20_260_801
-ATTEMPTS = 3
+ATTEMPTS = 5
 """How many runs chance may need to send what shows a fault; on a busy machine one is short."""
 
 
@@ -23,11 +23,17 @@ def _rehearse(url: str, plant: Callable[[], None], seconds: float = 1.2, attempt
     return Rehearsal(url, plan, plant, lambda: time.time_ns() // 1_000)
 
 
-def test_the_server_as_it_is_passes(sqlite_url: str) -> None:
-    rehearsal = _rehearse(sqlite_url, FAULTS["none"].plant, seconds=4.0)
+def test_the_server_as_it_is_passes(sqlite_template: Path, tmp_path: Path) -> None:
+    acknowledged: set[type] = set()
+    for attempt in range(ATTEMPTS):
+        file = shutil.copyfile(sqlite_template, tmp_path / f"{attempt}.sqlite3")
+        rehearsal = _rehearse(f"sqlite:///{file}", FAULTS["none"].plant, 4.0, attempt)
+        assert rehearsal.violations == []
+        acknowledged |= rehearsal.acknowledged
+        if acknowledged == set(KINDS):
+            break
 
-    assert rehearsal.violations == []
-    assert rehearsal.acknowledged == set(KINDS)
+    assert acknowledged == set(KINDS)
 
 
 @pytest.mark.parametrize("fault", sorted(BOOK_FAULTS))
