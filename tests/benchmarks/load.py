@@ -47,7 +47,7 @@ class Load:
     """What came of one run.
 
     Rates are of the window, latencies of answers in it; errors, refusals (UNAVAILABLE) and `stored` of the whole run.
-    `cpu_share` is how much of one core the generator needed: near 1, or the number of its workers, the generator was
+    `late` is how long after they were due the calls of an open loop began. `cpu_share` is how much of one core the generator needed: near 1, or the number of its workers, the generator was
     the limit.
     """
 
@@ -62,6 +62,8 @@ class Load:
     stored: int
     refused_p50_ms: float
     refused_p99_ms: float
+    late_p50_ms: float
+    late_p99_ms: float
     cpu_share: float
 
     @property
@@ -177,6 +179,7 @@ def _merged(reports: list[dict[str, Any]], cpu_share: float) -> Load:
     """One report of several workers' reports; quantiles are exact where workers hand over every latency."""
     latencies = sorted(latency for report in reports for latency in report.pop("latencies_ms", ()))
     refused = sorted(latency for report in reports for latency in report.pop("refused_ms", ()))
+    late = sorted(latency for report in reports for latency in report.pop("late_ms", ()))
     merged: dict[str, Any] = {}
     for report in reports:
         for name, value in report.items():
@@ -187,7 +190,7 @@ def _merged(reports: list[dict[str, Any]], cpu_share: float) -> Load:
             else:
                 merged[name] = merged.get(name, 0) + value
     merged["seconds"] /= len(reports)
-    for prefix, taken in (("", latencies), ("refused_", refused)):
+    for prefix, taken in (("", latencies), ("refused_", refused), ("late_", late)):
         if taken:
             merged[f"{prefix}p50_ms"] = statistics.median(taken)
             merged[f"{prefix}p99_ms"] = taken[math.ceil(len(taken) * 0.99) - 1]

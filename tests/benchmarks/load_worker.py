@@ -38,6 +38,7 @@ class Worker:
         self._item_errors: Counter[str] = Counter()
         self._latencies: list[float] = []
         self._refused: list[float] = []
+        self._late: list[float] = []
         self._calls = 0.0
         self._items = 0.0
         self._stored = 0
@@ -69,6 +70,9 @@ class Worker:
             "refused_p99_ms": 0.0,
             "latencies_ms": self._latencies,
             "refused_ms": self._refused,
+            "late_p50_ms": 0.0,
+            "late_p99_ms": 0.0,
+            "late_ms": self._late,
         }
 
     def _work(self, begin: float, start: float, end: float, once: bool) -> None:
@@ -81,6 +85,7 @@ class Worker:
                 if sent > end:
                     return
                 time.sleep(max(0.0, sent - time.perf_counter()))  # until the call is due
+                self._late.append((time.perf_counter() - sent) * 1_000)
             body, keys = self._templates[number % len(self._templates)]
             try:
                 answer = self._call(_keyed(body, keys), timeout=self._flags.timeout, metadata=self._metadata)

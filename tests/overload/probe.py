@@ -1,4 +1,4 @@
-"""Somebody who looks at the server all the while: does health answer, does a call get through, how much memory is used."""
+"""Somebody who looks on all the while: does health answer, does a call get through, how much memory is used."""
 
 import threading
 import time
@@ -51,6 +51,11 @@ class Probe:
         if not good:
             return float("inf")
         return max(0.0, good[0] - since) if bad else 0.0
+
+    def brisk_share(self, since: float, until: float) -> float:
+        """Of the calls that began in this time."""
+        brisk = [each for at, each in self._calls if since <= at < until]
+        return sum(brisk) / max(1, len(brisk))
 
     def _ask_health(self) -> None:
         with self._channel() as channel:

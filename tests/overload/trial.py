@@ -11,6 +11,9 @@ from tests.benchmarks.servers import Server, tollhouse
 from tests.overload.probe import Probe
 
 AFTER_SECONDS = 4.0
+GENERATOR_LATE_MS_MAX = 100.0
+"""Where calls begin later than that after they were due, the generator was the limit: no verdict, and so not passed."""
+
 UNKNOWN = ("DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "INTERNAL")
 """Answers after which a call may be stored."""
 
@@ -124,6 +127,8 @@ def overload(
         "goodput_per_second": goodput,
         "p50_ms": load.p50_ms,
         "p99_ms": load.p99_ms,
+        "late_p50_ms": load.late_p50_ms,
+        "brisk_share_of_others": probe.brisk_share(end - warmup - offer.seconds, end),
         "refused_p50_ms": load.refused_p50_ms,
         "refused_p99_ms": load.refused_p99_ms,
         "answers": {"OK": load.stored, **load.failures},
@@ -139,6 +144,8 @@ def overload(
         "memory_mb": Bound(probe.memory_mb, most=300.0),
         "unknown_statuses": Bound(sum(load.errors.get(code, 0) for code in ("UNKNOWN", "INTERNAL")), most=0),
     }
+    if offer.pace.rate:
+        trial.bounds["generator_late_p99_ms"] = Bound(load.late_p99_ms, most=GENERATOR_LATE_MS_MAX)
     if offer.refusal_p99_ms is not None:
         trial.bounds["refused_p99_ms"] = Bound(load.refused_p99_ms, most=offer.refusal_p99_ms)
     return trial

@@ -68,10 +68,6 @@ NOTICE_SECONDS = 1.0
 METADATA_BYTES_MAX = 16 * 1024
 """Of one call, counted as HTTP/2 does: names, values, and 32 bytes for each entry."""
 
-PENDING_MAX = 256
-"""Calls that have come and were not looked at. More than wait there for a moment only when the processor is too busy
-to refuse them one by one."""
-
 OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
     # One bound for a call's metadata. Between two bounds the library refuses calls by chance.
@@ -84,10 +80,6 @@ OPTIONS: list[tuple[str, Any]] = [
     ("grpc.http2.lookahead_bytes", 256 * 1024),
     # What is more than this on one connection waits at its client.
     ("grpc.max_concurrent_streams", 1_000),
-    # What the server has not even looked at yet is bounded, and refused by the library itself, which costs next to
-    # nothing: by chance from the first figure on, certainly from the second. Else every call there is would be late.
-    ("grpc.server.max_pending_requests", PENDING_MAX // 2),
-    ("grpc.server.max_pending_requests_hard_limit", PENDING_MAX),
     # Dead connections are found out; clients may ping every ten seconds, also between calls. Who pings more often than
     # that is told so (too_many_pings), and its connection ends.
     ("grpc.keepalive_time_ms", 60_000),

@@ -55,7 +55,8 @@ type Pace struct {
 }
 
 // Report is what is printed. Rates and latencies are of the measured window, `stored` and errors of the whole run.
-// Latencies of an open loop count from when the call was due. `refused` are those of answers with UNAVAILABLE.
+// Latencies of an open loop count from when the call was due. `refused` are those of answers with UNAVAILABLE,
+// `late` is how long after it was due a call of an open loop began: much of it, and the generator was the limit.
 type Report struct {
 	Calls      int            `json:"calls"`
 	Errors     map[string]int `json:"errors"`
@@ -69,6 +70,8 @@ type Report struct {
 
 	RefusedP50Ms float64 `json:"refused_p50_ms"`
 	RefusedP99Ms float64 `json:"refused_p99_ms"`
+	LateP50Ms    float64 `json:"late_p50_ms"`
+	LateP99Ms    float64 `json:"late_p99_ms"`
 }
 
 // caller is one goroutine's own state, merged at the end.
@@ -80,6 +83,7 @@ type caller struct {
 	pace       Pace
 	latencies  []time.Duration
 	refused    []time.Duration
+	late       []time.Duration
 	calls      float64
 	items      float64
 	stored     int
@@ -158,6 +162,7 @@ func run(target, templates string, callers, connections int, seconds, warmup flo
 						return
 					}
 					time.Sleep(time.Until(sent))
+					c.late = append(c.late, time.Since(sent))
 				}
 				items, err := c.call(&plan, n%len(plan.Templates))
 				c.count(items, err, sent, windowStart, windowEnd)
@@ -318,10 +323,11 @@ func nameOf(err error) string {
 
 func merge(all []*caller, length time.Duration) Report {
 	report := Report{Errors: map[string]int{}, ItemErrors: map[string]int{}, Seconds: length.Seconds()}
-	var latencies, refused []time.Duration
+	var latencies, refused, late []time.Duration
 	for _, c := range all {
 		latencies = append(latencies, c.latencies...)
 		refused = append(refused, c.refused...)
+		late = append(late, c.late...)
 		report.Rate += c.calls / report.Seconds
 		report.ItemRate += c.items / report.Seconds
 		report.Stored += c.stored
@@ -334,6 +340,7 @@ func merge(all []*caller, length time.Duration) Report {
 	}
 	report.Calls = len(latencies)
 	report.P50Ms, report.P99Ms = quantiles(latencies)
+	report.LateP50Ms, report.LateP99Ms = quantiles(late)
 	report.RefusedP50Ms, report.RefusedP99Ms = quantiles(refused)
 	return report
 }
