@@ -47,8 +47,8 @@ class Load:
     """What came of one run.
 
     Rates are of the window, latencies of answers in it; errors, refusals (UNAVAILABLE) and `stored` of the whole run.
-    `late` is how long after they were due the calls of an open loop began. `cpu_share` is how much of one core the generator needed: near 1, or the number of its workers, the generator was
-    the limit.
+    `late` is how long after they were due the calls of an open loop began. `cpu_share` is how much of one core the
+    generator needed: near 1, or the number of its workers, the generator was the limit.
     """
 
     calls: int
