@@ -6,12 +6,13 @@ ARGS ?=
 
 RUNTIME := .venv/runtime.stamp
 DEV := .venv/dev.stamp
+AUDIT := build/audit
 
 CHECKS := check-format check-lint check-types check-layers check-protos check-house check-container
 GROUPED := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: demo serve test check $(CHECKS) format bench torture generate image clean help
+.PHONY: demo serve test check $(CHECKS) format bench torture overload audit generate image clean help
 
 demo: $(RUNTIME)  ## A realistic day through the public interface, then the books are verified and balanced
 	$(BIN)/python -m tests.demo $(ARGS)
@@ -39,6 +40,14 @@ bench: $(DEV)  ## Measures throughput as ratios of one run, into build/
 torture: $(DEV)  ## Kills the server in a loop under load and checks the history, into build/
 	@mkdir -p build
 	$(BIN)/python -m tests.torture $(ARGS)
+
+overload: $(DEV)  ## Offers servers more than they can do, into build/ (give it an idle machine)
+	@mkdir -p build
+	$(BIN)/python -m tests.overload $(ARGS)
+
+audit: $(DEV) $(AUDIT)  ## Looks for credentials in the files, and asks whether a dependency is known to be unsafe
+	$(BIN)/python -m tests.house.secrets
+	$(BIN)/python -m tests.house.dependencies $(AUDIT)/bin/pip-audit
 
 generate: $(DEV)  ## Generates Python from protos/ into generated/
 	$(BIN)/python -m tests.support.protoc generated
@@ -90,6 +99,12 @@ $(RUNTIME): pyproject.toml constraints.txt | .venv/bin/python
 $(DEV): pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $(RUNTIME) $@
+
+# An environment of its own: what is audited is not changed by that. Offline the audit says that it could not be made.
+$(AUDIT): | .venv/bin/python
+	@mkdir -p build
+	@$(PYTHON) -m venv $@
+	-@$@/bin/python -m pip install --quiet 'pip-audit>=2.10,<3' || rm -rf $@
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -36,10 +36,10 @@ class Books:
     acknowledged: int = 0
     api_key: str = ""
 
-    def serve(self) -> AbstractContextManager[Server]:
-        """A server over these books, as a context."""
+    def serve(self, module: str = "tollhoused", *more: str) -> AbstractContextManager[Server]:
+        """A server over these books, as a context; `more` stands before its own arguments."""
         flags = ("serve", "--database-url", self.url, "--items-per-minute", str(ITEMS_PER_MINUTE))
-        return serving("tollhoused", *flags, log=self.log, cores=self.cores, api_key=self.api_key)
+        return serving(module, *more, *flags, log=self.log, cores=self.cores, api_key=self.api_key)
 
     def prepare(self) -> None:
         """Makes the database, and a key for whoever calls."""
@@ -74,14 +74,15 @@ class Books:
 
     def check(self) -> None:
         """Compares with what is stored, and proves the books. Raises WrongBooks."""
-        stored = self._stored()
+        stored = self.stored()
         if stored != self.acknowledged:
             raise WrongBooks(f"{self.engine}: {self.acknowledged} operations were acknowledged, {stored} are stored")
         code, output = tollhouse("verify", "--database-url", self.url)
         if code != 0:
             raise WrongBooks(f"{self.engine}: {output[-2_000:]}")
 
-    def _stored(self) -> int:
+    def stored(self) -> int:
+        """How many operations the database holds."""
         if self.url.startswith(SQLITE_PREFIX):
             connection = sqlite3.connect(self.url.removeprefix(SQLITE_PREFIX))
             try:

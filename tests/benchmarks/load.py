@@ -25,6 +25,19 @@ RUN_SECONDS_MAX = 120.0
 """How long a generator may take beyond its window before it is ended."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How callers call: `rate` calls a second whatever becomes of them, or again after each answer where it is 0.
+
+    A caller waits for `pause_seconds` after a refusal, as a retry policy does. Callers share `connections`.
+    """
+
+    rate: float = 0.0
+    timeout_seconds: float = 30.0
+    pause_seconds: float = 0.0
+    connections: int = 4
+
+
 class LoadError(Exception):
     """The generator did not work; the message is what it printed."""
 
@@ -33,8 +46,9 @@ class LoadError(Exception):
 class Load:
     """What came of one run.
 
-    Rates are of the window, latencies of answers in it; errors and `stored` of the whole run. `cpu_share` is how much
-    of one core the generator needed: near 1, or the number of its workers, the generator was the limit.
+    Rates are of the window, latencies of answers in it; errors, refusals (UNAVAILABLE) and `stored` of the whole run.
+    `late` is how long after they were due the calls of an open loop began. `cpu_share` is how much of one core the
+    generator needed: near 1, or the number of its workers, the generator was the limit.
     """
 
     calls: int
@@ -46,6 +60,10 @@ class Load:
     p50_ms: float
     p99_ms: float
     stored: int
+    refused_p50_ms: float
+    refused_p99_ms: float
+    late_p50_ms: float
+    late_p99_ms: float
     cpu_share: float
 
     @property
@@ -63,10 +81,27 @@ class Generator:
         self._workers = workers
 
     def run(
-        self, server: Server, plan: Plan, *, callers: int = 1, seconds: float = 1.0, warmup: float = WARMUP_SECONDS
+        self,
+        server: Server,
+        plan: Plan,
+        *,
+        callers: int = 1,
+        seconds: float = 1.0,
+        warmup: float = WARMUP_SECONDS,
+        pace: Pace | None = None,
     ) -> Load:
         """Calls for a time. Latencies and rates leave the warm-up out."""
-        return self._run(server, plan, callers, ["--seconds", str(seconds), "--warmup", str(warmup)])
+        pace, workers = pace or Pace(), min(self._workers, callers)
+        flags = {
+            "--seconds": seconds,
+            "--warmup": warmup,
+            "--rate": pace.rate / workers,
+            "--timeout": pace.timeout_seconds,
+            "--pause": pace.pause_seconds,
+            "--connections": pace.connections,
+        }
+        words = [word for name, value in flags.items() for word in (name, str(value))]
+        return self._run(server, plan, callers, words)
 
     def once(self, server: Server, plan: Plan, *, callers: int = 32) -> Load:
         """Sends each request once."""
@@ -143,6 +178,8 @@ def _children_cpu_seconds() -> float:
 def _merged(reports: list[dict[str, Any]], cpu_share: float) -> Load:
     """One report of several workers' reports; quantiles are exact where workers hand over every latency."""
     latencies = sorted(latency for report in reports for latency in report.pop("latencies_ms", ()))
+    refused = sorted(latency for report in reports for latency in report.pop("refused_ms", ()))
+    late = sorted(latency for report in reports for latency in report.pop("late_ms", ()))
     merged: dict[str, Any] = {}
     for report in reports:
         for name, value in report.items():
@@ -153,7 +190,8 @@ def _merged(reports: list[dict[str, Any]], cpu_share: float) -> Load:
             else:
                 merged[name] = merged.get(name, 0) + value
     merged["seconds"] /= len(reports)
-    if latencies:
-        merged["p50_ms"] = statistics.median(latencies)
-        merged["p99_ms"] = latencies[math.ceil(len(latencies) * 0.99) - 1]
+    for prefix, taken in (("", latencies), ("refused_", refused), ("late_", late)):
+        if taken:
+            merged[f"{prefix}p50_ms"] = statistics.median(taken)
+            merged[f"{prefix}p99_ms"] = taken[math.ceil(len(taken) * 0.99) - 1]
     return Load(**merged, cpu_share=cpu_share)

@@ -26,6 +26,7 @@ from tollhoused.errors import (
     StoreUnavailable,
     TollhouseError,
 )
+from tollhoused.journal.pace import Pace
 from tollhoused.journal.settling import Outcome, aimed_together, redirected, settle_each, settle_together
 from tollhoused.observing import REPLAYED, STORED, JournalObserver, Tracing
 from tollhoused.store.faults import Fault, StoreFault
@@ -139,6 +140,7 @@ class Journal:
         self._clock = clock
         self._rules = rules
         self._limits = limits or Limits()
+        self._pace = Pace(self._limits.batch_max)
         self._observer = observer or JournalObserver()
         self._observed = observer is not None
         self._tracing = tracing or Tracing()
@@ -178,7 +180,8 @@ class Journal:
     def submit(self, commands: Sequence[Command], deadline: float, atomic: bool = False) -> Ticket:
         """Queues one call. `deadline` is in the seconds of `time.monotonic`.
 
-        Raises Overloaded when the queue is full and ShuttingDown when the journal is closed: nothing was written then.
+        Raises Overloaded when the queue is full, or too long for this deadline, and ShuttingDown when the journal is
+        closed: nothing was written then.
         """
         ticket = Ticket(aimed_together(commands) if atomic else commands, atomic, deadline, self._tracing.origin())
         with self._changed:
@@ -186,6 +189,8 @@ class Journal:
                 raise ShuttingDown("this server is shutting down")
             if self._waiting and self._waiting + len(commands) > self._limits.queue_max:
                 raise Overloaded("too many calls are waiting", retry_after_ms=100)
+            if not self._pace.in_time(self._waiting, deadline - time.monotonic()):
+                raise Overloaded("more calls are waiting than can be written in time", retry_after_ms=100)
             self._queue.append(ticket)
             self._waiting += len(commands)
             if self._idle:
@@ -216,13 +221,13 @@ class Journal:
                 self._idle = True
                 self._changed.wait()
             self._idle = False
-            linger = company and not self._closing and self._waiting < self._limits.batch_max
+            linger = company and not self._closing and self._waiting < self._pace.batch_max
         if linger:
             time.sleep(self._limits.linger_seconds)
         taken: list[Ticket] = []
         size = 0
         with self._changed:
-            while self._queue and (not taken or size + len(self._queue[0].commands) <= self._limits.batch_max):
+            while self._queue and (not taken or size + len(self._queue[0].commands) <= self._pace.batch_max):
                 ticket = self._queue.popleft()
                 size += len(ticket.commands)
                 taken.append(ticket)
@@ -294,6 +299,7 @@ class Journal:
             settled_at = time.monotonic()
             batch.commit(books)
         now = time.monotonic()
+        self._pace.wrote(len(commands), now - began)
         self._observer.committed(len(commands), now - began, now - settled_at)
         if self._observed:
             self._tell(commands, outcomes)

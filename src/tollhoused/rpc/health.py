@@ -8,6 +8,7 @@ keeps neither Check nor the one who reports waiting.
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -71,13 +72,16 @@ class HealthKeeper:
                 self._teller.submit(send, None)
         self._teller.shutdown(wait=False)
 
-    def handler(self, guard: Guard, pool: ThreadPoolExecutor) -> grpc.GenericRpcHandler:
-        """The service for the server; its methods run in `pool`."""
-        methods = {
+    def add_to(self, server: grpc.Server, guard: Guard, pool: ThreadPoolExecutor) -> None:
+        """Adds the service to a server; its methods run in `pool`.
+
+        They are registered by name: so the library keeps a queue for each, in which they wait for no other call.
+        """
+        methods: dict[str, Any] = {
             "Check": guard.answering(HealthCheckRequest, self._check, pool),
             "Watch": guard.watching(HealthCheckRequest, self._watch, pool),
         }
-        return grpc.method_handlers_generic_handler(HEALTH_SERVICE, methods)
+        server.add_registered_method_handlers(HEALTH_SERVICE, methods)
 
     def _check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
         if request.service not in self._services:

@@ -157,7 +157,7 @@ class GrpcServer:
         # Probes get a server of their own: in plain text, and without a client's way to keep it busy.
         self._probed = grpc.server(self._small, options=OPTIONS)
         for server in (self._server, self._probed):
-            server.add_generic_rpc_handlers([self.health.handler(guard, self._small)])
+            self.health.add_to(server, guard, self._small)
         self._server.add_generic_rpc_handlers([Dispatch(self._methods, self._refusing, self._calls, self._own)])
         if reflection:
             enable_server_reflection([*services, HEALTH_SERVICE, REFLECTION_SERVICE], self._server)

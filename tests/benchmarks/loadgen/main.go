@@ -26,9 +26,8 @@ import (
 
 const (
 	keyLength      = 32
-	callTimeout    = 30 * time.Second
 	secondsMax     = 600
-	callersMax     = 4096
+	callersMax     = 16384
 	answerBytesMax = 16 << 20
 )
 
@@ -47,7 +46,17 @@ type Plan struct {
 	Templates []Template `json:"templates"`
 }
 
-// Report is what is printed. Rates and latencies are of the measured window, `stored` of the whole run.
+// Pace is how callers call. Without a rate each calls again when it has its answer (a closed loop); with one, calls
+// begin at that many a second whatever becomes of them (an open loop), as long as there are callers left to make them.
+type Pace struct {
+	Rate    float64
+	Timeout time.Duration
+	Pause   time.Duration // after a refusal, as a retry policy waits
+}
+
+// Report is what is printed. Rates and latencies are of the measured window, `stored` and errors of the whole run.
+// Latencies of an open loop count from when the call was due. `refused` are those of answers with UNAVAILABLE,
+// `late` is how long after it was due a call of an open loop began: much of it, and the generator was the limit.
 type Report struct {
 	Calls      int            `json:"calls"`
 	Errors     map[string]int `json:"errors"`
@@ -58,6 +67,11 @@ type Report struct {
 	P50Ms      float64        `json:"p50_ms"`
 	P99Ms      float64        `json:"p99_ms"`
 	Stored     int            `json:"stored"`
+
+	RefusedP50Ms float64 `json:"refused_p50_ms"`
+	RefusedP99Ms float64 `json:"refused_p99_ms"`
+	LateP50Ms    float64 `json:"late_p50_ms"`
+	LateP99Ms    float64 `json:"late_p99_ms"`
 }
 
 // caller is one goroutine's own state, merged at the end.
@@ -66,7 +80,10 @@ type caller struct {
 	sequence   uint32
 	client     *http.Client
 	url        string
+	pace       Pace
 	latencies  []time.Duration
+	refused    []time.Duration
+	late       []time.Duration
 	calls      float64
 	items      float64
 	stored     int
@@ -81,21 +98,26 @@ func main() {
 	connections := flag.Int("connections", 4, "connections that the callers share")
 	seconds := flag.Float64("seconds", 1, "length of the measured window")
 	warmup := flag.Float64("warmup", 0.3, "seconds before the window")
+	rate := flag.Float64("rate", 0, "calls per second, in an open loop; 0: a closed loop")
+	timeout := flag.Float64("timeout", 30, "deadline of a call in seconds")
+	pause := flag.Float64("pause", 0, "seconds that a caller waits after a refusal")
 	once := flag.Bool("once", false, "send each template once instead of for a time")
 	flag.Parse()
-	if err := run(*target, *templates, *callers, *connections, *seconds, *warmup, *once); err != nil {
+	pace := Pace{*rate, time.Duration(*timeout * float64(time.Second)), time.Duration(*pause * float64(time.Second))}
+	if err := run(*target, *templates, *callers, *connections, *seconds, *warmup, pace, *once); err != nil {
 		fmt.Fprintln(os.Stderr, "loadgen:", err)
 		os.Exit(1)
 	}
 }
 
-func run(target, templates string, callers, connections int, seconds, warmup float64, once bool) error {
+func run(target, templates string, callers, connections int, seconds, warmup float64, pace Pace, once bool) error {
 	host, _, err := net.SplitHostPort(target)
 	if err != nil || !net.ParseIP(host).IsLoopback() {
 		return fmt.Errorf("%q is not an address on loopback", target)
 	}
-	if callers < 1 || callers > callersMax || connections < 1 || seconds <= 0 || seconds+warmup > secondsMax {
-		return errors.New("out of bounds: callers, connections or seconds")
+	if callers < 1 || callers > callersMax || connections < 1 || seconds <= 0 || seconds+warmup > secondsMax ||
+		pace.Rate < 0 || pace.Timeout <= 0 || pace.Pause < 0 {
+		return errors.New("out of bounds: callers, connections, seconds, rate, timeout or pause")
 	}
 	text, err := os.ReadFile(templates)
 	if err != nil {
@@ -123,7 +145,7 @@ func run(target, templates string, callers, connections int, seconds, warmup flo
 	all := make([]*caller, callers)
 	for i := range all {
 		c := &caller{index: i, client: clients[i%len(clients)], url: "http://" + target + plan.Method,
-			errors: map[string]int{}, itemErrors: map[string]int{}}
+			pace: pace, errors: map[string]int{}, itemErrors: map[string]int{}}
 		all[i] = c
 		done.Add(1)
 		go func() {
@@ -134,8 +156,19 @@ func run(target, templates string, callers, connections int, seconds, warmup flo
 					return
 				}
 				sent := time.Now()
+				if pace.Rate > 0 {
+					sent = begin.Add(time.Duration(float64(n) / pace.Rate * float64(time.Second)))
+					if sent.After(windowEnd) {
+						return
+					}
+					time.Sleep(time.Until(sent))
+					c.late = append(c.late, time.Since(sent))
+				}
 				items, err := c.call(&plan, n%len(plan.Templates))
 				c.count(items, err, sent, windowStart, windowEnd)
+				if err != nil {
+					time.Sleep(pace.Pause)
+				}
 			}
 		}()
 	}
@@ -164,7 +197,7 @@ func (c *caller) call(plan *Plan, n int) (int, error) {
 	for _, offset := range template.Keys {
 		c.putKey(body[5+offset : 5+offset+keyLength])
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), c.pace.Timeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
 	if err != nil {
@@ -172,7 +205,7 @@ func (c *caller) call(plan *Plan, n int) (int, error) {
 	}
 	request.Header["Content-Type"] = []string{"application/grpc"}
 	request.Header["Te"] = []string{"trailers"}
-	request.Header["Grpc-Timeout"] = []string{strconv.Itoa(int(callTimeout.Seconds())) + "S"}
+	request.Header["Grpc-Timeout"] = []string{strconv.FormatInt(c.pace.Timeout.Milliseconds(), 10) + "m"}
 	if plan.APIKey != "" {
 		request.Header["X-Api-Key"] = []string{plan.APIKey}
 	}
@@ -234,7 +267,11 @@ func (c *caller) count(items int, err error, sent, windowStart, windowEnd time.T
 	now := time.Now()
 	if err != nil {
 		// Counted whenever they happen: a warm-up that fails is a failed run.
-		c.errors[nameOf(err)]++
+		name := nameOf(err)
+		c.errors[name]++
+		if name == "UNAVAILABLE" {
+			c.refused = append(c.refused, now.Sub(sent))
+		}
 		return
 	}
 	c.stored += items
@@ -286,9 +323,11 @@ func nameOf(err error) string {
 
 func merge(all []*caller, length time.Duration) Report {
 	report := Report{Errors: map[string]int{}, ItemErrors: map[string]int{}, Seconds: length.Seconds()}
-	var latencies []time.Duration
+	var latencies, refused, late []time.Duration
 	for _, c := range all {
 		latencies = append(latencies, c.latencies...)
+		refused = append(refused, c.refused...)
+		late = append(late, c.late...)
 		report.Rate += c.calls / report.Seconds
 		report.ItemRate += c.items / report.Seconds
 		report.Stored += c.stored
@@ -300,10 +339,18 @@ func merge(all []*caller, length time.Duration) Report {
 		}
 	}
 	report.Calls = len(latencies)
-	if len(latencies) > 0 {
-		slices.Sort(latencies)
-		report.P50Ms = float64(latencies[len(latencies)/2].Microseconds()) / 1000
-		report.P99Ms = float64(latencies[len(latencies)*99/100].Microseconds()) / 1000
-	}
+	report.P50Ms, report.P99Ms = quantiles(latencies)
+	report.LateP50Ms, report.LateP99Ms = quantiles(late)
+	report.RefusedP50Ms, report.RefusedP99Ms = quantiles(refused)
 	return report
+}
+
+// quantiles are the median and the 99th percentile in milliseconds; 0 of nothing.
+func quantiles(taken []time.Duration) (float64, float64) {
+	if len(taken) == 0 {
+		return 0, 0
+	}
+	slices.Sort(taken)
+	at := func(i int) float64 { return float64(taken[i].Microseconds()) / 1000 }
+	return at(len(taken) / 2), at(len(taken) * 99 / 100)
 }
