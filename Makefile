@@ -36,9 +36,9 @@ bench: $(DEV)  ## Measures throughput as ratios of one run, into build/
 	@mkdir -p build
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-torture: $(DEV)  ## Kills the server in a loop under load and checks the history, into build/
+torture: $(DEV)  ## Kills the server in a loop under load and checks the history (LONG=1: half an hour or more), into build/
 	@mkdir -p build
-	$(BIN)/python -m tests.torture $(ARGS)
+	$(BIN)/python -m tests.torture $(if $(LONG),--long) $(ARGS)
 
 generate: $(DEV)  ## Generates Python from protos/ into generated/
 	$(BIN)/python -m tests.support.protoc generated
