@@ -121,7 +121,7 @@ def _plan(options: argparse.Namespace, engine: str, seed: int) -> Plan:
         database_restarts=(5 if options.long else 2) if on_postgresql else 0,
         line=on_postgresql and not fault,
         upgrades=not fault,
-        pause_seconds=(0.5, 4.0) if options.long else (0.1, 1.2),
+        pause_seconds=(3.0, 10.0) if options.long else (0.1, 1.2),
         bulk_share=0.008 if options.long else 0.005,
     )
 
