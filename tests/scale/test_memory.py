@@ -11,8 +11,8 @@ from tests.support.engines import NUMBERS
 from tests.support.postgres import Cluster
 
 SMALL, LARGE = 2_000, 40_000
-GROWTH_MIB_MAX = 24
-"""Caches fill up to their bounds; the rows of the difference would take several times as much."""
+GROWTH_MIB_MAX = {"verify": 24, "export": 24, "QueryUsage": 80}
+"""Caches fill up to their bounds: SQLite's for questions holds 64 MiB."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is read from /proc")
@@ -31,4 +31,4 @@ def test_readers_of_whole_books_hold_no_more_for_larger_ones(
         peaks.append({each.reader: each.peak_mib for each in measure(url, tmp_path)})
 
     small, large = peaks
-    assert {reader for reader in small if large[reader] - small[reader] > GROWTH_MIB_MAX} == set()
+    assert {reader for reader in small if large[reader] - small[reader] > GROWTH_MIB_MAX[reader]} == set()
