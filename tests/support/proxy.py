@@ -113,6 +113,7 @@ class Proxy:
                 server.connect(self._target)
             except OSError:
                 _close(client)
+                server.close()
                 continue
             self._links = [link for link in self._links if link.fileno() != -1] + [client, server]
             self._threads = [thread for thread in self._threads if thread.is_alive()]

@@ -39,9 +39,9 @@ class Line:
             Trouble.SILENCE: self._silence,
         }
 
-    def trouble(self) -> Trouble | None:
-        """Does one of them and says which, if it came about: nobody may have committed anything meanwhile."""
-        trouble = self._chance.choice(list(self._troubles))
+    def trouble(self, which: Trouble | None = None) -> Trouble | None:
+        """Does this one, or any, and says which, if it came about: nobody may have committed anything meanwhile."""
+        trouble = which or self._chance.choice(list(self._troubles))
         return trouble if self._troubles[trouble]() else None
 
     def _cut(self) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.support.postgres import Cluster
 from tests.torture.line import Line, Trouble
@@ -107,12 +108,20 @@ class Nemesis:
         return now - begin < plan.seconds
 
     def _appointments(self, begin: float) -> Appointments:
-        """The database's restarts, spread over the run, and its migration in the middle of two of them."""
+        """The database's restarts, spread over the run, its migration in the middle of two of them, and each trouble of
+        the line once.
+        """
         share = self._plan.seconds / (self._plan.database_restarts + 1)
         restarts = self._plan.database_restarts
         kept: Appointments = [(begin + share * (index + 1), self._restart_database) for index in range(restarts)]
         if self._plan.upgrades:
             kept.append((begin + share / 2, self._upgrade))
+        if self._line:
+            pause = self._plan.seconds / (len(Trouble) + 1)
+            kept += [
+                (begin + pause * (index + 1), partial(self._trouble, self._line, trouble))
+                for index, trouble in enumerate(Trouble)
+            ]
         return sorted(kept, key=lambda appointment: appointment[0])
 
     def _strike(self, server: Server, until: float) -> None:
@@ -146,13 +155,17 @@ class Nemesis:
             return True
         draw -= FREEZE_SHARE + TERMINATE_SHARE
         if 0 <= draw < TROUBLE_SHARE and self._line is not None:
-            trouble = self._line.trouble()
-            self.deeds.troubles.update([trouble] if trouble else [])
+            self._trouble(self._line, None)
             return True
         if TROUBLE_SHARE <= draw < TROUBLE_SHARE + ROLL_SHARE:
             self._roll()
             return True
         return False
+
+    def _trouble(self, line: Line, which: Trouble | None) -> None:
+        done = line.trouble(which)
+        if done:
+            self.deeds.troubles[done] += 1
 
     def _roll(self) -> None:
         """Restarts every server in order, one after the other."""

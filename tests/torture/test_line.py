@@ -3,7 +3,6 @@
 import random
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg
 import pytest
@@ -17,17 +16,6 @@ def proxy(postgres_url: str) -> Iterator[Proxy]:
     opened = Proxy(postgres_url)
     yield opened
     opened.close()
-
-
-class _Choose(random.Random):
-    """Chooses what it is told to."""
-
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(1)
-        self._trouble = trouble
-
-    def choice(self, seq: Any) -> Any:
-        return self._trouble
 
 
 @pytest.mark.parametrize("trouble", list(Trouble))
@@ -45,7 +33,7 @@ def test_each_trouble_comes_about_while_somebody_commits_and_passes(proxy: Proxy
 
     committer = threading.Thread(target=commit_again_and_again)
     committer.start()
-    happened = Line(proxy, _Choose(trouble)).trouble()
+    happened = Line(proxy, random.Random(1)).trouble(trouble)
     stopping.set()
     committer.join()
 
@@ -55,7 +43,7 @@ def test_each_trouble_comes_about_while_somebody_commits_and_passes(proxy: Proxy
 
 
 def test_a_commit_that_nobody_sends_cannot_be_cut(proxy: Proxy) -> None:
-    assert Line(proxy, _Choose(Trouble.CUT_AFTER_COMMIT)).trouble() is None
+    assert Line(proxy, random.Random(1)).trouble(Trouble.CUT_AFTER_COMMIT) is None
 
     with psycopg.connect(proxy.url) as connection:
         connection.execute("SELECT 1")
