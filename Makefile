@@ -12,7 +12,7 @@ CHECKS := check-format check-lint check-types check-layers check-protos check-ho
 GROUPED := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: demo serve test check $(CHECKS) format bench torture overload audit generate image clean help
+.PHONY: demo serve test check $(CHECKS) format bench torture scale overload audit generate image clean help
 
 demo: $(RUNTIME)  ## A realistic day through the public interface, then the books are verified and balanced
 	$(BIN)/python -m tests.demo $(ARGS)
@@ -37,9 +37,12 @@ bench: $(DEV)  ## Measures throughput as ratios of one run, into build/
 	@mkdir -p build
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-torture: $(DEV)  ## Kills the server in a loop under load and checks the history, into build/
+torture: $(DEV)  ## Kills the server in a loop under load and checks the history (LONG=1: half an hour or more), into build/
 	@mkdir -p build
-	$(BIN)/python -m tests.torture $(ARGS)
+	$(BIN)/python -m tests.torture $(if $(LONG),--long) $(ARGS)
+
+scale: $(DEV)  ## Measures the memory of verify, export and QueryUsage over ten million operations (ARGS=--help)
+	$(BIN)/python -m tests.scale $(ARGS)
 
 overload: $(DEV)  ## Offers servers more than they can do, into build/ (give it an idle machine)
 	@mkdir -p build

@@ -139,6 +139,11 @@ class Server:
         self._end()
 
     @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """What it has logged so far."""
         return self._said if self._log.closed else os.pread(self._log.fileno(), LOG_BYTES_MAX, 0).decode()

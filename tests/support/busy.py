@@ -43,11 +43,7 @@ IDA, IDAS = "acct_00000058", "ida"
 
 def keep_busy_books(core: Core, clock: Clock) -> None:
     """Fills an empty database through the use cases, over seventy days of the clock. About a hundred operations."""
-    _open_accounts(core)
-    _spend_grants(core, clock)
-    _run_into_debt(core, clock)
-    _change_terms(core, clock)
-    _limit(core, clock)
+    keep_first_books(core, clock)
     _hold(core, clock)
     _take_back(core, clock)
     _store(core, clock)
@@ -58,6 +54,15 @@ def keep_busy_books(core: Core, clock: Clock) -> None:
     use(core, "ada", "ada/last overage", 20)
     clock.now_us += 40 * DAY_US
     _put(core, 64_000, key="hal/last")
+
+
+def keep_first_books(core: Core, clock: Clock) -> None:
+    """Only what the first schema could hold: accounts, usage, credits, debt, plans and limits."""
+    _open_accounts(core)
+    _spend_grants(core, clock)
+    _run_into_debt(core, clock)
+    _change_terms(core, clock)
+    _limit(core, clock)
 
 
 def _open_accounts(core: Core) -> None:
@@ -123,10 +128,10 @@ def _change_terms(core: Core, clock: Clock) -> None:
     use(core, "cyd", "cyd/free", 12)
     before_us = clock.now_us
     clock.now_us += 3_600 * SECOND_US
-    pro = _assign(core, person("cyd"), "pro", key="cyd/pro")
+    pro = assign_plan(core, person("cyd"), "pro", key="cyd/pro")
     use(core, "cyd", "cyd/pro use", 2_100)
     record(core, usage_report("cyd", "cyd/late", 4, event_us=before_us))
-    _assign(core, person("cyd"), "team", key="cyd/team", changes=pro.subscription_id)
+    assign_plan(core, person("cyd"), "team", key="cyd/team", changes=pro.subscription_id)
     use(core, "cyd", "cyd/team use", 6_000)
     _override(core, "cyd", key="cyd/override", included=100, rate=Rate(4 * CENT_NANOS, 10, RateModel.PACKAGE))
     record(core, usage_report("cyd", "cyd/same microsecond", 9, event_us=clock.now_us))
@@ -143,7 +148,7 @@ def _change_terms(core: Core, clock: Clock) -> None:
         idempotency_key="cyd/no override",
         validate_only=False,
     )
-    _assign(core, person("cyd"), "early_adopter", key="cyd/second", end_us=clock.now_us + 50 * DAY_US)
+    assign_plan(core, person("cyd"), "early_adopter", key="cyd/second", end_us=clock.now_us + 50 * DAY_US)
     subscriptions.unassign_plan(
         core,
         call(),
@@ -169,7 +174,7 @@ def _limit(core: Core, clock: Clock) -> None:
     record(core, closed)
     report = usage.UsageReport("", "", "org", TALK, "email_sends", 30, clock.now_us, Enforcement.ENFORCE, {}, "org/1")
     usage.record(core, call(client="another"), report, False)
-    _assign(core, Subject(org_id="org"), "pro", key="org/pro")
+    assign_plan(core, Subject(org_id="org"), "pro", key="org/pro")
 
 
 def _hold(core: Core, clock: Clock) -> None:
@@ -215,11 +220,11 @@ def _take_back(core: Core, clock: Clock) -> None:
     _adjust(core, GUSS, 50 * CENT_NANOS, key="gus/settles")
     clock.now_us += 2 * DAY_US
     _void(core, "gus/debt", key="gus/void debt")
-    pro = _assign(core, person(GUSS), "pro", key="gus/pro", trial_end_us=clock.now_us + 9 * DAY_US)
+    pro = assign_plan(core, person(GUSS), "pro", key="gus/pro", trial_end_us=clock.now_us + 9 * DAY_US)
     _void(core, "gus/2", key="gus/void 2")
     use(core, GUSS, "gus/paid again", 2_010)
     later_us = clock.now_us + 3 * DAY_US
-    _assign(core, person(GUSS), "team", key="gus/team", changes=pro.subscription_id, effective_us=later_us)
+    assign_plan(core, person(GUSS), "team", key="gus/team", changes=pro.subscription_id, effective_us=later_us)
 
 
 def _store(core: Core, clock: Clock) -> None:
@@ -234,10 +239,10 @@ def _store(core: Core, clock: Clock) -> None:
     _put(core, 5_000, key="hal/late", at_us=clock.now_us - 5 * DAY_US)
     _put(core, 100, key="hal/older", at_us=clock.now_us - 9 * DAY_US)
     record(core, usage.UsageReport(HALS, "", "", TALK, "storage_mb", 50, None, Enforcement.ENFORCE, {}, "hal/rise"))
-    pro = _assign(core, person(HALS), "pro", key="hal/pro")
+    pro = assign_plan(core, person(HALS), "pro", key="hal/pro")
     _put(core, 12_000, key="hal/pro/0", enforcement=Enforcement.RECORD)
     _put(core, 11_000, key="hal/pro/1")
-    _assign(core, person(HALS), "team", key="hal/team", changes=pro.subscription_id)
+    assign_plan(core, person(HALS), "team", key="hal/team", changes=pro.subscription_id)
     _put(core, 60_000, key="hal/team/0")
     _override(core, HALS, key="hal/limit", meter="storage_mb", included=70_000, policy=Policy.HARD_LIMIT)
     _put(core, 80_000, key="hal/limit/beyond", enforcement=Enforcement.RECORD)
@@ -353,7 +358,7 @@ def _adjust(core: Core, user_id: str, amount_nanos: int, *, key: str) -> None:
     )
 
 
-def _assign(
+def assign_plan(
     core: Core,
     subject: Subject,
     plan: str,
@@ -364,6 +369,7 @@ def _assign(
     trial_end_us: int | None = None,
     effective_us: int | None = None,
 ) -> SubscriptionAnswer:
+    """Puts a subject on a plan, or `changes` a subscription to it."""
     settled = subscriptions.assign_plan(
         core,
         call(),

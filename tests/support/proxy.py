@@ -1,8 +1,9 @@
-"""A proxy in front of PostgreSQL's socket that cuts connections at a chosen moment."""
+"""A proxy in front of PostgreSQL's socket that cuts connections at a chosen moment, and can be slow or silent."""
 
 import socket
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
@@ -31,6 +32,9 @@ class Proxy:
         self.url = f"{target.partition('?host=')[0]}?host={self._folder}"
         self._cut: Cut | None = None
         self._refusing = False
+        self._delay_seconds = 0.0
+        self._flowing = threading.Event()
+        self._flowing.set()
         self._links: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._listener = socket.socket(socket.AF_UNIX)
@@ -50,16 +54,40 @@ class Proxy:
         )
         return self._cut
 
+    def forget(self, cut: Cut) -> None:
+        """A cut that has not happened will not happen."""
+        if self._cut is cut:
+            self._cut = None
+
+    def cut(self) -> None:
+        """Cuts every connection; new ones are let through."""
+        for link in self._links:
+            _close(link)
+
+    def delay(self, seconds: float) -> None:
+        """Keeps back whatever goes through for so long, in both directions, until told otherwise."""
+        self._delay_seconds = seconds
+
+    def swallow(self, swallowing: bool = True) -> None:
+        """Takes what is sent and passes nothing on, as a network does that has failed silently, until told otherwise.
+
+        What was kept back then goes on its way, unless the connection was cut meanwhile.
+        """
+        if swallowing:
+            self._flowing.clear()
+        else:
+            self._flowing.set()
+
     def refuse(self, refusing: bool = True) -> None:
         """Cuts every connection and lets no new one through, until told otherwise."""
         self._refusing = refusing
         if refusing:
-            for link in self._links:
-                _close(link)
+            self.cut()
 
     def close(self) -> None:
         """Cuts everything."""
         self.refuse()
+        self.swallow(False)
         _close(self._listener)
         for thread in self._threads:
             thread.join()
@@ -85,8 +113,10 @@ class Proxy:
                 server.connect(self._target)
             except OSError:
                 _close(client)
+                server.close()
                 continue
-            self._links += [client, server]
+            self._links = [link for link in self._links if link.fileno() != -1] + [client, server]
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
             due = threading.Event()
             self._start(self._upwards, client, server, due)
             self._start(self._downwards, client, server, due)
@@ -102,6 +132,7 @@ class Proxy:
                     break
                 due.set()
             tail = (tail + chunk)[-64:] if cut else b""
+            self._pass_time()
             _send(server, chunk)
         _close(client)
         _close(server)
@@ -112,6 +143,7 @@ class Proxy:
         while chunk := _receive(server):
             cut = self._cut
             if cut is None or cut.answered is None or not due.is_set():
+                self._pass_time()
                 _send(client, chunk)
                 continue
             seen += chunk
@@ -120,6 +152,12 @@ class Proxy:
                 break
         _close(client)
         _close(server)
+
+    def _pass_time(self) -> None:
+        """As long as the proxy is told to keep things back."""
+        if self._delay_seconds:
+            time.sleep(self._delay_seconds)  # the fault itself
+        self._flowing.wait()
 
     def _carry_out(self, cut: Cut) -> None:
         self._cut = None

@@ -10,9 +10,10 @@ VERIFY_SECONDS_MAX = 300.0
 FOUND_SOMETHING = 1
 
 
-def verify(nursery: Nursery, database_url: str, output: Path) -> list[Violation]:
-    """Runs the command into a file. Raises RuntimeError when it comes to no verdict."""
-    code = nursery.wait(nursery.start(["verify", "--json", "--database-url", database_url], output), VERIFY_SECONDS_MAX)
+def verify(nursery: Nursery, database_url: str, output: Path, version: dict[str, str]) -> list[Violation]:
+    """Runs the command of that version into a file. Raises RuntimeError when it comes to no verdict."""
+    command = ["verify", "--json", "--database-url", database_url]
+    code = nursery.wait(nursery.start(command, output, variables=version), VERIFY_SECONDS_MAX)
     text = output.read_text(encoding="utf-8")
     if code not in (0, FOUND_SOMETHING):
         raise RuntimeError(f"verify ended with {code}: {text[-2_000:]}")

@@ -36,6 +36,7 @@ class Client(threading.Thread):
         self._chance = plan.chance(f"conduct of client {index}")
         self._draws = Draws(plan, index, history, clock_us)
         self._servers = len(addresses)
+        self._bulk_share = plan.bulk_share
         self._door = Door(addresses)
         self._history = history
         self._stopping = threading.Event()
@@ -67,6 +68,9 @@ class Client(threading.Thread):
         self._stopping.set()
 
     def _act(self) -> None:
+        if self._bulk_share and self._chance.random() < self._bulk_share:
+            self._deliver(self._draws.bulk(), self._patience())
+            return
         draw = self._chance.random()
         if draw < 0.10:
             self._resend()
@@ -113,8 +117,9 @@ class Client(threading.Thread):
         sent_ns = time.monotonic_ns()
         replies = self._door.send(shipment, server, timeout_seconds)
         done_ns = time.monotonic_ns()
+        batched = shipment.batch or shipment.stream
         for command, reply in zip(shipment.commands, replies, strict=True):
-            self._history.add(Sent(command, self.index, sent_ns, done_ns, reply, altered_field, group))
+            self._history.add(Sent(command, self.index, sent_ns, done_ns, reply, altered_field, group, batched))
         return all(reply.result is not Result.UNKNOWN for reply in replies)
 
     def _patience(self) -> Patience:

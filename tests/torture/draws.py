@@ -49,6 +49,7 @@ class Draws:
     def __init__(self, plan: Plan, index: int, history: History, clock_us: Callable[[], int]) -> None:
         self._chance = plan.chance(f"client {index}")
         self._seconds = plan.seconds
+        self._bulk_items = plan.bulk_items
         self._prefix = f"{plan.seed}-{index}"
         self._history = history
         self._clock_us = clock_us
@@ -81,6 +82,10 @@ class Draws:
         if not atomic and self._chance.random() < 0.2:
             items.append(self._chance.choice(items))
         return Shipment(tuple(items), batch=True, atomic=atomic)
+
+    def bulk(self) -> Shipment:
+        """Many usage events of any accounts in one call, as back ends send them that collect first."""
+        return Shipment(tuple(self.usage() for _ in range(self._bulk_items)), batch=True)
 
     def stream(self) -> Shipment:
         """A few messages of usage events on one stream."""

@@ -8,11 +8,13 @@ import sys
 
 from tests.torture.faults import FAULTS, SWITCH, watch_commits
 from tests.torture.switch import KILL_VARIABLE
+from tests.torture.upgrade import become_version
 from tollhoused.__main__ import main
 
 
 def run(fault: str) -> None:
-    """Plants the fault, sets the switch as the environment says, and runs the command of `sys.argv`."""
+    """Plants the fault, sets the switch and the version as the environment says, and runs the command of `sys.argv`."""
+    become_version()
     order = os.environ.get(KILL_VARIABLE, "")
     if fault or order:
         FAULTS[fault or "none"].plant()

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 
 from tests.torture.checker import Evidence
 from tests.torture.commands import KINDS
-from tests.torture.history import Result
+from tests.torture.history import Result, Sent
+from tests.torture.line import Trouble
 from tests.torture.nemesis import Deeds
 from tests.torture.plan import Plan
 from tests.torture.stories import Violation, stories_of
@@ -19,7 +20,9 @@ class Figures:
     """One run. Counts of keys unless said otherwise.
 
     `replays` and `conflicts` count answers, `statuses` counts replies, `kinds` counts what was acknowledged. `unknown`
-    keys were never answered, and `unknown_stored` of them are stored. `violations` counts what was found by invariant,
+    keys were never answered, and `unknown_stored` of them are stored. `batched` keys were sent first in a batch or on a
+    stream, `unary` ones alone. `undeclared` counts replies with the status UNKNOWN or INTERNAL. `troubles` counts what
+    befell the line to PostgreSQL. `violations` counts what was found by invariant,
     with a few `examples` each: `lost` is V1, `doubled` is V2 as the history shows it, `wrong` is all the rest.
     """
 
@@ -29,6 +32,8 @@ class Figures:
     servers: int
     seconds: float
     operations: int
+    unary: int
+    batched: int
     acknowledged: int
     replays: int
     conflicts: int
@@ -43,6 +48,11 @@ class Figures:
     database_restarts: int
     freezes: int
     terminations: int
+    rolling_restarts: int
+    migrations: int
+    failed_migrations: int
+    troubles: dict[str, int]
+    undeclared: int
     recovery_seconds: float
     lost: int
     doubled: int
@@ -72,6 +82,7 @@ def figures_of(
 ) -> Figures:
     """Counts what happened and what was found."""
     stories = stories_of(evidence.sends)
+    batched = _batched(evidence.sends)
     stored = {row.key for row in evidence.stored.operations}
     acknowledged = {key for key, story in stories.items() if story.acknowledged}
     refused = {key for key, story in stories.items() if story.refused}
@@ -91,6 +102,8 @@ def figures_of(
         servers=plan.servers,
         seconds=round(seconds, 1),
         operations=len(stories),
+        unary=len(stories) - batched,
+        batched=batched,
         acknowledged=len(acknowledged),
         replays=sum(bool(sent.reply.answer and sent.reply.answer.replayed) for sent in evidence.sends),
         conflicts=sum(sent.reply.result is Result.CONFLICT for sent in evidence.sends),
@@ -105,6 +118,11 @@ def figures_of(
         database_restarts=deeds.database_restarts,
         freezes=deeds.freezes,
         terminations=deeds.terminations,
+        rolling_restarts=deeds.rolling_restarts,
+        migrations=deeds.migrations,
+        failed_migrations=deeds.failed_migrations,
+        troubles={trouble.value: deeds.troubles[trouble] for trouble in Trouble if deeds.troubles[trouble]},
+        undeclared=sum(sent.reply.status in ("UNKNOWN", "INTERNAL") for sent in evidence.sends),
         recovery_seconds=round(recovery_seconds, 2),
         lost=lost,
         doubled=doubled,
@@ -114,3 +132,11 @@ def figures_of(
         violations=dict(sorted(violations.items())),
         examples=examples,
     )
+
+
+def _batched(sends: Sequence[Sent]) -> int:
+    """How many keys were in a batch or on a stream when they were sent first."""
+    ways: dict[str, bool] = {}
+    for sent in sorted(sends, key=lambda each: each.sent_ns):
+        ways.setdefault(sent.command.key, sent.batched)
+    return sum(ways.values())

@@ -58,7 +58,7 @@ class Sent:
     """One send of one command, in nanoseconds of `time.monotonic_ns`.
 
     `altered` names the field in which the command differs from what its key stands for; `group` names the atomic batch
-    that it was part of.
+    that it was part of. `batched` says that it shared its call with others, in a batch or on a stream.
     """
 
     command: Command
@@ -68,6 +68,7 @@ class Sent:
     reply: Reply
     altered: str = ""
     group: str = ""
+    batched: bool = False
 
 
 @dataclass(slots=True)

@@ -1,15 +1,18 @@
-"""Kills servers while clients work, starts them again on the same database and port, and restarts the database."""
+"""Kills servers while clients work, starts them again on the same database and port, restarts and migrates the
+database, and troubles the line to it.
+"""
 
 import time
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 
 from tests.support.postgres import Cluster
+from tests.torture.line import Line, Trouble
 from tests.torture.plan import Plan
 from tests.torture.rows import end_connections
 from tests.torture.server import SELF_KILLED, Server
-
-PAUSE_SECONDS = (0.1, 1.2)
-"""How long a server is left alone once it serves."""
 
 START_SHARE = 0.15
 """Of the kills, how many hit a server that is still starting."""
@@ -24,7 +27,15 @@ FREEZE_SECONDS = (0.2, 2.0)
 TERMINATE_SHARE = 0.1
 """How often a server is stopped for a while instead (SIGSTOP), or every connection to the database is ended."""
 
+TROUBLE_SHARE = 0.2
+ROLL_SHARE = 0.05
+"""How often the line of one server is troubled, or all of them are restarted in order, one after the other."""
+
+MIGRATION_TRIES = 5
 WATCH_SECONDS = 0.02
+
+Appointments = list[tuple[float, Callable[[], None]]]
+"""What is done at which instant of `time.monotonic`, the earliest first."""
 
 
 @dataclass(slots=True)
@@ -37,15 +48,32 @@ class Deeds:
     database_restarts: int = 0
     freezes: int = 0
     terminations: int = 0
+    rolling_restarts: int = 0
+    migrations: int = 0
+    failed_migrations: int = 0
     starts: int = 0
     other_exits: int = 0
+    troubles: Counter[Trouble] = field(default_factory=Counter)
 
 
 class Nemesis:
     """Works in the caller's thread until its time is over."""
 
-    def __init__(self, plan: Plan, servers: list[Server], cluster: Cluster | None, url: str) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        servers: list[Server],
+        cluster: Cluster | None,
+        url: str,
+        line: Line | None,
+        migrate: Callable[[], bool],
+        next_version: dict[str, str],
+    ) -> None:
+        """`migrate` brings the database to the next version and says whether that worked."""
         self.deeds = Deeds()
+        self._line = line
+        self._migrate = migrate
+        self._next_version = next_version
         self._plan = plan
         self._servers = servers
         self._cluster = cluster
@@ -56,14 +84,13 @@ class Nemesis:
     def rage(self) -> None:
         """Runs for as long as the plan says."""
         begin = time.monotonic()
-        restarts = self._restart_instants(begin)
+        appointments = self._appointments(begin)
         while self._has_time(now := time.monotonic(), begin):
-            if restarts and restarts[0] <= now:
-                restarts.pop(0)
-                self._restart_database()
-            self._strike(self._chance.choice(self._servers), restarts[0] if restarts else float("inf"))
-        for _ in restarts:  # a slow start has eaten up the time
-            self._restart_database()
+            if appointments and appointments[0][0] <= now:
+                appointments.pop(0)[1]()
+            self._strike(self._chance.choice(self._servers), appointments[0][0] if appointments else float("inf"))
+        for _, keep in appointments:  # a slow start has eaten up the time
+            keep()
 
     def calm(self) -> None:
         """The last fault is over: every server runs, without a place to kill itself at."""
@@ -80,14 +107,26 @@ class Nemesis:
             return True
         return now - begin < plan.seconds
 
-    def _restart_instants(self, begin: float) -> list[float]:
-        """Spread over the middle of the run."""
+    def _appointments(self, begin: float) -> Appointments:
+        """The database's restarts, spread over the run, its migration in the middle of two of them, and each trouble of
+        the line once.
+        """
         share = self._plan.seconds / (self._plan.database_restarts + 1)
-        return [begin + share * (index + 1) for index in range(self._plan.database_restarts)]
+        restarts = self._plan.database_restarts
+        kept: Appointments = [(begin + share * (index + 1), self._restart_database) for index in range(restarts)]
+        if self._plan.upgrades:
+            kept.append((begin + share / 2, self._upgrade))
+        if self._line:
+            pause = self._plan.seconds / (len(Trouble) + 1)
+            kept += [
+                (begin + pause * (index + 1), partial(self._trouble, self._line, trouble))
+                for index, trouble in enumerate(Trouble)
+            ]
+        return sorted(kept, key=lambda appointment: appointment[0])
 
     def _strike(self, server: Server, until: float) -> None:
         """Leaves a server alone for a moment, then kills it if it has not done so itself, and starts it again."""
-        moment = min(until, time.monotonic() + self._chance.uniform(*PAUSE_SECONDS))
+        moment = min(until, time.monotonic() + self._chance.uniform(*self._plan.pause_seconds))
         while time.monotonic() < moment and all(each.alive for each in self._servers):
             time.sleep(WATCH_SECONDS)  # the moment between two faults, cut short when a server ends by itself
         fallen = [each for each in self._servers if not each.alive]
@@ -114,7 +153,47 @@ class Nemesis:
         if draw < FREEZE_SHARE + TERMINATE_SHARE and self._cluster is not None:
             self.deeds.terminations += end_connections(self._url)
             return True
+        draw -= FREEZE_SHARE + TERMINATE_SHARE
+        if 0 <= draw < TROUBLE_SHARE and self._line is not None:
+            self._trouble(self._line, None)
+            return True
+        if TROUBLE_SHARE <= draw < TROUBLE_SHARE + ROLL_SHARE:
+            self._roll()
+            return True
         return False
+
+    def _trouble(self, line: Line, which: Trouble | None) -> None:
+        done = line.trouble(which)
+        if done:
+            self.deeds.troubles[done] += 1
+
+    def _roll(self) -> None:
+        """Restarts every server in order, one after the other."""
+        for server in self._servers:
+            server.ask_to_stop()
+            if server.wait_until_stopped() not in (0, SELF_KILLED):
+                self.deeds.other_exits += 1
+            self._start(server, self._point())
+            server.wait_until_serving()
+        self.deeds.rolling_restarts += 1
+
+    def _upgrade(self) -> None:
+        """Migrates the database under load, and then makes one server after the other the next version.
+
+        Meanwhile the old version works on the new schema, beside the new one. What falls from now on is started as the
+        new one: the old one refuses to start on a schema that it does not know.
+        """
+        for _ in range(MIGRATION_TRIES):
+            if self._migrate():
+                self.deeds.migrations += 1
+                break
+            self.deeds.failed_migrations += 1
+        else:
+            return
+        for server in self._servers:
+            server.version = self._next_version
+        self._strike(self._servers[0], float("inf"))
+        self._roll()
 
     def _bury(self, server: Server) -> None:
         """Starts a server again that ended by itself."""

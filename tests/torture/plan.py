@@ -11,7 +11,10 @@ class Plan:
     `fault` names a planted fault of `faults.py`, empty for the server as it is. `points` are the named places at which
     a server may be told to kill itself, by the `passes_max`th pass at the latest; `blind_kills` says whether it is also
     killed at moments that nobody chose. The run goes on beyond `seconds`, but not beyond `seconds_max`, until
-    `point_kills_min` servers have killed themselves.
+    `point_kills_min` servers have killed themselves. `line` puts a proxy that fails between the last server and
+    PostgreSQL; `upgrades` migrates the database under load to a next version of the program, which the servers become.
+    Of what is sent, `bulk_share` are batches of `bulk_items`. `pause_seconds` says how long servers are left alone
+    between two faults.
     """
 
     engine: str
@@ -26,6 +29,11 @@ class Plan:
     point_kills_min: int = 0
     seconds_max: float = 60.0
     database_restarts: int = 0
+    line: bool = False
+    upgrades: bool = False
+    pause_seconds: tuple[float, float] = (0.1, 1.2)
+    bulk_share: float = 0.0
+    bulk_items: int = 300
     liveness_seconds: float = 10.0
     drain_max: int = 500
 

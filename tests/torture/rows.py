@@ -9,6 +9,8 @@ from typing import Any
 
 import psycopg
 
+from tests.torture.upgrade import LATER
+
 SQLITE_PREFIX = "sqlite:///"
 
 OPERATIONS = """
@@ -118,24 +120,31 @@ def read_stored(database_url: str) -> Stored:
 
 
 def rows_of(database_url: str, accounts: Iterable[str]) -> dict[str, list[str]]:
-    """Every row of these accounts as text, by table."""
+    """Every row of these accounts as text, by table, without what an upgrade has added."""
     ids = ", ".join(f"'{account}'" for account in accounts)
     found = {}
     for table in TABLES_OF_ACCOUNTS:
         column = "id" if table == "accounts" else "account"
-        found[table] = sorted(
-            str(row) for row in query(database_url, f"SELECT * FROM {table} WHERE {column} IN ({ids})")
-        )
+        names, rows = _ask(database_url, f"SELECT * FROM {table} WHERE {column} IN ({ids})")
+        kept = [{name: value for name, value in zip(names, row, strict=True) if name != LATER} for row in rows]
+        found[table] = sorted(map(str, kept))
     return found
 
 
 def query(database_url: str, sql: str) -> list[tuple[Any, ...]]:
     """All rows of one statement."""
+    return _ask(database_url, sql)[1]
+
+
+def _ask(database_url: str, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The names of the columns, and all rows."""
     if database_url.startswith(SQLITE_PREFIX):
         with closing(sqlite3.connect(database_url.removeprefix(SQLITE_PREFIX), timeout=10)) as file:
-            return file.execute(sql).fetchall()
+            answer = file.execute(sql)
+            return [column[0] for column in answer.description], answer.fetchall()
     with psycopg.connect(database_url) as connection:
-        return connection.execute(sql.encode()).fetchall()
+        found = connection.execute(sql.encode())
+        return [column.name for column in found.description or ()], found.fetchall()
 
 
 def end_connections(database_url: str) -> int:

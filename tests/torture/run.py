@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.postgres import Cluster
+from tests.support.proxy import Proxy
 from tests.torture.books import verify
 from tests.torture.cast import PROBE
 from tests.torture.checker import Evidence, check
@@ -12,7 +13,8 @@ from tests.torture.client import Client
 from tests.torture.commands import Shipment, Usage
 from tests.torture.door import Door
 from tests.torture.figures import Figures, figures_of
-from tests.torture.history import History, Result, Sent
+from tests.torture.history import History, Reply, Result, Sent
+from tests.torture.line import Line
 from tests.torture.nemesis import Nemesis
 from tests.torture.nursery import Nursery
 from tests.torture.plan import Plan
@@ -20,6 +22,7 @@ from tests.torture.rows import read_stored, rows_of
 from tests.torture.server import Server
 from tests.torture.stage import Stage
 from tests.torture.stories import Violation, stories_of
+from tests.torture.upgrade import next_version
 
 LOG_NAME = "servers.log"
 HARNESS = -1
@@ -29,6 +32,7 @@ PROBES_IN_A_ROW = 5
 PROBE_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
 JOIN_SECONDS = 30.0
+MIGRATE_SECONDS = 60.0
 LOG_EXCERPT = 2_000
 
 
@@ -52,8 +56,14 @@ class Run:
             self._url = cluster.create_database(f"torture_{plan.seed}_{plan.fault.replace('-', '_')}")
         else:
             self._url = f"sqlite:///{scratch / 'books.sqlite3'}"
-        self._servers = [Server(nursery, self._url, plan.fault, self._log) for _ in range(plan.servers)]
-        self._nemesis = Nemesis(plan, self._servers, cluster, self._url)
+        self._proxy = Proxy(self._url) if plan.line else None
+        urls = [self._url] * plan.servers
+        if self._proxy:
+            urls[-1] = self._proxy.url
+        self._servers = [Server(nursery, url, plan.fault, self._log) for url in urls]
+        self._version = next_version(scratch / "next")
+        line = Line(self._proxy, plan.chance("line")) if self._proxy else None
+        self._nemesis = Nemesis(plan, self._servers, cluster, self._url, line, self._migrate, self._version)
         self._history = History()
         self._found: list[Violation] = []
         self._recovery_seconds = 0.0
@@ -64,7 +74,8 @@ class Run:
         try:
             evidence = self._evidence()
             self._found += check(evidence)
-            self._found += verify(self._nursery, self._url, self._log.with_name("verify.json"))
+            output = self._log.with_name("verify.json")
+            self._found += verify(self._nursery, self._url, output, self._servers[0].version)
             self._found += self._tracebacks()
         except Exception as error:
             log = self._log.read_text(encoding="utf-8", errors="replace")
@@ -72,6 +83,8 @@ class Run:
         finally:
             for server in self._servers:
                 server.kill()
+            if self._proxy:
+                self._proxy.close()
         seconds = time.monotonic() - begin
         return figures_of(self._plan, evidence, self._found, self._nemesis.deeds, self._recovery_seconds, seconds)
 
@@ -96,6 +109,13 @@ class Run:
             bystanders_before=before,
             bystanders_after=rows_of(self._url, stage.bystander_ids),
         )
+
+    def _migrate(self) -> bool:
+        """Brings the database to the next version while servers work on it."""
+        output = self._log.with_name("migrate.txt")
+        command = ["migrate", "--database-url", self._url]
+        pid = self._nursery.start(command, output, variables=self._version)
+        return self._nursery.wait(pid, MIGRATE_SECONDS) == 0
 
     def _tracebacks(self) -> list[Violation]:
         """What no caller sees: a server met something that nothing provides for."""
@@ -128,6 +148,8 @@ class Run:
             self._nemesis.rage()
             calm_at = time.monotonic()
             self._nemesis.calm()
+            if self._plan.upgrades and not self._nemesis.deeds.migrations:
+                self._found.append(Violation("migrate", "the database could not be migrated under load"))
         finally:
             for client in clients:
                 client.stop(time.monotonic() + self._plan.liveness_seconds)
@@ -147,7 +169,8 @@ class Run:
         while in_a_row < PROBES_IN_A_ROW * self._plan.servers:
             made += 1
             usage = Usage(f"probe-{made}", PROBE, "talk", "api_calls", 1, False, None, "")
-            if self._call(door, Shipment((usage,)), made % self._plan.servers, PROBE_SECONDS):
+            reply = self._call(door, Shipment((usage,)), made % self._plan.servers, PROBE_SECONDS)
+            if reply.result is Result.ACKNOWLEDGED:
                 in_a_row += 1
                 continue
             in_a_row = 0
@@ -159,19 +182,28 @@ class Run:
         door.close()
 
     def _drain(self) -> None:
-        """Sends acknowledged commands once more: nothing fails any more, and each gets its first answer."""
+        """Sends acknowledged commands once more: each gets its first answer. A line that is not up yet is tried again,
+        as any client does; the first that cannot be sent in time ends it, because there is no time for all of them.
+        """
         door = Door([server.address for server in self._servers])
         known = [story.command for story in stories_of(self._history.sends).values() if story.acknowledged]
         chance = self._plan.chance("drain")
         for command in chance.sample(known, min(len(known), self._plan.drain_max)):
             server = chance.randrange(self._plan.servers)
-            if not self._call(door, Shipment((command,)), server, DRAIN_SECONDS):
-                self._found.append(Violation("V14", f"{command.key} could not be sent again after a clean restart"))
+            until = time.monotonic() + DRAIN_SECONDS
+            while (reply := self._call(door, Shipment((command,)), server, DRAIN_SECONDS)).result is Result.UNKNOWN:
+                if time.monotonic() > until:
+                    break
+                time.sleep(0.05)  # not a busy loop while the line comes up
+            if reply.result is not Result.ACKNOWLEDGED:
+                what = f"{command.key} could not be sent again after a clean restart: {reply.status} {reply.detail}"
+                self._found.append(Violation("V14", what))
+                break
         door.close()
 
-    def _call(self, door: Door, shipment: Shipment, server: int, timeout_seconds: float) -> bool:
-        """Sends and remembers; whether it was acknowledged."""
+    def _call(self, door: Door, shipment: Shipment, server: int, timeout_seconds: float) -> Reply:
+        """Sends and remembers."""
         sent_ns = time.monotonic_ns()
         (reply,) = door.send(shipment, server, timeout_seconds)
         self._history.add(Sent(shipment.commands[0], HARNESS, sent_ns, time.monotonic_ns(), reply))
-        return reply.result is Result.ACKNOWLEDGED
+        return reply

@@ -25,6 +25,7 @@ class Server:
     def __init__(self, nursery: Nursery, database_url: str, fault: str, log: Path) -> None:
         self.port = _free_port()
         self.pid = 0
+        self.version: dict[str, str] = {}
         self._nursery = nursery
         self._database_url = database_url
         self._fault = fault
@@ -47,10 +48,12 @@ class Server:
         return self.exit_code is None
 
     def start(self, point: str = "") -> None:
-        """Starts the process; with a `point` (`name:passes`) it will kill itself there."""
+        """Starts the process, of the version that `version` says; with a `point` (`name:passes`) it will kill itself
+        there.
+        """
         options = ["--database-url", self._database_url, "--listen", self.address, "--log-level", "warning"]
         options += [] if self._migrated else ["--migrate"]
-        variables = {KILL_VARIABLE: point}
+        variables = {KILL_VARIABLE: point, **self.version}
         self.pid = self._nursery.start(
             ["serve", "--insecure-no-auth", *options], self._log, fault=self._fault, variables=variables
         )

@@ -24,5 +24,10 @@ def test_a_run_without_a_verdict_fails(
     monkeypatch.setattr(sys, "argv", ["torture", "--seed", "7", "--seconds", "1"])
 
     assert command.main() == 1
-    assert json.loads(report.read_text(encoding="utf-8")) == {"verdict": "none", "seed": 7, "engines": {}}
+    assert json.loads(report.read_text(encoding="utf-8")) == {
+        "verdict": "none",
+        "seed": 7,
+        "form": "short",
+        "engines": {},
+    }
     assert "seed 7" in capsys.readouterr().out

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.postgres import Cluster
+from tests.torture import upgrade
 from tests.torture.faults import FAULTS, NAMED_POINTS
 from tests.torture.figures import Figures
 from tests.torture.nursery import Nursery
@@ -19,6 +20,8 @@ SEED = 20_260_801
 SECONDS = 1.5
 SECONDS_MAX = 20.0
 POINT_KILLS = 2
+SPOILED = "ADD COLUMN {column} BIGINT CHECK ({column} IS NOT NULL)"
+"""A column that the program before does not know and would have to give."""
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,7 @@ def _run(
     database_restarts: int = 0,
     liveness_seconds: float = 10.0,
     seconds: float = SECONDS,
+    upgrades: bool = False,
 ) -> Figures:
     points = FAULTS[fault].points if fault else NAMED_POINTS
     plan = Plan(
@@ -60,6 +64,8 @@ def _run(
         point_kills_min=POINT_KILLS if points else 0,
         seconds_max=SECONDS_MAX,
         database_restarts=database_restarts,
+        line=cluster is not None and not fault,
+        upgrades=upgrades,
         liveness_seconds=liveness_seconds,
         drain_max=50,
     )
@@ -67,21 +73,23 @@ def _run(
 
 
 def test_the_server_as_it_is_passes_on_sqlite(nursery: Nursery, tmp_path: Path) -> None:
-    figures = _run("", nursery, tmp_path)
+    figures = _run("", nursery, tmp_path, upgrades=True)
 
     assert figures.examples == {}
     assert figures.acknowledged > 0
     assert figures.kills_at_points >= POINT_KILLS
+    assert (figures.migrations, figures.rolling_restarts) == (1, 1)
 
 
 def test_two_servers_as_they_are_pass_on_a_postgresql_that_crashes(
     nursery: Nursery, database: Cluster, tmp_path: Path
 ) -> None:
-    figures = _run("", nursery, tmp_path, database, servers=2, database_restarts=1)
+    figures = _run("", nursery, tmp_path, database, servers=2, database_restarts=1, upgrades=True)
 
     assert figures.examples == {}
     assert figures.acknowledged > 0
     assert figures.kills_at_points >= POINT_KILLS
+    assert (figures.migrations, figures.rolling_restarts) == (1, 1)
     assert figures.database_restarts == 1
 
 
@@ -98,6 +106,16 @@ def test_a_planted_fault_is_found(fault: str, invariant: str, nursery: Nursery, 
 
     assert not figures.passed
     assert invariant in figures.violations
+
+
+def test_an_upgrade_that_takes_something_from_the_program_before_is_found(
+    nursery: Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upgrade, "STEP", upgrade.STEP.replace("ADD COLUMN {column} BIGINT DEFAULT 7 NOT NULL", SPOILED))
+
+    figures = _run("", nursery, tmp_path, upgrades=True, liveness_seconds=3.0)
+
+    assert not figures.passed
 
 
 def test_an_update_that_another_server_overwrites_is_found(
