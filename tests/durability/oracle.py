@@ -30,17 +30,22 @@ class Log:
 
 
 def told_too_early(events: Sequence[Event], token: bytes) -> tuple[int, int]:
-    """How many sends hold the token, and before how many of them part of the log was not safe.
+    """How many sends hold the token, and before how many of them a page of the log that holds it was not safe.
 
-    For one caller who waits for each answer: nothing else may be under way.
+    For one caller who waits for each answer: the server's own housekeeping may be under way, but nothing else that
+    writes the token.
     """
     log = Log()
-    told = early = 0
+    told = early = last = 0
     for event in events:
         log.follow(event)
-        if event.kind == "sent" and token in event.data:
+        if token not in event.data:
+            continue
+        if event.kind == "written":
+            last = log.writes
+        else:
             told += 1
-            early += log.safe < log.writes
+            early += log.safe < last
     return told, early
 
 

@@ -46,7 +46,7 @@ def _traced(folder: Path, url: str, program: list[str]) -> Iterator[tuple[grpc.C
         with grpc.insecure_channel(server.address) as channel:
 
             def stop() -> list[Event]:
-                assert server.stop() == 0
+                assert server.stop() == 0, server.log
                 return read_events(trace)
 
             yield channel, stop

@@ -13,6 +13,7 @@ import signal
 import struct
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +88,10 @@ class Tracer:
         """Looks at a thread that has stopped; the signal that it is to get, if any."""
         why = os.WSTOPSIG(status)
         if why == SYSCALL_STOP:
-            self._look(thread)
+            # When a process ends, its other threads are gone at once, also those that have just stopped at a call:
+            # that call never takes place. A file that another thread has closed by now is no socket and no log.
+            with suppress(ProcessLookupError, FileNotFoundError):
+                self._look(thread)
             return 0
         if status >> 16 or (why == signal.SIGSTOP and thread not in self._begun):
             self._begun.add(thread)
@@ -131,7 +135,10 @@ def _bytes(thread: int, name: str, arguments: list[int]) -> Iterator[bytes]:
 
         def read(address: int, size: int) -> bytes:
             memory.seek(address)
-            return memory.read(size) if size else b""
+            data = memory.read(size) if size else b""
+            if len(data) < size:
+                raise ProcessLookupError(f"the memory of {thread} is gone")
+            return data
 
         if name in ("write", "pwrite64", "sendto"):
             yield read(arguments[1], arguments[2])
