@@ -29,23 +29,26 @@ class Log:
             self.safe = max(self.safe, self._covered.pop(event.thread))
 
 
-def told_too_early(events: Sequence[Event], token: bytes) -> tuple[int, int]:
-    """How many sends hold the token, and before how many of them a page of the log that holds it was not safe.
+def told_too_early(events: Sequence[Event], token: bytes, keys: Sequence[str]) -> tuple[int, int]:
+    """How many sends hold the token, and before how many of them the first writing of a key to the log was not safe.
 
-    For one caller who waits for each answer: the server's own housekeeping may be under way, but nothing else that
-    writes the token.
+    For one caller who waits for each answer, and whose every call has keys that no call had before. Only they are
+    looked at: the server's own housekeeping, such as giving events their positions, writes the same pages meanwhile.
     """
     log = Log()
+    new = {key.encode() for key in keys}
     told = early = last = 0
     for event in events:
         log.follow(event)
-        if token not in event.data:
-            continue
         if event.kind == "written":
-            last = log.writes
-        else:
+            found = {key for key in new if key in event.data}
+            if found:
+                new -= found
+                last = log.writes
+        elif event.kind == "sent" and token in event.data:
             told += 1
             early += log.safe < last
+    assert not new, f"never written: {new}"
     return told, early
 
 

@@ -31,6 +31,9 @@ CALL_SECONDS = 30.0
 CALLS = 20
 CALLERS = 4
 KEYS_EACH = 10
+ALONE = [f"alone-{number:04}" for number in range(CALLS)]
+BATCH = [f"batch-{number:04}" for number in range(CALLS)]
+CALLED = ["make-ann", "grant-enough", *ALONE, "grant-more", *BATCH]
 ANN = common.Subject(user_id="ann")
 
 Trace = Callable[[], list[Event]]
@@ -61,9 +64,9 @@ def _item(key: str) -> usage_pb.UsageItem:
 
 def _make_ann(channel: grpc.Channel) -> str:
     """Gives her credits enough; her account's id, which every answer about her holds."""
-    request = account_pb.UpsertUserRequest(user_id="ann", idempotency_key="make")
+    request = account_pb.UpsertUserRequest(user_id="ann", idempotency_key="make-ann")
     account_id = AccountServiceStub(channel).UpsertUser(request, timeout=CALL_SECONDS).account.account_id
-    _grant(channel, "enough")
+    _grant(channel, "grant-enough")
     return str(account_id)
 
 
@@ -80,13 +83,13 @@ def _grant(channel: grpc.Channel, key: str) -> None:
 
 def _call_one_after_the_other(channel: grpc.Channel) -> None:
     usage = UsageServiceStub(channel)
-    for number in range(CALLS):
+    for key in ALONE:
         record = usage_pb.RecordUsageRequest(
-            subject=ANN, product="talk", meter="voice_minutes", quantity=1, idempotency_key=f"alone-{number:04}"
+            subject=ANN, product="talk", meter="voice_minutes", quantity=1, idempotency_key=key
         )
         usage.RecordUsage(record, timeout=CALL_SECONDS)
-    _grant(channel, "more")
-    items = [_item(f"batch-{number:04}") for number in range(CALLS)]
+    _grant(channel, "grant-more")
+    items = [_item(key) for key in BATCH]
     usage.BatchRecordUsage(usage_pb.BatchRecordUsageRequest(items=items), timeout=CALL_SECONDS)
 
 
@@ -102,7 +105,7 @@ def test_one_caller_hears_nothing_that_is_not_on_disk(tmp_path: Path, sqlite_url
         _call_one_after_the_other(channel)
         events = stop()
 
-    told, early = told_too_early(events, token)
+    told, early = told_too_early(events, token, CALLED)
     assert told >= CALLS + 3
     assert early == 0
 
@@ -132,6 +135,6 @@ def test_a_server_that_does_not_flush_is_found(level: str, tmp_path: Path, sqlit
         _stream(channel, keys)
         events = stop()
 
-    told, early = told_too_early(events, token)
+    told, early = told_too_early(events, token, CALLED)
     assert early == told >= CALLS + 3
     assert keys_told_too_early(events, keys) == (set(keys), set(keys))

@@ -35,6 +35,7 @@ def _lines(paths: list[Path]) -> Iterator[tuple[str, str]]:
 MAY_SKIP = [
     "tests/cli/test_trouble_under_load.py",
     "tests/durability/test_acknowledgements.py",
+    "tests/durability/test_tracer.py",
     "tests/languages/test_languages.py",
     "tests/scale/test_memory.py",
 ]
