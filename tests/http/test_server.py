@@ -1,6 +1,7 @@
 """The HTTP door answers probes and scrapes, refuses everything else, and outlives clients with garbage or nothing."""
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -27,6 +28,11 @@ class HurriedProtocol(BoundedProtocol):
 
     head_seconds = 0.2
     request_seconds = 0.2
+
+
+class CrowdedProtocol(BoundedProtocol):
+    """The same with little room."""
+
     connections_max = 5
 
 
@@ -36,8 +42,16 @@ class Door:
     def __init__(self, protocol: type[BoundedProtocol] = BoundedProtocol) -> None:
         self.ready = True
         self.metrics = b"a_metric 1.0\n"
-        self.server = HttpServer(make_app(lambda: self.ready, lambda: self.metrics, "text/plain"), protocol)
+        self.scraping = 0
+        self.counted = threading.Event()
+        self.counted.set()
+        self.server = HttpServer(make_app(lambda: self.ready, self._scrape, "text/plain"), protocol)
         self.address = f"127.0.0.1:{self.server.start('127.0.0.1:0')}"
+
+    def _scrape(self) -> bytes:
+        self.scraping += 1
+        self.counted.wait(10)
+        return self.metrics
 
     def connect(self) -> socket.socket:
         """A connection that says nothing yet."""
@@ -121,18 +135,36 @@ def test_who_does_not_read_the_answer_is_cut_off(open_door: Callable[..., Door])
     client.close()
 
 
-def test_connections_beyond_the_bound_are_closed_as_they_come(open_door: Callable[..., Door]) -> None:
-    door = open_door(HurriedProtocol)
-    clients = [door.connect() for _ in range(HurriedProtocol.connections_max)]
-    until(lambda: door.server.connections() == len(clients), "all are known")
+def test_strangers_who_hold_all_connections_shut_nobody_out(open_door: Callable[..., Door]) -> None:
+    door = open_door(CrowdedProtocol)
+    strangers = [door.connect() for _ in range(CrowdedProtocol.connections_max)]
+    until(lambda: door.server.connections() == len(strangers), "all are known")
+
+    for _ in range(3):
+        assert ask(door.address, "/readyz") == (200, "ready\n")
+
+    assert _everything(strangers[0]) == b"", "the longest quiet made room"
+    for stranger in strangers:
+        stranger.close()
+
+
+def test_who_comes_while_each_connection_has_a_request_under_way_is_turned_away(
+    open_door: Callable[..., Door],
+) -> None:
+    door = open_door(CrowdedProtocol)
+    door.counted.clear()
+    readers = [door.connect() for _ in range(CrowdedProtocol.connections_max)]
+    for reader in readers:
+        reader.sendall(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    until(lambda: door.scraping == len(readers), "all are under way")
 
     with door.connect() as beyond:
         assert _everything(beyond) == b""
 
-    until(lambda: door.server.connections() == 0, "the others are closed when they say nothing")
-    assert ask(door.address, "/livez").status == 200
-    for client in clients:
-        client.close()
+    door.counted.set()
+    for reader in readers:
+        assert _everything(reader)[:12] == b"HTTP/1.1 200"
+        reader.close()
 
 
 def test_a_port_that_is_taken_is_refused_by_name(door: Door) -> None:

@@ -9,9 +9,6 @@ from starlette.types import ASGIApp
 from tollhoused.http.protocol import BoundedProtocol
 from tollhoused.settings import parse_address
 
-REQUESTS_MAX = 64
-"""At once; more are answered 503."""
-
 HEAD_BYTES_MAX = 16 * 1024
 KEEP_ALIVE_SECONDS = 5
 START_SECONDS_MAX = 10.0
@@ -37,7 +34,6 @@ class HttpServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=REQUESTS_MAX,
             h11_max_incomplete_event_size=HEAD_BYTES_MAX,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS_MAX,

@@ -25,7 +25,7 @@ READ_BYTES_MAX = 4 * BODY_BYTES_MAX
 
 BODY_SECONDS_MAX = 5.0
 AT_ONCE_MAX = 32
-"""Half of what the server takes at once, so that probes are answered whatever is posted."""
+"""A small part of the connections that there may be, so that probes are answered whatever is posted."""
 
 THREADS = 4
 LEAVE = {"connection": "close"}
