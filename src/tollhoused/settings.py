@@ -1,11 +1,19 @@
 """The settings of a process: one frozen object, made of flags, TOLLHOUSE_* variables and defaults, in this order."""
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
-from urllib.parse import SplitResult, urlsplit
+
+from tollhoused.addresses import (
+    SQLITE_PREFIX,
+    Address,
+    SettingsError,
+    check_database_url,
+    check_origin,
+    parse_address,
+    shown_url,
+)
 
 ENVIRONMENT_PREFIX = "TOLLHOUSE_"
 TESTS_PREFIX = "TOLLHOUSE_TEST_"
@@ -14,8 +22,6 @@ TESTS_PREFIX = "TOLLHOUSE_TEST_"
 SECRETS = ("api_key", "stripe_api_key", "stripe_webhook_secrets")
 """Never shown, and no flags: everybody on a machine sees those."""
 
-SQLITE_PREFIX = "sqlite:///"
-POSTGRESQL_PREFIX = "postgresql://"
 ENVIRONMENTS = ("test", "live")
 PROVIDERS = ("stripe",)
 DOORS = ("http", "grpc")
@@ -24,34 +30,10 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 _STRIPE_KEY = re.compile(r"(?:sk|rk)_(?:test|live)_[!-~]{1,500}")
 _STRIPE_SECRET = re.compile(r"whsec_[!-~]{1,500}")
-_ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
 
 _CHOICES = {"environment": ENVIRONMENTS, "log_format": LOG_FORMATS, "log_level": LOG_LEVELS}
 _CHOICES |= {"only": ("", *DOORS), "provider": ("", *PROVIDERS)}
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-
-
-class SettingsError(Exception):
-    """A setting that cannot be; the message names it and says what it must be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A host and a port, written `host:port` or `[ipv6]:port`."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        try:
-            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -202,7 +184,7 @@ class Settings:
     log_level: str = field(default="info", metadata={"help": f"What is logged: {', '.join(LOG_LEVELS)}."})
 
     def __post_init__(self) -> None:
-        _check_url(self.database_url)
+        check_database_url(self.database_url)
         parse_address("listen", self.listen)
         if self.health_listen:
             parse_address("health_listen", self.health_listen)
@@ -321,36 +303,9 @@ def read_settings(flags: Mapping[str, object], environment: Mapping[str, str]) -
     return Settings(**values)  # type: ignore[arg-type]
 
 
-def shown_url(url: str) -> str:
-    """The database's URL for people and logs: without a password, wherever it stands."""
-    hidden = re.sub(r"^([^:/]+://[^:/?#]*):[^/?#]*@", r"\1:***@", url)
-    return re.sub(r"(?i)([?&](?:ssl)?password=)[^&]*", r"\1***", hidden)
-
-
-def parse_address(setting: str, text: str) -> Address:
-    """Reads `host:port` or `[ipv6]:port`. Raises SettingsError."""
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/\[\]@]+)):([0-9]{1,5})", text)
-    if match is None:
-        raise SettingsError(f"{setting}: {shown_url(text)!r} is no address: write host:port, such as 127.0.0.1:50051")
-    if int(match[3]) > 65_535:
-        raise SettingsError(f"{setting}: the port must be from 0 to 65535")
-    return Address(match[1] or match[2], int(match[3]))
-
-
 def listed(text: str) -> tuple[str, ...]:
     """The parts of a text with commas between them, without those that are empty."""
     return tuple(part for part in (part.strip() for part in text.split(",")) if part)
-
-
-def check_origin(setting: str, text: str) -> None:
-    """Refuses what is no `https://host[:port]` as browsers write an origin; http is for this machine."""
-    match = _ORIGIN.fullmatch(text)
-    if match is None or (match[3] and not 0 < int(match[3]) <= 65_535):
-        raise SettingsError(
-            f"{setting}: {shown_url(text)!r} is no origin: write https://host:port in lower case, without a path"
-        )
-    if match[1] == "http" and not Address(match[2].strip("[]"), 0).is_loopback:
-        raise SettingsError(f"{setting}: {text!r} must begin with https://, for it is not on this machine")
 
 
 def _unknown(name: str) -> str:
@@ -374,27 +329,3 @@ def _converted(setting: str, text: str) -> object:
         kind = {bool: "on or off", int: "a whole number", float: "a number"}[type(default)]
         raise SettingsError(f"{variable(setting)}: must be {kind}, not {shown_url(text)!r}") from None
     return text
-
-
-def _check_url(url: str) -> None:
-    """Refuses what a driver would refuse by repeating the URL, password included."""
-    if url.startswith(SQLITE_PREFIX):
-        path = url.removeprefix(SQLITE_PREFIX)
-        if path in ("", ":memory:") or path.endswith("/"):
-            raise SettingsError("database_url: must name a file: sqlite:///path/to/file")
-        if re.search(r"[?#%]", path):
-            raise SettingsError("database_url: the path of an SQLite file is taken as it is, without ? # or %")
-        return
-    if not url.startswith(POSTGRESQL_PREFIX):
-        raise SettingsError("database_url: must begin with sqlite:/// or postgresql://")
-    if re.search(r"%(?![0-9A-Fa-f]{2})", url):
-        raise SettingsError("database_url: a % must be followed by two hexadecimal digits; % itself is written %25")
-    try:
-        _port(urlsplit(url))
-    except ValueError:
-        raise SettingsError("database_url: its host and port cannot be read") from None
-
-
-def _port(parts: SplitResult) -> int | None:
-    """The port, where there is just one host: libpq also takes several, each with its own."""
-    return None if "," in parts.netloc else parts.port

@@ -5,10 +5,11 @@ import sys
 
 import pytest
 
+from tollhoused.addresses import SettingsError
 from tollhoused.cli.cash_desk import desk_of
 from tollhoused.cli.program import CommandFailed
 from tollhoused.domain.instants import DAY_US
-from tollhoused.settings import Settings, SettingsError, read_settings
+from tollhoused.settings import Settings, read_settings
 
 TEST_KEY, LIVE_KEY = ("_".join(["sk", mode, "0" * 24]) for mode in ("test", "live"))
 SECRETS = "whsec_one, whsec_two"

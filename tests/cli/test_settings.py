@@ -3,7 +3,8 @@
 import pytest
 
 from tests.cli.commands import failed
-from tollhoused.settings import Address, Settings, SettingsError, describe, parse_address, read_settings, shown_url
+from tollhoused.addresses import Address, SettingsError, parse_address, shown_url
+from tollhoused.settings import Settings, describe, read_settings
 
 
 def test_every_default_runs_on_a_laptop() -> None:

@@ -13,8 +13,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from tests.rpc.methods import METHODS
 from tests.support.door import TIMEOUT_SECONDS, Door, ServerMaker, refusal, usage
 from tests.support.house import CoreMaker
+from tollhoused.addresses import SettingsError
 from tollhoused.rpc.server import METADATA_BYTES_MAX, AddressError, GrpcServer, check_listen
-from tollhoused.settings import SettingsError
 from tollhoused.usecases import usage as usage_cases
 from tollhoused.usecases.core import Core
 

@@ -9,10 +9,11 @@ import pytest
 
 from tests.support.certificates import Authority, Pair
 from tests.support.house import CoreMaker
+from tollhoused.addresses import SettingsError
 from tollhoused.rpc.channel import CallFailed, Target, check_health, target_of
 from tollhoused.rpc.server import GrpcServer
 from tollhoused.rpc.tls import server_credentials
-from tollhoused.settings import Settings, SettingsError
+from tollhoused.settings import Settings
 
 KEY = "tollhouse_test_made_up"
 

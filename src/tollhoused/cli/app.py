@@ -13,10 +13,10 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from tollhoused.addresses import SettingsError
 from tollhoused.cli.lines import complain, print_line
 from tollhoused.cli.program import Program
 from tollhoused.errors import Reported
-from tollhoused.settings import SettingsError
 
 EXIT_FAILED = 1
 EXIT_MISUSED = 2

@@ -2,9 +2,10 @@
 
 import grpc
 
+from tollhoused.addresses import Address
 from tollhoused.cli.telemetry import Telemetry
 from tollhoused.rpc.server import NOTICE_SECONDS, GrpcServer
-from tollhoused.settings import Address, Settings
+from tollhoused.settings import Settings
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
 from tollhoused.usecases.throttle import Throttle

@@ -4,12 +4,13 @@ import logging
 from collections.abc import Callable
 from importlib.metadata import version
 
+from tollhoused.addresses import Address, parse_address
 from tollhoused.cli.program import CommandFailed
 from tollhoused.http.app import make_app
 from tollhoused.http.metrics import CONTENT_TYPE, Metrics
 from tollhoused.http.server import HttpAddressError, HttpServer
 from tollhoused.http.webhooks import Inbox
-from tollhoused.settings import Address, Settings, parse_address
+from tollhoused.settings import Settings
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.desk import Desk
 

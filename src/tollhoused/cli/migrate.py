@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
+from tollhoused.addresses import shown_url
 from tollhoused.cli.lines import print_line
 from tollhoused.cli.options import DatabaseUrl, settings_from
 from tollhoused.cli.program import CommandFailed
-from tollhoused.settings import shown_url
 from tollhoused.store import schema
 
 

@@ -4,10 +4,11 @@ import gc
 import logging
 from importlib.metadata import version
 
+from tollhoused.addresses import shown_url
 from tollhoused.cli.files import read_catalogue
 from tollhoused.cli.opening import check_durability, settle_environment
 from tollhoused.cli.program import Program
-from tollhoused.settings import Settings, shown_url
+from tollhoused.settings import Settings
 from tollhoused.store import schema
 from tollhoused.store.faults import Fault, StoreFault
 from tollhoused.usecases import testing_time

@@ -6,8 +6,8 @@ import threading
 import uvicorn
 from starlette.types import ASGIApp
 
+from tollhoused.addresses import parse_address
 from tollhoused.http.protocol import BoundedProtocol
-from tollhoused.settings import parse_address
 
 HEAD_BYTES_MAX = 16 * 1024
 KEEP_ALIVE_SECONDS = 5

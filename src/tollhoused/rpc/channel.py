@@ -7,9 +7,10 @@ from pathlib import Path
 import grpc
 from grpc_health.v1.health_pb2 import DESCRIPTOR, HealthCheckRequest, HealthCheckResponse
 
+from tollhoused.addresses import SettingsError, parse_address
 from tollhoused.errors import Reported
 from tollhoused.rpc.tls import check_authorities, check_pair, contents
-from tollhoused.settings import Settings, SettingsError, parse_address
+from tollhoused.settings import Settings
 
 HEALTH_SERVICE = DESCRIPTOR.services_by_name["Health"].full_name
 

@@ -18,6 +18,7 @@ from tollhouse.v1 import reservation_service_pb2 as reservation_pb
 from tollhouse.v1 import subscription_service_pb2 as subscription_pb
 from tollhouse.v1 import usage_service_pb2 as usage_pb
 
+from tollhoused.addresses import parse_address
 from tollhoused.errors import Overloaded, Reported
 from tollhoused.observing import CallObserver, Tracing
 from tollhoused.rpc.access import ACCESS
@@ -40,7 +41,6 @@ from tollhoused.rpc.subscriptions import SubscriptionServicer
 from tollhoused.rpc.usage import UsageServicer
 from tollhoused.rpc.usage_streams import UsageStreams
 from tollhoused.rpc.watches import Watches
-from tollhoused.settings import parse_address
 from tollhoused.usecases.core import Core
 from tollhoused.usecases.keyring import Keyring
 from tollhoused.usecases.throttle import Throttle

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import grpc
 
-from tollhoused.settings import Settings, SettingsError
+from tollhoused.addresses import SettingsError
+from tollhoused.settings import Settings
 
 log = logging.getLogger(__name__)
 
