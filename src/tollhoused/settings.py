@@ -128,6 +128,14 @@ class Settings:
             "most": 1_000,
         },
     )
+    processes: int = field(
+        default=1,
+        metadata={
+            "help": "How many processes serve on the one port, with PostgreSQL; who ends is started again.",
+            "least": 1,
+            "most": 64,
+        },
+    )
     events_allow_private: bool = field(
         default=False,
         metadata={"help": "Let events be sent to addresses that are not public, and without TLS."},
@@ -204,6 +212,10 @@ class Settings:
                 raise SettingsError(f"{name}: must be one of {', '.join(filter(None, known))}{empty}")
         if self.http_listen:
             parse_address("http_listen", self.http_listen)
+        if self.processes > 1 and self.on_sqlite:
+            raise SettingsError("processes: must be 1 on SQLite, where one writes at a time; PostgreSQL takes more")
+        if self.processes > 1 and self.only == "http":
+            raise SettingsError("processes: must be 1 where only http is served")
         self._check_provider()
 
     def _check_tls(self) -> None:
@@ -283,6 +295,16 @@ def describe(name: str) -> str:
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return ENVIRONMENT_PREFIX + name.upper()
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """The variables that make the same settings in another process: secrets, too."""
+    values = {name: getattr(settings, name) for name in _DEFAULTS}
+    return {
+        variable(name): ("on" if value else "off") if isinstance(value, bool) else str(value)
+        for name, value in values.items()
+        if value != _DEFAULTS[name]
+    }
 
 
 def read_settings(flags: Mapping[str, object], environment: Mapping[str, str]) -> Settings:

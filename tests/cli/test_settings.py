@@ -4,7 +4,7 @@ import pytest
 
 from tests.cli.commands import failed
 from tollhoused.addresses import Address, SettingsError, parse_address, shown_url
-from tollhoused.settings import Settings, describe, read_settings
+from tollhoused.settings import Settings, describe, read_settings, variables
 
 
 def test_every_default_runs_on_a_laptop() -> None:
@@ -75,6 +75,8 @@ def test_variables_of_the_tests_are_not_ours() -> None:
         ({"database_url": "postgres://a@b/c"}, "database_url: must begin with sqlite:/// or postgresql://"),
         ({"database_url": "sqlite:///"}, "database_url: must name a file"),
         ({"database_url": "sqlite:///:memory:"}, "database_url: must name a file"),
+        ({"processes": 2}, "processes: must be 1 on SQLite"),
+        ({"processes": 65, "database_url": "postgresql://a@b/c"}, "processes: must be from 1 to 64"),
         ({"database_url": "sqlite:///books?mode=ro"}, "database_url: the path of an SQLite file is taken as it is"),
     ],
 )
@@ -92,6 +94,20 @@ def test_a_value_that_cannot_be_is_refused_by_name(values: dict[str, object], co
 def test_a_variable_of_another_type_is_refused_by_name(variable: str, kind: str) -> None:
     with pytest.raises(SettingsError, match=rf"^TOLLHOUSE_{variable}: must be {kind}, not 'many'$"):
         read_settings({}, {f"TOLLHOUSE_{variable}": "many"})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"database_url": "postgresql://a:s3cret@b/c", "reflection": True, "linger_seconds": 0.25, "processes": 3},
+        {"only": "grpc", "return_origins": "https://a.example", "drain_seconds": 0.0},
+    ],
+)
+def test_variables_make_the_same_settings_in_another_process(values: dict[str, object]) -> None:
+    settings = read_settings(values, {})
+
+    assert read_settings({}, variables(settings)) == settings
 
 
 @pytest.mark.parametrize(

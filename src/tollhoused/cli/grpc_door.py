@@ -46,6 +46,8 @@ class GrpcDoor(NoDoor):
         keyring: Keyring | None,
         credentials: grpc.ServerCredentials | None,
         seen: Telemetry,
+        *,
+        shares_port: bool,
     ) -> None:
         super().__init__()
         self._settings = settings
@@ -58,6 +60,7 @@ class GrpcDoor(NoDoor):
             reflection=settings.reflection,
             observer=seen.calls,
             tracing=seen.tracing,
+            shares_port=shares_port,
         )
 
     def serving(self) -> bool:

@@ -14,6 +14,7 @@ from tollhoused.cli.lines import print_line
 from tollhoused.cli.logs import start_logging
 from tollhoused.cli.opening import compose
 from tollhoused.cli.options import DatabaseUrl, setting, settings_from
+from tollhoused.cli.processes import end_with_parent, serve_processes
 from tollhoused.cli.program import Program
 from tollhoused.cli.pulse import Pulse
 from tollhoused.cli.relay import Relay
@@ -50,6 +51,7 @@ def serve(
     calls_max: Annotated[int | None, setting("calls_max")] = None,
     items_per_minute: Annotated[int | None, setting("items_per_minute")] = None,
     replicas: Annotated[int | None, setting("replicas")] = None,
+    processes: Annotated[int | None, setting("processes")] = None,
     events_allow_private: Annotated[
         bool | None, setting("events_allow_private", "--events-allow-private/--no-events-allow-private")
     ] = None,
@@ -67,6 +69,7 @@ def serve(
     log_calls: Annotated[bool | None, setting("log_calls", "--log-calls/--no-log-calls")] = None,
     log_format: Annotated[str | None, setting("log_format", metavar="text|json")] = None,
     log_level: Annotated[str | None, setting("log_level", metavar="LEVEL")] = None,
+    worker: Annotated[bool, typer.Option("--worker", hidden=True)] = False,
 ) -> None:
     """Serve the gRPC interface, and webhooks of a payment provider if there is one, until SIGTERM or Ctrl-C.
 
@@ -93,6 +96,7 @@ def serve(
         calls_max=calls_max,
         items_per_minute=items_per_minute,
         replicas=replicas,
+        processes=processes,
         events_allow_private=events_allow_private,
         drain_seconds=drain_seconds,
         environment=environment,
@@ -111,16 +115,19 @@ def serve(
     )
     start_logging(settings.log_level, settings.log_format)
     with StopSignal() as stop:
-        _serve(Program.of(context), settings, migrate, stop)
+        if settings.processes > 1:
+            serve_processes(settings, migrate, stop)
+            return
+        if worker:
+            end_with_parent()
+        with telemetry(Program.of(context), settings) as seen:
+            _serve(Program.of(context), settings, migrate, stop, seen, shares_port=worker)
+        log.info("stopped")
 
 
-def _serve(program: Program, settings: Settings, migrate: bool, stop: StopSignal) -> None:
-    with telemetry(program, settings) as seen:
-        _serve_seen(program, settings, migrate, stop, seen)
-    log.info("stopped")
-
-
-def _serve_seen(program: Program, settings: Settings, migrate: bool, stop: StopSignal, seen: Telemetry) -> None:
+def _serve(
+    program: Program, settings: Settings, migrate: bool, stop: StopSignal, seen: Telemetry, *, shares_port: bool
+) -> None:
     has_grpc = settings.only != "http"
     credentials = server_credentials(settings) if has_grpc else None
     if has_grpc:
@@ -131,7 +138,7 @@ def _serve_seen(program: Program, settings: Settings, migrate: bool, stop: StopS
     core = compose(program, settings, store, CatalogueShelf(store), seen.journal, seen.tracing, desk)
     core.closed = True
     keyring = _keyring(core, settings) if has_grpc else None
-    door = GrpcDoor(core, settings, keyring, credentials, seen) if has_grpc else NoDoor()
+    door = GrpcDoor(core, settings, keyring, credentials, seen, shares_port=shares_port) if has_grpc else NoDoor()
     seen.look_at(core, door.serving)
     starter = Starter(program, settings, core, keyring, migrate=migrate)
     pulse = Pulse(core, door.report, keyring, open_books=starter.open)

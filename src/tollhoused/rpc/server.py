@@ -73,8 +73,6 @@ OPTIONS: list[tuple[str, Any]] = [
     # One bound for a call's metadata. Between two bounds the library refuses calls by chance.
     ("grpc.max_metadata_size", METADATA_BYTES_MAX),
     ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
-    # A port has one owner: a second server fails loudly instead of taking half of the connections.
-    ("grpc.so_reuseport", 0),
     # A stream that is not read takes in this much and no more, however fast its client is.
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", 256 * 1024),
@@ -108,8 +106,14 @@ class GrpcServer:
         open_limits: OpenLimits | None = None,
         observer: CallObserver | None = None,
         tracing: Tracing | None = None,
+        shares_port: bool = False,
     ) -> None:
-        """Without a keyring anybody may call, without a throttle as fast as they like."""
+        """Without a keyring anybody may call, without a throttle as fast as they like.
+
+        A port has one owner, so that a second server fails loudly instead of taking half of the connections, unless it
+        `shares_port` with others that do.
+        """
+        options = [*OPTIONS, ("grpc.so_reuseport", int(shares_port))]
         self.health = HealthKeeper()
         self._calls = CallPool(calls_max)
         self._small = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
@@ -117,7 +121,7 @@ class GrpcServer:
         self._methods: dict[str, Handler] = {}
         self._refusing: dict[str, Handler] = {}
         self._own: dict[str, UsageStreams | Watches | EventWatches] = {}
-        self._server = grpc.server(self._calls, options=OPTIONS)
+        self._server = grpc.server(self._calls, options=options)
         self._asks_for_keys = keyring is not None
         faults, doorkeeper = Faults(core.new_id), Doorkeeper(keyring, core.check_open)
         reader = Reader()
@@ -155,7 +159,7 @@ class GrpcServer:
             self._add(guard, admin_pb.DESCRIPTOR.services_by_name["AdminService"], AdminServicer(core)),
         ]
         # Probes get a server of their own: in plain text, and without a client's way to keep it busy.
-        self._probed = grpc.server(self._small, options=OPTIONS)
+        self._probed = grpc.server(self._small, options=options)
         for server in (self._server, self._probed):
             self.health.add_to(server, guard, self._small)
         self._server.add_generic_rpc_handlers([Dispatch(self._methods, self._refusing, self._calls, self._own)])
