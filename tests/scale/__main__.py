@@ -7,11 +7,15 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.scale.books import make_books
+from tests.scale.books import copies_in, make_books
 from tests.scale.measure import measure
+from tests.scale.rates import batch_rates
 from tests.support.postgres import Cluster
 
 SMALL = 10_000
+ROUNDS, SECONDS = 7, 3.0
+"""Of the batches that are sent to small and to large books in turn."""
+
 GROWTH_MIB_MAX = 128
 """How much more a reader may hold for large books than for small ones: SQLite's page cache alone fills up to 64 MiB."""
 
@@ -27,6 +31,7 @@ def main() -> int:
         if cluster is not None:
             stack.callback(cluster.close)
         peaks: list[dict[str, int]] = []
+        books: list[tuple[str, int]] = []
         for name, operations in (("small", SMALL), ("large", options.operations)):
             url = cluster.create_database(name) if cluster else f"sqlite:///{scratch / name}"
             begin = time.monotonic()
@@ -36,6 +41,10 @@ def main() -> int:
             for each in measured:
                 print(f"  {each.reader:11} {each.peak_mib:5} MiB at most, {each.seconds} s", flush=True)
             peaks.append({each.reader: each.peak_mib for each in measured})
+            books.append((url, copies_in(operations)))
+        small_rate, large_rate = batch_rates(books[0], books[1], ROUNDS, SECONDS)
+        print(f"batches of 1,000: {small_rate:,.0f}/s in small books, {large_rate:,.0f}/s in large ones", end="")
+        print(f" ({large_rate / small_rate:.2f}), medians of {ROUNDS} rounds")
     small, large = peaks
     grown = {reader: large[reader] - small[reader] for reader in small}
     print("grown by " + ", ".join(f"{mib} MiB ({reader})" for reader, mib in grown.items()))

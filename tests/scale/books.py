@@ -40,6 +40,16 @@ COPIED = {
 """The tables of an account, and their columns that name it or something of it."""
 
 
+def copies_in(operations: int) -> int:
+    """How many accounts are copies of one, in books of so many operations."""
+    return max(0, operations // 2 // OF_ONE - 1)
+
+
+def user_of_copy(number: int) -> str:
+    """The user id of a copy, from 1."""
+    return f"{ONE}~{number}"
+
+
 def make_books(url: str, operations: int) -> int:
     """Makes books of at least so many operations in an empty database; how many there are."""
     schema.migrate(url)
@@ -55,7 +65,7 @@ def make_books(url: str, operations: int) -> int:
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
         account = _value(connection, "SELECT account FROM users WHERE user_id = :it", ONE)
-        copies = max(0, operations // 2 // OF_ONE - 1)
+        copies = copies_in(operations)
         if copies:
             for table in COPIED:
                 _copy(connection, table, account, copies)
