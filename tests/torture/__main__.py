@@ -20,6 +20,7 @@ from pathlib import Path
 from tests.support.postgres import Cluster
 from tests.torture.faults import FAULTS, NAMED_POINTS
 from tests.torture.figures import Figures
+from tests.torture.money_faults import MONEY_POINTS
 from tests.torture.nursery import Nursery
 from tests.torture.plan import Plan
 from tests.torture.run import LOG_NAME, NoVerdict, Run
@@ -33,6 +34,9 @@ DATABASE_RESTARTS = 20
 UNARY = 100_000
 BATCHED = 500_000
 """The quota of the long form, for each engine."""
+
+MONEY_SHARE = 0.04
+"""How much of what clients do is paid for."""
 
 RUNS_MAX = 30
 """How many runs it may take on one engine."""
@@ -116,12 +120,13 @@ def _plan(options: argparse.Namespace, engine: str, seed: int) -> Plan:
         clients=options.clients,
         servers=options.servers or (2 if on_postgresql else 1),
         fault=options.fault or "",
-        points=fault.points if fault else NAMED_POINTS,
+        points=fault.points if fault else NAMED_POINTS + MONEY_POINTS,
         blind_kills=not (fault and fault.points),
         database_restarts=(5 if options.long else 2) if on_postgresql else 0,
         line=on_postgresql and not fault,
         upgrades=not fault,
         pause_seconds=(3.0, 10.0) if options.long else (0.1, 1.2),
+        money_share=MONEY_SHARE,
         bulk_share=0.008 if options.long else 0.005,
     )
 

@@ -4,6 +4,16 @@ import random
 from dataclasses import dataclass, replace
 
 from tests.torture.cast import CAST, Actor
+from tests.torture.purchases import (
+    CancelPlan,
+    ChangePlan,
+    Checkout,
+    Purchase,
+    ResumePlan,
+    ResumeReload,
+    SetReload,
+    TopUp,
+)
 
 PRODUCTS = ("talk", "send")
 METERS = ("api_calls", "voice_minutes", "email_sends")
@@ -150,7 +160,7 @@ Ending = Commit | Release
 OnReservation = Extend | Commit | Release
 OnCredits = Grant | Adjustment | VoidGrant
 OnPlan = Limit | Assign | Unassign
-Command = Usage | Level | Reserve | OnReservation | VoidUsage | OnCredits | OnPlan
+Command = Usage | Level | Reserve | OnReservation | VoidUsage | OnCredits | OnPlan | Purchase
 
 KINDS: dict[type[Command], str] = {
     Usage: "record_usage",
@@ -168,6 +178,19 @@ KINDS: dict[type[Command], str] = {
     Unassign: "unassign_plan",
 }
 """The kind under which each is stored."""
+
+PURCHASES: dict[type[Command], str] = {
+    TopUp: "create_top_up",
+    SetReload: "set_auto_reload",
+    ResumeReload: "resume_auto_reload",
+    Checkout: "start_checkout",
+    ChangePlan: "change_plan",
+    CancelPlan: "cancel_subscription",
+    ResumePlan: "resume_subscription",
+}
+"""Those that need a payment provider."""
+
+ALL_KINDS = KINDS | PURCHASES
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +214,8 @@ def altered(command: Command, chance: random.Random) -> tuple[Command, str] | No
         case Reserve() | Commit():
             return replace(command, quantity=command.quantity + 1), "quantity"
         case Grant() | Adjustment():
+            return replace(command, amount_nanos=command.amount_nanos * 2), "amount_nanos"
+        case TopUp():
             return replace(command, amount_nanos=command.amount_nanos * 2), "amount_nanos"
         case Assign():
             return replace(command, plan="team" if command.plan == "pro" else "pro"), "plan"

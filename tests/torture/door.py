@@ -99,6 +99,8 @@ def result_of(status: str, reason: str) -> Result:
     """What a status other than OK lets a client conclude."""
     if status == "ALREADY_EXISTS":
         return Result.CONFLICT
+    if reason == "PROVIDER_REFUSED":
+        return Result.DECLINED
     if status in REFUSING or (status == "RESOURCE_EXHAUSTED" and reason == "QUOTA_EXCEEDED"):
         return Result.REFUSED
     return Result.UNKNOWN

@@ -9,7 +9,7 @@ from tests.support.proxy import Proxy
 from tests.torture.books import verify
 from tests.torture.cast import PROBE
 from tests.torture.checker import Evidence, check
-from tests.torture.client import Client
+from tests.torture.client import PROVIDER_SECONDS, Client
 from tests.torture.commands import Shipment, Usage
 from tests.torture.door import Door
 from tests.torture.figures import Figures, figures_of
@@ -18,8 +18,9 @@ from tests.torture.line import Line
 from tests.torture.nemesis import Nemesis
 from tests.torture.nursery import Nursery
 from tests.torture.plan import Plan
-from tests.torture.rows import read_stored, rows_of
+from tests.torture.rows import read_stored, rows_of, unsettled
 from tests.torture.server import Server
+from tests.torture.shop import Shop
 from tests.torture.stage import Stage
 from tests.torture.stories import Violation, stories_of
 from tests.torture.upgrade import next_version
@@ -33,6 +34,9 @@ PROBE_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
 JOIN_SECONDS = 30.0
 MIGRATE_SECONDS = 60.0
+SETTLE_SECONDS = 90.0
+"""For what was paid and has not been told, and for orders of which nobody knows what became, on a busy machine."""
+
 LOG_EXCERPT = 2_000
 
 
@@ -60,7 +64,8 @@ class Run:
         urls = [self._url] * plan.servers
         if self._proxy:
             urls[-1] = self._proxy.url
-        self._servers = [Server(nursery, url, plan.fault, self._log) for url in urls]
+        self._shop = Shop(scratch / "shop", plan.seed) if plan.money_share else None
+        self._servers = [Server(nursery, url, plan.fault, self._log, self._shop) for url in urls]
         self._version = next_version(scratch / "next")
         line = Line(self._proxy, plan.chance("line")) if self._proxy else None
         self._nemesis = Nemesis(plan, self._servers, cluster, self._url, line, self._migrate, self._version)
@@ -85,17 +90,23 @@ class Run:
                 server.kill()
             if self._proxy:
                 self._proxy.close()
+            if self._shop:
+                self._shop.close()
         seconds = time.monotonic() - begin
         return figures_of(self._plan, evidence, self._found, self._nemesis.deeds, self._recovery_seconds, seconds)
 
     def _evidence(self) -> Evidence:
         """Works, stops in order, looks at the rows, starts again and drains."""
         self._start_all()
-        stage = Stage(self._servers[0].address, self._plan.seconds)
+        if self._shop:
+            self._shop.begin([server.http_address for server in self._servers])
+        stage = Stage(self._servers[0].address, self._plan.seconds, sells=self._shop is not None)
         before = rows_of(self._url, stage.bystander_ids)
         self._work()
+        self._settle()
         self._stop_all()
         stored = read_stored(self._url)
+        record = self._shop.record() if self._shop else None
         self._start_all()
         self._drain()
         # Time goes on meanwhile: credits expire, and reservations end. Operations come from calls only.
@@ -108,6 +119,7 @@ class Run:
             stage_keys=stage.keys,
             bystanders_before=before,
             bystanders_after=rows_of(self._url, stage.bystander_ids),
+            record=record,
         )
 
     def _migrate(self) -> bool:
@@ -147,6 +159,8 @@ class Run:
         try:
             self._nemesis.rage()
             calm_at = time.monotonic()
+            if self._shop:
+                self._shop.calm()
             self._nemesis.calm()
             if self._plan.upgrades and not self._nemesis.deeds.migrations:
                 self._found.append(Violation("migrate", "the database could not be migrated under load"))
@@ -155,11 +169,17 @@ class Run:
                 client.stop(time.monotonic() + self._plan.liveness_seconds)
         self._probe(calm_at)
         for client in clients:
-            client.join(self._plan.liveness_seconds + JOIN_SECONDS)
+            client.join(self._plan.liveness_seconds + PROVIDER_SECONDS + JOIN_SECONDS)
         for client in clients:
             if client.is_alive() or client.failure:
                 raise RuntimeError(f"{client.name} did not end in order") from client.failure
         self._found += [Violation("V14", f"{key} could not be settled") for key in self._history.unsettled]
+
+    def _settle(self) -> None:
+        """Until the servers know all that has happened at the provider. What they do not learn, the checker finds."""
+        until = time.monotonic() + SETTLE_SECONDS
+        while self._shop and (self._shop.undelivered() or unsettled(self._url)) and time.monotonic() < until:
+            time.sleep(0.1)  # there is nothing to wait on: it is the servers' own work
 
     def _probe(self, calm_at: float) -> None:
         """V14: new calls to every server succeed within the bound, and go on to do so."""

@@ -11,7 +11,8 @@ import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from tests.torture.nursery import Nursery
-from tests.torture.switch import KILL_VARIABLE
+from tests.torture.shop import Shop
+from tests.torture.switch import HASTE_VARIABLE, KILL_VARIABLE
 
 HOST = "127.0.0.1"
 SELF_KILLED = -signal.SIGKILL
@@ -22,8 +23,10 @@ STOP_SECONDS = 25.0
 class Server:
     """One server on one database and one port, again and again."""
 
-    def __init__(self, nursery: Nursery, database_url: str, fault: str, log: Path) -> None:
+    def __init__(self, nursery: Nursery, database_url: str, fault: str, log: Path, shop: Shop | None = None) -> None:
         self.port = _free_port()
+        self.http_address = f"{HOST}:{_free_port()}"
+        self._shop = shop
         self.pid = 0
         self.version: dict[str, str] = {}
         self._nursery = nursery
@@ -54,6 +57,9 @@ class Server:
         options = ["--database-url", self._database_url, "--listen", self.address, "--log-level", "warning"]
         options += [] if self._migrated else ["--migrate"]
         variables = {KILL_VARIABLE: point, **self.version}
+        if self._shop:
+            options += ["--catalogue", self._shop.catalogue, "--http-listen", self.http_address]
+            variables |= {**self._shop.variables, HASTE_VARIABLE: "yes"}
         self.pid = self._nursery.start(
             ["serve", "--insecure-no-auth", *options], self._log, fault=self._fault, variables=variables
         )
