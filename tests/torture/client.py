@@ -25,7 +25,7 @@ PROVIDER_SECONDS = 30.0
 
 SPREE_SHARE = 0.35
 LEFT_SHARE = 0.15
-DECLINED_SHARE = 0.25
+DECLINED_SHARE = 0.3
 LEFT_AFTER_SHARE = 0.5
 """Of the pages, how many nobody pays on, on how many the first card is declined, and how many are left after that."""
 

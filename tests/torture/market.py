@@ -42,11 +42,13 @@ class Market:
         self._calm = threading.Event()
         self._trouble = threading.Thread(target=self._fail_again_and_again, daemon=True)
 
-    def begin(self, urls: list[str]) -> None:
-        """Events go to these addresses, any of them; failures begin."""
+    def deliver_to(self, urls: list[str]) -> None:
+        """Events go to these addresses, any of them."""
         self._courier.urls = urls
-        if not self._trouble.is_alive():
-            self._trouble.start()
+
+    def rage(self) -> None:
+        """Calls begin to fail."""
+        self._trouble.start()
 
     def calm(self) -> None:
         """The last failure is over."""

@@ -139,7 +139,7 @@ class Nemesis:
                 self._bury(each)
         elif time.monotonic() < until and self._plan.blind_kills and self._spare(server):
             server.wait_until_serving(SPARED_SECONDS)
-        elif time.monotonic() < until and (self._plan.blind_kills or not self._armed):
+        elif time.monotonic() < until and (self._plan.blind_kills or (self._plan.points and not self._armed)):
             self.deeds.kills += server.kill()
             self._start(server, self._point())
             if self._chance.random() < START_SHARE:

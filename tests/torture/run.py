@@ -31,7 +31,7 @@ HARNESS = -1
 
 PROBES_IN_A_ROW = 5
 PROBE_SECONDS = 1.0
-DRAIN_SECONDS = 10.0
+DRAIN_SECONDS = 30.0
 JOIN_SECONDS = 30.0
 MIGRATE_SECONDS = 60.0
 SETTLE_SECONDS = 90.0
@@ -80,7 +80,8 @@ class Run:
             evidence = self._evidence()
             self._found += check(evidence)
             output = self._log.with_name("verify.json")
-            self._found += verify(self._nursery, self._url, output, self._servers[0].version)
+            if self._plan.aftermath:
+                self._found += verify(self._nursery, self._url, output, self._servers[0].version)
             self._found += self._tracebacks()
         except Exception as error:
             log = self._log.read_text(encoding="utf-8", errors="replace")
@@ -99,7 +100,7 @@ class Run:
         """Works, stops in order, looks at the rows, starts again and drains."""
         self._start_all()
         if self._shop:
-            self._shop.begin([server.http_address for server in self._servers])
+            self._shop.deliver_to([server.http_address for server in self._servers])
         stage = Stage(self._servers[0].address, self._plan.seconds, sells=self._shop is not None)
         before = rows_of(self._url, stage.bystander_ids)
         self._work()
@@ -107,8 +108,8 @@ class Run:
         self._stop_all()
         stored = read_stored(self._url)
         record = self._shop.record() if self._shop else None
-        self._start_all()
-        self._drain()
+        if self._plan.aftermath:
+            self._drain()
         # Time goes on meanwhile: credits expire, and reservations end. Operations come from calls only.
         if read_stored(self._url).operations != stored.operations:
             self._found.append(Violation("V8", "sending acknowledged commands once more has changed what is stored"))
@@ -157,6 +158,8 @@ class Run:
         for client in clients:
             client.start()
         try:
+            if self._shop:
+                self._shop.rage()
             self._nemesis.rage()
             calm_at = time.monotonic()
             if self._shop:
@@ -202,9 +205,12 @@ class Run:
         door.close()
 
     def _drain(self) -> None:
-        """Sends acknowledged commands once more: each gets its first answer. A line that is not up yet is tried again,
-        as any client does; the first that cannot be sent in time ends it, because there is no time for all of them.
+        """Starts again, and sends acknowledged commands once more: each gets its first answer.
+
+        A line that is not up yet is tried again, as any client does; the first that cannot be sent in time ends it,
+        because there is no time for all of them.
         """
+        self._start_all()
         door = Door([server.address for server in self._servers])
         known = [story.command for story in stories_of(self._history.sends).values() if story.acknowledged]
         chance = self._plan.chance("drain")

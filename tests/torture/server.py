@@ -16,8 +16,8 @@ from tests.torture.switch import HASTE_VARIABLE, KILL_VARIABLE
 
 HOST = "127.0.0.1"
 SELF_KILLED = -signal.SIGKILL
-DEATH_SECONDS = 10.0
-STOP_SECONDS = 25.0
+DEATH_SECONDS = 30.0
+STOP_SECONDS = 60.0
 
 
 class Server:
@@ -64,7 +64,7 @@ class Server:
             ["serve", "--insecure-no-auth", *options], self._log, fault=self._fault, variables=variables
         )
 
-    def wait_until_serving(self, timeout_seconds: float = 30.0) -> bool:
+    def wait_until_serving(self, timeout_seconds: float = 90.0) -> bool:
         """Whether it serves before the time is over; False also when its process has ended."""
         until = time.monotonic() + timeout_seconds
         while time.monotonic() < until and self.alive:

@@ -89,9 +89,13 @@ class Shop:
         self.variables: dict[str, str] = reached["variables"]
         self.catalogue = str(reached["catalogue"])
 
-    def begin(self, http_addresses: list[str]) -> None:
-        """Its failures begin, and it delivers to these servers."""
-        self._ask("begin", [f"http://{address}/webhooks/stripe" for address in http_addresses])
+    def deliver_to(self, http_addresses: list[str]) -> None:
+        """Its events go to these servers."""
+        self._ask("deliver_to", [f"http://{address}/webhooks/stripe" for address in http_addresses])
+
+    def rage(self) -> None:
+        """Calls to it begin to fail."""
+        self._ask("rage")
 
     def calm(self) -> None:
         """Its failures are over."""
@@ -136,7 +140,7 @@ class Shop:
 
 
 def pay(url: str, card: Outcome = Outcome.SUCCEEDED) -> None:
-    """What a customer does on a page. The record tells what came of it: it may be paid already, or the card declined."""
+    """What a customer does on a page. The record tells what came of it: it may be paid already."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PAY_SECONDS)
     try:

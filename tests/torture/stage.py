@@ -20,7 +20,7 @@ from tests.torture.purchases import TopUp
 from tests.torture.requests import grant_request, limit_request, subject, usage_request
 from tests.torture.shop import pay
 
-CALL_SECONDS = 10.0
+CALL_SECONDS = 60.0
 PAID_SECONDS = 60.0
 LIMIT_MIN = 40
 

@@ -1,4 +1,4 @@
-"""What is paid at the provider against what is stored: a clean record has no violation, each kind of damage is named."""
+"""The provider's record against the rows: where they agree there is no violation, and each kind of damage is named."""
 
 from dataclasses import replace
 
