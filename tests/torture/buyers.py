@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 
 from tests.torture.cast import Actor
+from tests.torture.commands import PACKS_NANOS
 from tests.torture.purchases import (
     CancelPlan,
     ChangePlan,
@@ -30,7 +31,6 @@ SUBSCRIBING = tuple(
 )  # fmt: skip
 BUYERS = (TOPPING_UP, *RELOADING, *SUBSCRIBING)
 
-PACKS_NANOS = (10 * NANOS_PER_UNIT, 25 * NANOS_PER_UNIT)
 RELOAD_NANOS = PACKS_NANOS[0]
 THRESHOLD_NANOS = 9 * NANOS_PER_UNIT
 """Beside a pack of ten that is nearly untouched nothing is bought."""
@@ -63,9 +63,9 @@ class Buyers:
             actor = self._chance.choice(RELOADING)
             return ResumeReload(self._new_key(), actor) if draw < 0.55 else reload_of(self._new_key(), actor)
         actor, key = self._chance.choice(SUBSCRIBING), self._new_key()
-        if draw < 0.75:
+        if draw < 0.72:
             return Checkout(key, actor, self._chance.choice(SOLD))
-        if draw < 0.90:
+        if draw < 0.84:
             return ChangePlan(key, actor, self._chance.choice(SOLD))
         if draw < 0.96:
             return CancelPlan(key, actor, at_once=self._chance.random() < 0.5)

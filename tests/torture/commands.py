@@ -14,10 +14,12 @@ from tests.torture.purchases import (
     SetReload,
     TopUp,
 )
+from tollhoused.domain.money import NANOS_PER_UNIT
 
 PRODUCTS = ("talk", "send")
 METERS = ("api_calls", "voice_minutes", "email_sends")
 GAUGE = "storage_mb"
+PACKS_NANOS = (10 * NANOS_PER_UNIT, 25 * NANOS_PER_UNIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +218,9 @@ def altered(command: Command, chance: random.Random) -> tuple[Command, str] | No
         case Grant() | Adjustment():
             return replace(command, amount_nanos=command.amount_nanos * 2), "amount_nanos"
         case TopUp():
-            return replace(command, amount_nanos=command.amount_nanos * 2), "amount_nanos"
+            # Only packs are sold; any other amount would be refused before the key is looked at.
+            another = next(nanos for nanos in PACKS_NANOS if nanos != command.amount_nanos)
+            return replace(command, amount_nanos=another), "amount_nanos"
         case Assign():
             return replace(command, plan="team" if command.plan == "pro" else "pro"), "plan"
     return None

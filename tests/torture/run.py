@@ -30,11 +30,13 @@ HARNESS = -1
 """The client number of what the run itself sends."""
 
 PROBES_IN_A_ROW = 5
-PROBE_SECONDS = 1.0
+PROBE_SHARE = 0.1
+"""How long a probe waits, of the time in which all calls must succeed again."""
+
 DRAIN_SECONDS = 30.0
 JOIN_SECONDS = 30.0
 MIGRATE_SECONDS = 60.0
-SETTLE_SECONDS = 90.0
+SETTLE_SECONDS = 300.0
 """For what was paid and has not been told, and for orders of which nobody knows what became, on a busy machine."""
 
 LOG_EXCERPT = 2_000
@@ -78,6 +80,8 @@ class Run:
         begin = time.monotonic()
         try:
             evidence = self._evidence()
+            if not any(sent.reply.result is Result.ACKNOWLEDGED and sent.client != HARNESS for sent in evidence.sends):
+                raise RuntimeError("no client was answered, so that nothing was tried")
             self._found += check(evidence)
             output = self._log.with_name("verify.json")
             if self._plan.aftermath:
@@ -192,7 +196,7 @@ class Run:
         while in_a_row < PROBES_IN_A_ROW * self._plan.servers:
             made += 1
             usage = Usage(f"probe-{made}", PROBE, "talk", "api_calls", 1, False, None, "")
-            reply = self._call(door, Shipment((usage,)), made % self._plan.servers, PROBE_SECONDS)
+            reply = self._call(door, Shipment((usage,)), made % self._plan.servers, PROBE_SHARE * bound_seconds)
             if reply.result is Result.ACKNOWLEDGED:
                 in_a_row += 1
                 continue

@@ -140,12 +140,14 @@ class Shop:
 
 
 def pay(url: str, card: Outcome = Outcome.SUCCEEDED) -> None:
-    """What a customer does on a page. The record tells what came of it: it may be paid already."""
+    """What a customer does on a page, who gives up where it does not answer. What came of it is in the record."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PAY_SECONDS)
     try:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         connection.request("POST", parts.path, f"card={card.value}", headers)
         connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return
     finally:
         connection.close()

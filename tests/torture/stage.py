@@ -12,16 +12,16 @@ from tollhouse.v1.credits_service_pb2_grpc import CreditsServiceStub
 from tollhouse.v1.subscription_service_pb2_grpc import SubscriptionServiceStub
 from tollhouse.v1.usage_service_pb2_grpc import UsageServiceStub
 
-from tests.torture.buyers import BUYERS, PACKS_NANOS, RELOADING, reload_of
+from tests.torture.buyers import BUYERS, RELOADING, reload_of
 from tests.torture.cast import BYSTANDERS, CAST, PROBE, Actor
-from tests.torture.commands import METERS, Grant, Limit, Usage
+from tests.torture.commands import METERS, PACKS_NANOS, Grant, Limit, Usage
 from tests.torture.purchase_requests import purchase_request
 from tests.torture.purchases import TopUp
 from tests.torture.requests import grant_request, limit_request, subject, usage_request
 from tests.torture.shop import pay
 
 CALL_SECONDS = 60.0
-PAID_SECONDS = 60.0
+PAID_SECONDS = 180.0
 LIMIT_MIN = 40
 
 

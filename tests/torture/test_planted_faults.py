@@ -19,7 +19,12 @@ from tests.torture.run import Run
 
 SEED = 20_260_801
 SECONDS = 1.5
-SECONDS_MAX = 20.0
+SECONDS_MAX = 90.0
+"""On a busy machine; they end as soon as enough servers have killed themselves."""
+
+PATIENCE_SECONDS = 60.0
+"""Of the server as it is, on a busy machine. That it is back within ten seconds is what `make torture` shows."""
+
 POINT_KILLS = 2
 MONEY_SHARE = 0.2
 ATTEMPTS = 5
@@ -83,7 +88,7 @@ def _run(
 
 
 def test_the_server_as_it_is_passes_on_sqlite(nursery: Nursery, tmp_path: Path) -> None:
-    figures = _run("", nursery, tmp_path, upgrades=True, money_share=MONEY_SHARE)
+    figures = _run("", nursery, tmp_path, upgrades=True, money_share=MONEY_SHARE, liveness_seconds=PATIENCE_SECONDS)
 
     assert figures.examples == {}
     assert figures.acknowledged > 0
@@ -96,7 +101,15 @@ def test_two_servers_as_they_are_pass_on_a_postgresql_that_crashes(
     nursery: Nursery, database: Cluster, tmp_path: Path
 ) -> None:
     figures = _run(
-        "", nursery, tmp_path, database, servers=2, database_restarts=1, upgrades=True, money_share=MONEY_SHARE
+        "",
+        nursery,
+        tmp_path,
+        database,
+        servers=2,
+        database_restarts=1,
+        upgrades=True,
+        money_share=MONEY_SHARE,
+        liveness_seconds=PATIENCE_SECONDS,
     )
 
     assert figures.examples == {}
