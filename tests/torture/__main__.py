@@ -37,9 +37,6 @@ BATCHED = 500_000
 """The quota of the long form, for each engine."""
 
 LIVENESS_SECONDS = 10.0
-MONEY_SHARE = 0.04
-"""How much of what clients do is paid for."""
-
 OVERTIME_SECONDS = 900.0
 """So much longer than its servers are killed may a run take, however busy the machine is."""
 
@@ -138,7 +135,7 @@ def _plan(options: argparse.Namespace, engine: str, seed: int) -> Plan:
         line=on_postgresql and not fault,
         upgrades=not fault,
         pause_seconds=(3.0, 10.0) if options.long else (0.1, 1.2),
-        money_share=MONEY_SHARE,
+        money_share=0.02 if options.long else 0.04,
         liveness_seconds=options.liveness,
         bulk_share=0.008 if options.long else 0.005,
     )
