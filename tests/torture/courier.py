@@ -35,10 +35,10 @@ class Courier(threading.Thread):
         self._due: list[tuple[float, str]] = []
         self._seen = 0
         self._hurried = False
+        self._stopping = threading.Event()
 
     def run(self) -> None:
-        while True:
-            time.sleep(LOOK_SECONDS)  # there is nothing to wait on: events come from anywhere in the fake
+        while not self._stopping.wait(LOOK_SECONDS):
             if not self.urls:
                 continue
             self._take()
@@ -50,6 +50,12 @@ class Courier(threading.Thread):
         with self._lock:
             self._hurried = True
             self._due = [(0.0, event_id) for _, event_id in self._due]
+
+    def stop(self) -> None:
+        """Delivers no more."""
+        self._stopping.set()
+        self.join()
+        self._pool.shutdown(cancel_futures=True)
 
     def undelivered(self) -> int:
         """How many events nobody has acknowledged."""

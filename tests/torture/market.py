@@ -58,6 +58,11 @@ class Market:
         self._fake.failures.clear()
         self._courier.hurry()
 
+    def close(self) -> None:
+        """Nothing happens here any more."""
+        self.calm()
+        self._courier.stop()
+
     def undelivered(self) -> int:
         """How many events nobody has acknowledged yet."""
         return self._courier.undelivered()
@@ -119,7 +124,7 @@ def main() -> None:
         for line in sys.stdin:
             name, *arguments = json.loads(line)
             print(json.dumps(getattr(market, name)(*arguments)), flush=True)
-        market.calm()
+        market.close()
 
 
 if __name__ == "__main__":
