@@ -63,6 +63,7 @@ def _run(
     money_share: float = 0.0,
     seed: int = SEED,
     aftermath: bool = True,
+    seconds_max: float = SECONDS_MAX,
 ) -> Figures:
     points = FAULTS[fault].points if fault else NAMED_POINTS + MONEY_POINTS
     plan = Plan(
@@ -75,7 +76,7 @@ def _run(
         passes_max=8,
         blind_kills=False,
         point_kills_min=POINT_KILLS if points else 0,
-        seconds_max=SECONDS_MAX,
+        seconds_max=seconds_max,
         database_restarts=database_restarts,
         line=cluster is not None and not fault,
         upgrades=upgrades,
@@ -164,7 +165,7 @@ def test_an_upgrade_that_takes_something_from_the_program_before_is_found(
 ) -> None:
     monkeypatch.setattr(upgrade, "STEP", upgrade.STEP.replace("ADD COLUMN {column} BIGINT DEFAULT 7 NOT NULL", SPOILED))
 
-    figures = _run("", nursery, tmp_path, upgrades=True, liveness_seconds=3.0)
+    figures = _run("", nursery, tmp_path, upgrades=True, liveness_seconds=3.0, seconds_max=10.0)
 
     assert not figures.passed
 
