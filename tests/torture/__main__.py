@@ -7,6 +7,7 @@ Exits with 0 only when every run came to a verdict and found nothing.
 """
 
 import argparse
+import faulthandler
 import json
 import secrets
 import shutil
@@ -20,6 +21,7 @@ from pathlib import Path
 from tests.support.postgres import Cluster
 from tests.torture.faults import FAULTS, NAMED_POINTS
 from tests.torture.figures import Figures
+from tests.torture.money_faults import MONEY_POINTS
 from tests.torture.nursery import Nursery
 from tests.torture.plan import Plan
 from tests.torture.run import LOG_NAME, NoVerdict, Run
@@ -33,6 +35,10 @@ DATABASE_RESTARTS = 20
 UNARY = 100_000
 BATCHED = 500_000
 """The quota of the long form, for each engine."""
+
+LIVENESS_SECONDS = 10.0
+OVERTIME_SECONDS = 900.0
+"""So much longer than its servers are killed may a run take, however busy the machine is."""
 
 RUNS_MAX = 30
 """How many runs it may take on one engine."""
@@ -100,6 +106,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="repeats what chance decided in another run")
     parser.add_argument("--clients", type=int, default=8, help="client threads")
     parser.add_argument("--servers", type=int, help="servers on one database (default: 1 on SQLite, 2 on PostgreSQL)")
+    parser.add_argument(
+        "--liveness",
+        type=float,
+        default=LIVENESS_SECONDS,
+        metavar="SECONDS",
+        help="how soon after the last fault all calls must succeed (default: 10; more for a busy machine)",
+    )
     parser.add_argument("--fault", choices=sorted(FAULTS), help="plants a fault, which must be found")
     options = parser.parse_args()
     options.seconds = options.seconds or (120.0 if options.long else 60.0)
@@ -116,18 +129,23 @@ def _plan(options: argparse.Namespace, engine: str, seed: int) -> Plan:
         clients=options.clients,
         servers=options.servers or (2 if on_postgresql else 1),
         fault=options.fault or "",
-        points=fault.points if fault else NAMED_POINTS,
+        points=fault.points if fault else NAMED_POINTS + MONEY_POINTS,
         blind_kills=not (fault and fault.points),
         database_restarts=(5 if options.long else 2) if on_postgresql else 0,
         line=on_postgresql and not fault,
         upgrades=not fault,
         pause_seconds=(3.0, 10.0) if options.long else (0.1, 1.2),
+        money_share=0.02 if options.long else 0.04,
+        liveness_seconds=options.liveness,
         bulk_share=0.008 if options.long else 0.005,
     )
 
 
 def _run(plan: Plan) -> Figures:
+    """One run. A run that hangs ends the command with a trace of where, and without a verdict."""
     with ExitStack() as stack:
+        faulthandler.dump_traceback_later(plan.seconds + OVERTIME_SECONDS, exit=True)
+        stack.callback(faulthandler.cancel_dump_traceback_later)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tollhouse-torture-")))
         database = Cluster() if plan.engine == "postgresql" else None
         if database is not None:

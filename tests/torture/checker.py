@@ -4,19 +4,24 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.torture.commands import KINDS, Command, Commit, Level, OnReservation, Reserve, Usage
+from tests.torture.commands import ALL_KINDS, Command, Commit, Level, OnReservation, Reserve, Usage
 from tests.torture.door import UNKNOWN
 from tests.torture.history import Result, Sent
 from tests.torture.lifecycles import check_lifecycles
+from tests.torture.payments import check_payments
+from tests.torture.purchases import Order
 from tests.torture.refusals import allowed
 from tests.torture.rows import CounterKey, Stored, StoredOperation
+from tests.torture.shop import Record
 from tests.torture.steps import check_counters
 from tests.torture.stories import Story, Violation, stories_of
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a run leaves behind. `account_ids` are by the actors' names; `stage_keys` were stored while setting up."""
+    """What a run leaves behind. `account_ids` are by the actors' names; `stage_keys` were stored while setting up.
+    `record` is what the payment provider knows, where there was one.
+    """
 
     sends: Sequence[Sent]
     stored: Stored
@@ -24,6 +29,7 @@ class Evidence:
     stage_keys: set[str]
     bystanders_before: Mapping[str, Sequence[str]]
     bystanders_after: Mapping[str, Sequence[str]]
+    record: Record | None = None
 
 
 def check(evidence: Evidence) -> list[Violation]:
@@ -43,6 +49,7 @@ def check(evidence: Evidence) -> list[Violation]:
         *_atomic(evidence.sends, rows),
         *_bystanders(evidence),
         *_statuses(evidence.sends),
+        *(check_payments(evidence.record, evidence.stored) if evidence.record else ()),
     ]
 
 
@@ -67,7 +74,7 @@ def _difference(command: Command, row: StoredOperation, account_ids: Mapping[str
     """In what a row differs from what was sent; empty where it does not."""
     if row.account != account_ids[command.actor.name]:
         return "account"
-    if row.kind != KINDS[type(command)]:
+    if row.kind != ALL_KINDS[type(command)]:
         return "kind"
     match command:
         case Usage():
@@ -194,5 +201,8 @@ def _statuses(sends: Sequence[Sent]) -> Iterator[Violation]:
                 yield Violation("conflict", f"{key} with another {sent.altered}: {reply.status} {named}")
         elif reply.result is Result.CONFLICT:
             yield Violation("conflict", f"{key} as it was sent first: {reply.detail}")
+        elif reply.result is Result.DECLINED:
+            if not isinstance(sent.command, Order):
+                yield Violation("status", f"{key} is no order and was refused by the provider: {reply.detail}")
         elif reply.result is Result.REFUSED and reply.reason not in allowed(sent.command):
             yield Violation("status", f"{key} was refused, {reply.reason}: {reply.detail}")

@@ -3,15 +3,32 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 
+from tests.fakes.stripe.world import Outcome
+from tests.torture.buyers import RELOADING, SPREE_MINUTES, Buyers
 from tests.torture.commands import Command, Shipment, altered
 from tests.torture.door import Door
 from tests.torture.draws import Draws
 from tests.torture.history import History, Result, Sent
 from tests.torture.plan import Plan
+from tests.torture.purchases import Purchase
+from tests.torture.shop import pay
 
 CALL_SECONDS = 3.0
+PURCHASE_SECONDS = 8.0
+"""How long a call waits that waits for the provider in turn."""
+
+PROVIDER_SECONDS = 30.0
+"""So much longer may it take to settle an order: nobody asks a provider for a while that has not answered."""
+
+SPREE_SHARE = 0.35
+LEFT_SHARE = 0.15
+DECLINED_SHARE = 0.3
+LEFT_AFTER_SHARE = 0.5
+"""Of the pages, how many nobody pays on, on how many the first card is declined, and how many are left after that."""
+
 ABANDON_SHARE = 0.10
 
 
@@ -40,6 +57,8 @@ class Client(threading.Thread):
         self._door = Door(addresses)
         self._history = history
         self._stopping = threading.Event()
+        self._money_share = plan.money_share
+        self._buyers = Buyers(plan.chance(f"purchases of client {index}"), self._draws.new_key)
         draws = self._draws
         self._drawn: list[tuple[Callable[[], Command], int]] = [
             (draws.usage, 46),
@@ -71,6 +90,9 @@ class Client(threading.Thread):
         if self._bulk_share and self._chance.random() < self._bulk_share:
             self._deliver(self._draws.bulk(), self._patience())
             return
+        if self._money_share and self._chance.random() < self._money_share:
+            self._spend()
+            return
         draw = self._chance.random()
         if draw < 0.10:
             self._resend()
@@ -83,6 +105,26 @@ class Client(threading.Thread):
         else:
             draws, shares = zip(*self._drawn, strict=True)
             self._deliver(Shipment((self._chance.choices(draws, shares)[0](),)), self._patience())
+
+    def _spend(self) -> None:
+        """Buys something, or uses so much at once that credits are bought by themselves."""
+        if self._chance.random() < SPREE_SHARE:
+            spree = replace(
+                self._draws.usage(self._chance.choice(RELOADING)), meter="voice_minutes", quantity=SPREE_MINUTES
+            )
+            self._deliver(Shipment((spree,)), Patience.UNTIL_SETTLED)
+            return
+        self._deliver(Shipment((self._buyers.purchase(),)), self._patience())
+
+    def _pay(self, url: str) -> None:
+        """What a customer does on the page of an order, or does not."""
+        if self._chance.random() < LEFT_SHARE:
+            return
+        if self._chance.random() < DECLINED_SHARE:
+            pay(url, Outcome.DECLINED)
+            if self._chance.random() < LEFT_AFTER_SHARE:
+                return
+        pay(url)
 
     def _resend(self) -> None:
         """Sends another client's recent command, settled or not, under its own key."""
@@ -103,9 +145,12 @@ class Client(threading.Thread):
             # An item of an atomic batch that is sent alone before the batch is stored would make the batch a conflict.
             for command in shipment.commands:
                 self._history.begin(self.index, command)
-        deadline = self._chance.uniform(0.001, 0.02) if patience is Patience.SHORT_DEADLINE else CALL_SECONDS
+        buys = isinstance(shipment.commands[0], Purchase)
+        deadline = PURCHASE_SECONDS if buys else CALL_SECONDS
+        if patience is Patience.SHORT_DEADLINE:
+            deadline = self._chance.uniform(0.001, 0.02)
         while not self._send(shipment, deadline, group=group) and patience is Patience.UNTIL_SETTLED:
-            if time.monotonic() > self.give_up_at:
+            if time.monotonic() > self.give_up_at + (PROVIDER_SECONDS if buys else 0.0):
                 for command in shipment.commands:
                     self._history.give_up(command.key)
                 return
@@ -120,6 +165,8 @@ class Client(threading.Thread):
         batched = shipment.batch or shipment.stream
         for command, reply in zip(shipment.commands, replies, strict=True):
             self._history.add(Sent(command, self.index, sent_ns, done_ns, reply, altered_field, group, batched))
+            if reply.answer and reply.answer.url and not altered_field:
+                self._pay(reply.answer.url)
         return all(reply.result is not Result.UNKNOWN for reply in replies)
 
     def _patience(self) -> Patience:

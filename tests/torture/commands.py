@@ -4,10 +4,22 @@ import random
 from dataclasses import dataclass, replace
 
 from tests.torture.cast import CAST, Actor
+from tests.torture.purchases import (
+    CancelPlan,
+    ChangePlan,
+    Checkout,
+    Purchase,
+    ResumePlan,
+    ResumeReload,
+    SetReload,
+    TopUp,
+)
+from tollhoused.domain.money import NANOS_PER_UNIT
 
 PRODUCTS = ("talk", "send")
 METERS = ("api_calls", "voice_minutes", "email_sends")
 GAUGE = "storage_mb"
+PACKS_NANOS = (10 * NANOS_PER_UNIT, 25 * NANOS_PER_UNIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +162,7 @@ Ending = Commit | Release
 OnReservation = Extend | Commit | Release
 OnCredits = Grant | Adjustment | VoidGrant
 OnPlan = Limit | Assign | Unassign
-Command = Usage | Level | Reserve | OnReservation | VoidUsage | OnCredits | OnPlan
+Command = Usage | Level | Reserve | OnReservation | VoidUsage | OnCredits | OnPlan | Purchase
 
 KINDS: dict[type[Command], str] = {
     Usage: "record_usage",
@@ -168,6 +180,19 @@ KINDS: dict[type[Command], str] = {
     Unassign: "unassign_plan",
 }
 """The kind under which each is stored."""
+
+PURCHASES: dict[type[Command], str] = {
+    TopUp: "create_top_up",
+    SetReload: "set_auto_reload",
+    ResumeReload: "resume_auto_reload",
+    Checkout: "start_checkout",
+    ChangePlan: "change_plan",
+    CancelPlan: "cancel_subscription",
+    ResumePlan: "resume_subscription",
+}
+"""Those that need a payment provider."""
+
+ALL_KINDS = KINDS | PURCHASES
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +217,10 @@ def altered(command: Command, chance: random.Random) -> tuple[Command, str] | No
             return replace(command, quantity=command.quantity + 1), "quantity"
         case Grant() | Adjustment():
             return replace(command, amount_nanos=command.amount_nanos * 2), "amount_nanos"
+        case TopUp():
+            # Only packs are sold; any other amount would be refused before the key is looked at.
+            another = next(nanos for nanos in PACKS_NANOS if nanos != command.amount_nanos)
+            return replace(command, amount_nanos=another), "amount_nanos"
         case Assign():
             return replace(command, plan="team" if command.plan == "pro" else "pro"), "plan"
     return None

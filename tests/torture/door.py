@@ -20,11 +20,12 @@ from tests.torture.requests import METHODS, answer_of, request_of, usage_item
 STREAM_ITEMS = 3
 """Items in one message of a stream."""
 
-# Servers come back within a second, so a channel must not wait longer than that before it tries again.
+# Servers come back within a second, so a channel must not wait longer than that before it tries again. The least pause
+# is also how long gRPC lets an attempt to connect take: on a busy machine a greeting needs its time.
 CHANNEL_OPTIONS = [
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 10_000),
     ("grpc.max_reconnect_backoff_ms", 200),
     ("grpc.enable_retries", 0),
 ]
@@ -99,6 +100,8 @@ def result_of(status: str, reason: str) -> Result:
     """What a status other than OK lets a client conclude."""
     if status == "ALREADY_EXISTS":
         return Result.CONFLICT
+    if reason == "PROVIDER_REFUSED":
+        return Result.DECLINED
     if status in REFUSING or (status == "RESOURCE_EXHAUSTED" and reason == "QUOTA_EXCEEDED"):
         return Result.REFUSED
     return Result.UNKNOWN

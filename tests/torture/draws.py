@@ -63,7 +63,7 @@ class Draws:
         if actor.steady and self._chance.random() < LATE_SHARE:
             event_us = self._clock_us() - self._chance.randrange(LATE_MAX_US)
         return Usage(
-            key=self._key(),
+            key=self.new_key(),
             actor=actor,
             product=self._chance.choice(PRODUCTS),
             meter=self._chance.choices(METERS, [1, 6, 1])[0],
@@ -104,41 +104,41 @@ class Draws:
             expires_us = self._clock_us() + self._chance.randint(*LIFE_US)
         meters = (METERS[1],) if self._chance.random() < 0.3 else ()
         priority = self._chance.choice((50, 150))  # before or after what the rich began with
-        return Grant(self._key(), actor, actor.grant_nanos, expires_us, meters, priority)
+        return Grant(self.new_key(), actor, actor.grant_nanos, expires_us, meters, priority)
 
     def correction(self) -> Command:
         """Credits up or down, or the end of a grant."""
         actor = self._one(Act.CORRECTIONS)
         made = [id_ for command, id_ in self._history.made(Grant) if command.actor == actor]
         if made and self._chance.random() < 0.3:
-            return VoidGrant(self._key(), actor, self._chance.choice(made))
+            return VoidGrant(self.new_key(), actor, self._chance.choice(made))
         share = self._chance.uniform(0.1, 1.0) * self._chance.choice((-1, 1))
-        return Adjustment(self._key(), actor, round(share * actor.grant_nanos) or 1)
+        return Adjustment(self.new_key(), actor, round(share * actor.grant_nanos) or 1)
 
     def limit(self) -> Command:
         """Another hard limit."""
         actor = self._chance.choice([actor for actor in CAST if actor.limit_per_second])
         included = round(actor.limit_per_second * self._seconds * self._chance.uniform(0.5, 2.0))
-        return Limit(self._key(), actor, self._chance.choice(METERS), included)
+        return Limit(self.new_key(), actor, self._chance.choice(METERS), included)
 
     def plan(self) -> Command:
         """A subscription, another plan for one now or later, or its end."""
         actor = self._one(Act.PLANS)
         running = [id_ for _, id_ in self._history.made(Assign)]
         if not running or self._chance.random() < 0.2:
-            return Assign(self._key(), actor, self._chance.choice(PLANS))
+            return Assign(self.new_key(), actor, self._chance.choice(PLANS))
         subscription = self._chance.choice(running)
         if self._chance.random() < 0.3:
-            return Unassign(self._key(), actor, subscription)
+            return Unassign(self.new_key(), actor, subscription)
         later = self._clock_us() + self._chance.randint(*LATER_US) if self._chance.random() < 0.5 else None
-        return Assign(self._key(), actor, self._chance.choice(PLANS), subscription, later)
+        return Assign(self.new_key(), actor, self._chance.choice(PLANS), subscription, later)
 
     def level(self) -> Command:
         """A gauge's level, or a change of it."""
         actor = self._one(Act.LEVELS, Act.CHANGES)
         if Act.CHANGES in actor.acts:
-            return Level(self._key(), actor, self._chance.randint(-60, 80) or 1, change=True)
-        return Level(self._key(), actor, self._chance.randint(0, LEVEL_MAX), change=False)
+            return Level(self.new_key(), actor, self._chance.randint(-60, 80) or 1, change=True)
+        return Level(self.new_key(), actor, self._chance.randint(0, LEVEL_MAX), change=False)
 
     def void(self) -> Command:
         """Takes back something that is stored, or records something to be taken back later."""
@@ -146,14 +146,14 @@ class Draws:
         if not found:
             return self.usage(self._one(Act.VOIDS))
         usage = self._chance.choice(found)
-        return VoidUsage(self._key(), usage.actor, usage.key)
+        return VoidUsage(self.new_key(), usage.actor, usage.key)
 
     def hold(self) -> Command:
         """A reservation, or what becomes of one: extended, committed (less, exactly, more), released, or nothing."""
         held = self._history.made(Reserve)
         if not held or self._chance.random() < 0.45:
             return Reserve(
-                self._key(),
+                self.new_key(),
                 self._one(Act.HOLDS),
                 self._chance.choice(METERS[:2]),
                 self._chance.randint(1, 4 * QUANTITY_MAX),
@@ -165,15 +165,16 @@ class Draws:
         assert isinstance(made, Reserve)
         draw = self._chance.random()
         if draw < 0.15:
-            return Extend(self._key(), made.actor, id_, self._chance.randint(*HOLD_US))
+            return Extend(self.new_key(), made.actor, id_, self._chance.randint(*HOLD_US))
         if draw < 0.4:
-            return Release(self._key(), made.actor, id_)
+            return Release(self.new_key(), made.actor, id_)
         quantity = self._chance.choice((0, made.quantity // 2, made.quantity, made.quantity + QUANTITY_MAX))
-        return Commit(self._key(), made.actor, id_, quantity, made.quantity)
+        return Commit(self.new_key(), made.actor, id_, quantity, made.quantity)
 
     def _one(self, *acts: Act) -> Actor:
         return self._chance.choice([actor for actor in CAST if actor.acts.intersection(acts)])
 
-    def _key(self) -> str:
+    def new_key(self) -> str:
+        """A key that nobody has used."""
         self._made += 1
         return f"{self._prefix}-{self._made:06d}"

@@ -12,7 +12,16 @@ from unittest.mock import patch
 
 import psycopg
 
-from tests.torture.switch import KillSwitch
+from tests.torture.money_faults import (
+    EVENT_ACKNOWLEDGED,
+    PROVIDER_ANSWERED,
+    plant_charged_again,
+    plant_credited_twice,
+    plant_credits_before_payment,
+    plant_event_acknowledged_first,
+    plant_reload_beside_another,
+)
+from tests.torture.switch import SWITCH
 from tollhoused.domain import usage as domain_usage
 from tollhoused.domain.account import Account, Posting, burn
 from tollhoused.domain.books import Books, Moved, Operation, Settled
@@ -48,10 +57,6 @@ class Fault:
 
     plant: Callable[[], None]
     points: tuple[str, ...] = ()
-
-
-SWITCH = KillSwitch()
-"""Armed by the server that plants a fault."""
 
 
 def replace(owner: object, name: str, new: object) -> None:
@@ -252,4 +257,9 @@ FAULTS = {
     "wrong-account": Fault(plant_wrong_account),
     "no-reconnect": Fault(plant_no_reconnect),
     "undeclared-error": Fault(plant_undeclared_error),
+    "credited-twice": Fault(plant_credited_twice),
+    "credits-before-payment": Fault(plant_credits_before_payment),
+    "charged-again": Fault(plant_charged_again, (PROVIDER_ANSWERED,)),
+    "event-acknowledged-first": Fault(plant_event_acknowledged_first, (EVENT_ACKNOWLEDGED,)),
+    "reload-beside-another": Fault(plant_reload_beside_another),
 }

@@ -6,8 +6,9 @@ For tests only. It is put together by the same `main`, after the fault was plant
 import os
 import sys
 
-from tests.torture.faults import FAULTS, SWITCH, watch_commits
-from tests.torture.switch import KILL_VARIABLE
+from tests.torture.faults import FAULTS, watch_commits
+from tests.torture.money_faults import hasten, watch_money
+from tests.torture.switch import HASTE_VARIABLE, KILL_VARIABLE, SWITCH
 from tests.torture.upgrade import become_version
 from tollhoused.__main__ import main
 
@@ -16,9 +17,12 @@ def run(fault: str) -> None:
     """Plants the fault, sets the switch and the version as the environment says, and runs the command of `sys.argv`."""
     become_version()
     order = os.environ.get(KILL_VARIABLE, "")
+    if os.environ.get(HASTE_VARIABLE):
+        hasten()
     if fault or order:
         FAULTS[fault or "none"].plant()
         watch_commits()
+        watch_money()
         SWITCH.arm(order)
     main()
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from tests.torture.checker import Evidence
-from tests.torture.commands import KINDS
+from tests.torture.commands import ALL_KINDS
 from tests.torture.history import Result, Sent
 from tests.torture.line import Trouble
 from tests.torture.nemesis import Deeds
@@ -21,8 +21,9 @@ class Figures:
 
     `replays` and `conflicts` count answers, `statuses` counts replies, `kinds` counts what was acknowledged. `unknown`
     keys were never answered, and `unknown_stored` of them are stored. `batched` keys were sent first in a batch or on a
-    stream, `unary` ones alone. `undeclared` counts replies with the status UNKNOWN or INTERNAL. `troubles` counts what
-    befell the line to PostgreSQL. `violations` counts what was found by invariant,
+    stream, `unary` ones alone. `declined` orders were refused by the provider, `payments` says what happened there.
+    `undeclared` counts replies with the status UNKNOWN or INTERNAL. `troubles` counts what befell the line to
+    PostgreSQL. `violations` counts what was found by invariant,
     with a few `examples` each: `lost` is V1, `doubled` is V2 as the history shows it, `wrong` is all the rest.
     """
 
@@ -38,6 +39,7 @@ class Figures:
     replays: int
     conflicts: int
     refused: int
+    declined: int
     unknown: int
     unknown_stored: int
     kills: int
@@ -52,6 +54,7 @@ class Figures:
     migrations: int
     failed_migrations: int
     troubles: dict[str, int]
+    payments: dict[str, int]
     undeclared: int
     recovery_seconds: float
     lost: int
@@ -86,7 +89,8 @@ def figures_of(
     stored = {row.key for row in evidence.stored.operations}
     acknowledged = {key for key, story in stories.items() if story.acknowledged}
     refused = {key for key, story in stories.items() if story.refused}
-    unknown = set(stories) - acknowledged - refused
+    declined = {key for key, story in stories.items() if story.declined}
+    unknown = set(stories) - acknowledged - refused - declined
     violations = Counter(violation.invariant for violation in found)
     examples: dict[str, list[str]] = {}
     for violation in found:
@@ -108,6 +112,7 @@ def figures_of(
         replays=sum(bool(sent.reply.answer and sent.reply.answer.replayed) for sent in evidence.sends),
         conflicts=sum(sent.reply.result is Result.CONFLICT for sent in evidence.sends),
         refused=len(refused),
+        declined=len(declined - acknowledged),
         unknown=len(unknown),
         unknown_stored=len(unknown & stored),
         kills=deeds.kills + deeds.kills_while_starting + deeds.kills_at_points,
@@ -122,16 +127,39 @@ def figures_of(
         migrations=deeds.migrations,
         failed_migrations=deeds.failed_migrations,
         troubles={trouble.value: deeds.troubles[trouble] for trouble in Trouble if deeds.troubles[trouble]},
+        payments=_payments(evidence),
         undeclared=sum(sent.reply.status in ("UNKNOWN", "INTERNAL") for sent in evidence.sends),
         recovery_seconds=round(recovery_seconds, 2),
         lost=lost,
         doubled=doubled,
         wrong=len(found) - lost - doubled,
-        kinds=dict(sorted(Counter(KINDS[type(stories[key].command)] for key in acknowledged).items())),
+        kinds=dict(sorted(Counter(ALL_KINDS[type(stories[key].command)] for key in acknowledged).items())),
         statuses=dict(sorted(Counter(sent.reply.status for sent in evidence.sends).items())),
         violations=dict(sorted(violations.items())),
         examples=examples,
     )
+
+
+def _payments(evidence: Evidence) -> dict[str, int]:
+    """What happened at the provider; nothing where there is none."""
+    record, orders = evidence.record, evidence.stored.orders.values()
+    if record is None:
+        return {}
+    succeeded = [payment for payment in record.payments if payment.succeeded]
+    ours = [payment for payment in succeeded if payment.intent in evidence.stored.orders]
+    return {
+        "succeeded": len(succeeded),
+        "of_top_ups": sum(evidence.stored.orders[payment.intent].kind == "top_up" for payment in ours),
+        "of_reloads": sum(evidence.stored.orders[payment.intent].kind == "reload" for payment in ours),
+        "failed": len(record.payments) - len(succeeded),
+        "orders": len(orders),
+        "subscriptions": len(record.subscriptions),
+        "events": len(record.events),
+        "deliveries": record.deliveries,
+        "failed_deliveries": record.failed_deliveries,
+        "calls": record.requests,
+        "calls_unanswered": record.unanswered_requests,
+    }
 
 
 def _batched(sends: Sequence[Sent]) -> int:

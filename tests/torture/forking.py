@@ -14,6 +14,11 @@ import sys
 from typing import Any
 
 from tests.torture.faulty_server import run
+from tollhoused.cli import http_door
+from tollhoused.providers.stripe import provider
+
+IMPORTED = (http_door, provider)
+"""What the server imports only where it is wanted: here once, and not by every process."""
 
 
 def serve_requests() -> None:

@@ -19,6 +19,7 @@ class Result(Enum):
 
     ACKNOWLEDGED = "stored, now or before"
     REFUSED = "nothing was stored by this call"
+    DECLINED = "the order is stored, and the provider has refused it"
     CONFLICT = "the key stands for another command"
     UNKNOWN = "stored or not"
 
@@ -27,7 +28,8 @@ class Result(Enum):
 class Answer:
     """An acknowledgement. `content` is the whole response without `replayed` and `voided`, byte for byte.
 
-    `made_id` names the reservation, grant or subscription of which it tells.
+    `made_id` names the reservation, grant, subscription or order of which it tells; of an order, whose state is told
+    anew each time, `content` is what lasts, and `url` is the page on which it is paid.
     """
 
     content: bytes
@@ -39,6 +41,7 @@ class Answer:
     balance_nanos: int
     voided: bool = False
     made_id: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

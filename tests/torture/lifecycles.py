@@ -112,9 +112,14 @@ def _grants(stories: Mapping[str, Story], stored: Stored, rows: Mapping[str, Sto
     for row in stored.operations:
         if row.kind in ("grant_credits", "adjust_credits", "void_usage") and row.made_id:
             made[row.made_id] += 1
+    for order in stored.orders.values():
+        if order.grant_id:
+            made[order.grant_id] += 1
     for id_ in stored.grants.keys() | made.keys():
         if made[id_] != 1 or id_ not in stored.grants:
-            yield Violation("V11", f"{made[id_]} operations have made {id_}, stored: {id_ in stored.grants}")
+            yield Violation(
+                "V11", f"{made[id_]} operations or payments have made {id_}, stored: {id_ in stored.grants}"
+            )
     voided = {
         story.command.grant_id for key, story in stories.items() if isinstance(story.command, VoidGrant) and key in rows
     }

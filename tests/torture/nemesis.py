@@ -10,6 +10,7 @@ from functools import partial
 
 from tests.support.postgres import Cluster
 from tests.torture.line import Line, Trouble
+from tests.torture.money_faults import MONEY_POINTS
 from tests.torture.plan import Plan
 from tests.torture.rows import end_connections
 from tests.torture.server import SELF_KILLED, Server
@@ -30,6 +31,9 @@ TERMINATE_SHARE = 0.1
 TROUBLE_SHARE = 0.2
 ROLL_SHARE = 0.05
 """How often the line of one server is troubled, or all of them are restarted in order, one after the other."""
+
+MONEY_PASSES_MAX = 4
+"""The points at which money is at stake are passed less often."""
 
 MIGRATION_TRIES = 5
 WATCH_SECONDS = 0.02
@@ -135,7 +139,7 @@ class Nemesis:
                 self._bury(each)
         elif time.monotonic() < until and self._plan.blind_kills and self._spare(server):
             server.wait_until_serving(SPARED_SECONDS)
-        elif time.monotonic() < until and (self._plan.blind_kills or not self._armed):
+        elif time.monotonic() < until and (self._plan.blind_kills or (self._plan.points and not self._armed)):
             self.deeds.kills += server.kill()
             self._start(server, self._point())
             if self._chance.random() < START_SHARE:
@@ -216,7 +220,11 @@ class Nemesis:
         self._armed = True
         share = POINT_SHARE if self._plan.blind_kills else 1.0
         if self._plan.points and self._chance.random() < share:
-            return f"{self._chance.choice(self._plan.points)}:{self._chance.randint(1, self._plan.passes_max)}"
+            point = self._chance.choice(self._plan.points)
+            passes_max = (
+                min(MONEY_PASSES_MAX, self._plan.passes_max) if point in MONEY_POINTS else self._plan.passes_max
+            )
+            return f"{point}:{self._chance.randint(1, passes_max)}"
         return ""
 
     def _start(self, server: Server, point: str) -> None:

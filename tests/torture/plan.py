@@ -14,7 +14,8 @@ class Plan:
     `point_kills_min` servers have killed themselves. `line` puts a proxy that fails between the last server and
     PostgreSQL; `upgrades` migrates the database under load to a next version of the program, which the servers become.
     Of what is sent, `bulk_share` are batches of `bulk_items`. `pause_seconds` says how long servers are left alone
-    between two faults.
+    between two faults. `money_share` of what clients do is paid for at a provider; there is none where it is 0.
+    `aftermath`: afterwards the servers are started again and told everything once more, and `verify` is asked.
     """
 
     engine: str
@@ -36,6 +37,8 @@ class Plan:
     bulk_items: int = 300
     liveness_seconds: float = 10.0
     drain_max: int = 500
+    money_share: float = 0.0
+    aftermath: bool = True
 
     def chance(self, purpose: str) -> random.Random:
         """A source of chance for one purpose, the same for the same seed."""

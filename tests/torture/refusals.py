@@ -14,6 +14,7 @@ from tests.torture.commands import (
     VoidGrant,
     VoidUsage,
 )
+from tests.torture.purchases import CancelPlan, Checkout, ResumePlan
 
 NONE: frozenset[str] = frozenset()
 
@@ -40,4 +41,8 @@ def allowed(command: Command) -> frozenset[str]:
             return frozenset({"SUBSCRIPTION_NOT_FOUND"}) if command.subscription_id else NONE
         case Unassign():
             return frozenset({"SUBSCRIPTION_NOT_FOUND"})
+        case Checkout():
+            return frozenset({"ALREADY_SUBSCRIBED"})
+        case CancelPlan() | ResumePlan():
+            return frozenset({"NO_SUBSCRIPTION"})
     return NONE

@@ -30,6 +30,8 @@ from tests.torture.commands import (
     VoidUsage,
 )
 from tests.torture.history import Answer
+from tests.torture.purchase_requests import METHODS as PURCHASE_METHODS
+from tests.torture.purchase_requests import lasting, purchase_request
 
 CURRENCY = "usd"
 REASON = "torture"
@@ -53,6 +55,7 @@ METHODS = {
     Limit: "SetOverride",
     Assign: "AssignPlan",
     Unassign: "UnassignPlan",
+    **PURCHASE_METHODS,
 }
 
 
@@ -89,6 +92,7 @@ def request_of(command: Command) -> Message:
             return subscription_pb.UnassignPlanRequest(
                 subject=subject(command.actor), subscription_id=command.subscription_id, idempotency_key=command.key
             )
+    return purchase_request(command)
 
 
 def answer_of(response: Any) -> Answer:
@@ -97,8 +101,21 @@ def answer_of(response: Any) -> Answer:
     response.replayed = False
     if voided:
         response.voided = False
-    content = response.SerializeToString(deterministic=True)
     fields = response.DESCRIPTOR.fields_by_name
+    if "order" in fields:
+        return Answer(
+            lasting(response.order),
+            replayed,
+            response.account_id,
+            0,
+            0,
+            0,
+            0,
+            voided,
+            response.order.order_id,
+            response.order.url,
+        )
+    content = response.SerializeToString(deterministic=True)
     used = response.usage if "usage" in fields else response
     return Answer(
         content=content,

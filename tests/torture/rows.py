@@ -23,10 +23,20 @@ SELECT id, account, segment_start_us, meter, quantity, state, used, expires_us, 
 """
 GRANTS = "SELECT id, account, voided_us FROM grants"
 SUBSCRIPTIONS = "SELECT id, account, plan, end_us FROM subscriptions"
+ORDERS = """
+SELECT id, account, kind, state, credits_nanos, price_minor, payment_id, grant_id, paid_minor, created_us, settled_us
+FROM intents
+"""
+BOUGHT = "SELECT provider_id, account, price_id, standing FROM subscriptions WHERE provider <> 'manual'"
+EVENTS = "SELECT id, state, problem FROM provider_events"
+UNSETTLED = """
+SELECT (SELECT COUNT(*) FROM provider_events WHERE state = 'pending')
+    + (SELECT COUNT(*) FROM intents WHERE state = 'open' OR (state = 'waiting' AND kind = 'reload'))
+"""
 LEDGER = "SELECT cause, cause_kind, SUM(amount_nanos) FROM ledger_entries GROUP BY cause, cause_kind"
 TABLES_OF_ACCOUNTS = (
     "accounts", "users", "organizations", "subscriptions", "overrides", "segments", "counters", "operations", "grants",
-    "reservations", "ledger_entries",
+    "reservations", "ledger_entries", "intents",
 )  # fmt: skip
 BALANCE_IN_USAGE = 12
 NEW_USAGE_IN_USAGE = 6
@@ -89,11 +99,38 @@ class StoredReservation:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """A row of `intents`: something that the payment provider was asked for. Amounts of money in cents."""
+
+    id: str
+    account: str
+    kind: str
+    state: str
+    credits_nanos: int
+    price_minor: int
+    payment_id: str
+    grant_id: str
+    paid_minor: int
+    created_us: int
+    settled_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A row of `subscriptions` that the provider sold."""
+
+    account: str
+    price: str
+    standing: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """The books after a run. `counters` holds (carried, used) by counter, `levels` what gauges are at.
 
     `grants` holds (account, voided_us) by id, `subscriptions` (account, plan, end_us), `ledger` the sum of the entries
-    that one cause has by its name and its kind.
+    that one cause has by its name and its kind. `orders` are by id, `bought` by the provider's id; `events` holds
+    (state, problem) of what the provider has told.
     """
 
     operations: list[StoredOperation]
@@ -103,6 +140,9 @@ class Stored:
     grants: dict[str, tuple[str, int | None]] = field(default_factory=dict)
     subscriptions: dict[str, tuple[str, str, int | None]] = field(default_factory=dict)
     ledger: dict[tuple[str, str], int] = field(default_factory=dict)
+    orders: dict[str, StoredOrder] = field(default_factory=dict)
+    bought: dict[str, Bought] = field(default_factory=dict)
+    events: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def read_stored(database_url: str) -> Stored:
@@ -116,7 +156,15 @@ def read_stored(database_url: str) -> Stored:
         grants={row[0]: (row[1], row[2]) for row in query(database_url, GRANTS)},
         subscriptions={row[0]: (row[1], row[2], row[3]) for row in query(database_url, SUBSCRIPTIONS)},
         ledger={(row[0], row[1]): int(row[2]) for row in query(database_url, LEDGER)},
+        orders={row[0]: StoredOrder(*row) for row in query(database_url, ORDERS)},
+        bought={row[0]: Bought(*row[1:]) for row in query(database_url, BOUGHT)},
+        events={row[0]: (row[1], row[2]) for row in query(database_url, EVENTS)},
     )
+
+
+def unsettled(database_url: str) -> int:
+    """How many of the provider's events and of our orders nobody has brought to an end."""
+    return int(query(database_url, UNSETTLED)[0][0])
 
 
 def rows_of(database_url: str, accounts: Iterable[str]) -> dict[str, list[str]]:
@@ -175,7 +223,10 @@ def _operation(row: tuple[Any, ...]) -> StoredOperation:
         charged_nanos=charged_nanos,
         new_usage=new_usage,
         balance_nanos=balance_nanos or 0,
-        made_id=_first(answer, "reservation") or _first(answer, "grant") or answer.get("subscription_id", ""),
+        made_id=_first(answer, "reservation")
+        or _first(answer, "grant")
+        or answer.get("subscription_id")
+        or answer.get("intent_id", ""),
         level=answer.get("level") or 0,
         voided_key=answer.get("voided_key", ""),
         voided_by=voided_by,

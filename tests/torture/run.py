@@ -9,7 +9,7 @@ from tests.support.proxy import Proxy
 from tests.torture.books import verify
 from tests.torture.cast import PROBE
 from tests.torture.checker import Evidence, check
-from tests.torture.client import Client
+from tests.torture.client import PROVIDER_SECONDS, Client
 from tests.torture.commands import Shipment, Usage
 from tests.torture.door import Door
 from tests.torture.figures import Figures, figures_of
@@ -18,8 +18,9 @@ from tests.torture.line import Line
 from tests.torture.nemesis import Nemesis
 from tests.torture.nursery import Nursery
 from tests.torture.plan import Plan
-from tests.torture.rows import read_stored, rows_of
+from tests.torture.rows import read_stored, rows_of, unsettled
 from tests.torture.server import Server
+from tests.torture.shop import Shop
 from tests.torture.stage import Stage
 from tests.torture.stories import Violation, stories_of
 from tests.torture.upgrade import next_version
@@ -29,10 +30,15 @@ HARNESS = -1
 """The client number of what the run itself sends."""
 
 PROBES_IN_A_ROW = 5
-PROBE_SECONDS = 1.0
-DRAIN_SECONDS = 10.0
+PROBE_SHARE = 0.1
+"""How long a probe waits, of the time in which all calls must succeed again."""
+
+DRAIN_SECONDS = 30.0
 JOIN_SECONDS = 30.0
 MIGRATE_SECONDS = 60.0
+SETTLE_SECONDS = 300.0
+"""For what was paid and has not been told, and for orders of which nobody knows what became, on a busy machine."""
+
 LOG_EXCERPT = 2_000
 
 
@@ -60,7 +66,8 @@ class Run:
         urls = [self._url] * plan.servers
         if self._proxy:
             urls[-1] = self._proxy.url
-        self._servers = [Server(nursery, url, plan.fault, self._log) for url in urls]
+        self._shop = Shop(scratch / "shop", plan.seed) if plan.money_share else None
+        self._servers = [Server(nursery, url, plan.fault, self._log, self._shop) for url in urls]
         self._version = next_version(scratch / "next")
         line = Line(self._proxy, plan.chance("line")) if self._proxy else None
         self._nemesis = Nemesis(plan, self._servers, cluster, self._url, line, self._migrate, self._version)
@@ -73,9 +80,12 @@ class Run:
         begin = time.monotonic()
         try:
             evidence = self._evidence()
+            if not any(sent.reply.result is Result.ACKNOWLEDGED and sent.client != HARNESS for sent in evidence.sends):
+                raise RuntimeError("no client was answered, so that nothing was tried")
             self._found += check(evidence)
             output = self._log.with_name("verify.json")
-            self._found += verify(self._nursery, self._url, output, self._servers[0].version)
+            if self._plan.aftermath:
+                self._found += verify(self._nursery, self._url, output, self._servers[0].version)
             self._found += self._tracebacks()
         except Exception as error:
             log = self._log.read_text(encoding="utf-8", errors="replace")
@@ -85,19 +95,25 @@ class Run:
                 server.kill()
             if self._proxy:
                 self._proxy.close()
+            if self._shop:
+                self._shop.close()
         seconds = time.monotonic() - begin
         return figures_of(self._plan, evidence, self._found, self._nemesis.deeds, self._recovery_seconds, seconds)
 
     def _evidence(self) -> Evidence:
         """Works, stops in order, looks at the rows, starts again and drains."""
         self._start_all()
-        stage = Stage(self._servers[0].address, self._plan.seconds)
+        if self._shop:
+            self._shop.deliver_to([server.http_address for server in self._servers])
+        stage = Stage(self._servers[0].address, self._plan.seconds, sells=self._shop is not None)
         before = rows_of(self._url, stage.bystander_ids)
         self._work()
+        self._settle()
         self._stop_all()
         stored = read_stored(self._url)
-        self._start_all()
-        self._drain()
+        record = self._shop.record() if self._shop else None
+        if self._plan.aftermath:
+            self._drain()
         # Time goes on meanwhile: credits expire, and reservations end. Operations come from calls only.
         if read_stored(self._url).operations != stored.operations:
             self._found.append(Violation("V8", "sending acknowledged commands once more has changed what is stored"))
@@ -108,6 +124,7 @@ class Run:
             stage_keys=stage.keys,
             bystanders_before=before,
             bystanders_after=rows_of(self._url, stage.bystander_ids),
+            record=record,
         )
 
     def _migrate(self) -> bool:
@@ -145,8 +162,12 @@ class Run:
         for client in clients:
             client.start()
         try:
+            if self._shop:
+                self._shop.rage()
             self._nemesis.rage()
             calm_at = time.monotonic()
+            if self._shop:
+                self._shop.calm()
             self._nemesis.calm()
             if self._plan.upgrades and not self._nemesis.deeds.migrations:
                 self._found.append(Violation("migrate", "the database could not be migrated under load"))
@@ -155,11 +176,17 @@ class Run:
                 client.stop(time.monotonic() + self._plan.liveness_seconds)
         self._probe(calm_at)
         for client in clients:
-            client.join(self._plan.liveness_seconds + JOIN_SECONDS)
+            client.join(self._plan.liveness_seconds + PROVIDER_SECONDS + JOIN_SECONDS)
         for client in clients:
             if client.is_alive() or client.failure:
                 raise RuntimeError(f"{client.name} did not end in order") from client.failure
         self._found += [Violation("V14", f"{key} could not be settled") for key in self._history.unsettled]
+
+    def _settle(self) -> None:
+        """Until the servers know all that has happened at the provider. What they do not learn, the checker finds."""
+        until = time.monotonic() + SETTLE_SECONDS
+        while self._shop and (self._shop.undelivered() or unsettled(self._url)) and time.monotonic() < until:
+            time.sleep(0.1)  # there is nothing to wait on: it is the servers' own work
 
     def _probe(self, calm_at: float) -> None:
         """V14: new calls to every server succeed within the bound, and go on to do so."""
@@ -169,7 +196,7 @@ class Run:
         while in_a_row < PROBES_IN_A_ROW * self._plan.servers:
             made += 1
             usage = Usage(f"probe-{made}", PROBE, "talk", "api_calls", 1, False, None, "")
-            reply = self._call(door, Shipment((usage,)), made % self._plan.servers, PROBE_SECONDS)
+            reply = self._call(door, Shipment((usage,)), made % self._plan.servers, PROBE_SHARE * bound_seconds)
             if reply.result is Result.ACKNOWLEDGED:
                 in_a_row += 1
                 continue
@@ -182,9 +209,12 @@ class Run:
         door.close()
 
     def _drain(self) -> None:
-        """Sends acknowledged commands once more: each gets its first answer. A line that is not up yet is tried again,
-        as any client does; the first that cannot be sent in time ends it, because there is no time for all of them.
+        """Starts again, and sends acknowledged commands once more: each gets its first answer.
+
+        A line that is not up yet is tried again, as any client does; the first that cannot be sent in time ends it,
+        because there is no time for all of them.
         """
+        self._start_all()
         door = Door([server.address for server in self._servers])
         known = [story.command for story in stories_of(self._history.sends).values() if story.acknowledged]
         chance = self._plan.chance("drain")

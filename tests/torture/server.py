@@ -11,19 +11,22 @@ import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from tests.torture.nursery import Nursery
-from tests.torture.switch import KILL_VARIABLE
+from tests.torture.shop import Shop
+from tests.torture.switch import HASTE_VARIABLE, KILL_VARIABLE
 
 HOST = "127.0.0.1"
 SELF_KILLED = -signal.SIGKILL
-DEATH_SECONDS = 10.0
-STOP_SECONDS = 25.0
+DEATH_SECONDS = 30.0
+STOP_SECONDS = 60.0
 
 
 class Server:
     """One server on one database and one port, again and again."""
 
-    def __init__(self, nursery: Nursery, database_url: str, fault: str, log: Path) -> None:
+    def __init__(self, nursery: Nursery, database_url: str, fault: str, log: Path, shop: Shop | None = None) -> None:
         self.port = _free_port()
+        self.http_address = f"{HOST}:{_free_port()}"
+        self._shop = shop
         self.pid = 0
         self.version: dict[str, str] = {}
         self._nursery = nursery
@@ -54,11 +57,14 @@ class Server:
         options = ["--database-url", self._database_url, "--listen", self.address, "--log-level", "warning"]
         options += [] if self._migrated else ["--migrate"]
         variables = {KILL_VARIABLE: point, **self.version}
+        if self._shop:
+            options += ["--catalogue", self._shop.catalogue, "--http-listen", self.http_address]
+            variables |= {**self._shop.variables, HASTE_VARIABLE: "yes"}
         self.pid = self._nursery.start(
             ["serve", "--insecure-no-auth", *options], self._log, fault=self._fault, variables=variables
         )
 
-    def wait_until_serving(self, timeout_seconds: float = 30.0) -> bool:
+    def wait_until_serving(self, timeout_seconds: float = 90.0) -> bool:
         """Whether it serves before the time is over; False also when its process has ended."""
         until = time.monotonic() + timeout_seconds
         while time.monotonic() < until and self.alive:

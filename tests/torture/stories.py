@@ -42,6 +42,11 @@ class Story:
         return all(sent.reply.result is Result.REFUSED for sent in self.genuine)
 
     @property
+    def declined(self) -> bool:
+        """Whether the provider has refused it at some time; that leaves an order behind."""
+        return any(sent.reply.result is Result.DECLINED for sent in self.genuine)
+
+    @property
     def first_sent_ns(self) -> int:
         """The first send that may have stored it."""
         return min(sent.sent_ns for sent in self.genuine if sent.reply.result is not Result.REFUSED)

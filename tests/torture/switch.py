@@ -7,6 +7,10 @@ KILL_VARIABLE = "TOLLHOUSE_TEST_KILL"
 """Tells a server where: `point:passes`. Empty: nowhere."""
 
 
+HASTE_VARIABLE = "TOLLHOUSE_TEST_HASTE"
+"""Tells a server to wait less for what passes by itself. Empty: no."""
+
+
 class KillSwitch:
     """Kills this process at the given pass of one named point."""
 
@@ -25,3 +29,7 @@ class KillSwitch:
             self._passes_left -= 1
             if self._passes_left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
+
+
+SWITCH = KillSwitch()
+"""Armed by the server that plants a fault."""
