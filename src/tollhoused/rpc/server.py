@@ -89,6 +89,22 @@ OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
+def options(calls_max: int) -> list[tuple[str, Any]]:
+    """For a server that takes on so many calls at once.
+
+    Calls that no thread has looked at yet wait in the library, a thousand of them and more unless it is told otherwise:
+    by the time they are looked at they are of no use to anybody, and they keep those that are from being looked at. As
+    many may wait as are taken on, so that a burst which all are taken of loses none. The library itself ends those
+    beyond with CANCELLED. Between its two limits it does so by chance, so they are one.
+    """
+    unseen_max = max(CALLS_MAX, calls_max)
+    return [
+        *OPTIONS,
+        ("grpc.server.max_pending_requests", unseen_max),
+        ("grpc.server.max_pending_requests_hard_limit", unseen_max + 1),
+    ]
+
+
 class AddressError(Reported):
     """The server cannot listen there; the message says where and why."""
 
@@ -117,7 +133,7 @@ class GrpcServer:
         self._methods: dict[str, Handler] = {}
         self._refusing: dict[str, Handler] = {}
         self._own: dict[str, UsageStreams | Watches | EventWatches] = {}
-        self._server = grpc.server(self._calls, options=OPTIONS)
+        self._server = grpc.server(self._calls, options=options(calls_max))
         self._asks_for_keys = keyring is not None
         faults, doorkeeper = Faults(core.new_id), Doorkeeper(keyring, core.check_open)
         reader = Reader()
