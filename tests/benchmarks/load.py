@@ -29,12 +29,14 @@ RUN_SECONDS_MAX = 120.0
 class Pace:
     """How callers call: `rate` calls a second whatever becomes of them, or again after each answer where it is 0.
 
-    A caller waits for `pause_seconds` after a refusal, as a retry policy does. Callers share `connections`.
+    A caller waits for `pause_seconds` after a failure, as a retry policy does, and twice as long after each further one
+    in a row up to `pause_max_seconds`, unless that is 0. Callers share `connections`.
     """
 
     rate: float = 0.0
     timeout_seconds: float = 30.0
     pause_seconds: float = 0.0
+    pause_max_seconds: float = 0.0
     connections: int = 4
 
 
@@ -46,9 +48,10 @@ class LoadError(Exception):
 class Load:
     """What came of one run.
 
-    Rates are of the window, latencies of answers in it; errors, refusals (UNAVAILABLE) and `stored` of the whole run.
-    `late` is how long after they were due the calls of an open loop began. `cpu_share` is how much of one core the
-    generator needed: near 1, or the number of its workers, the generator was the limit.
+    Rates are of the window, latencies of answers in it, and of refusals (UNAVAILABLE) of calls that began in it; errors
+    and `stored` are of the whole run. `late` is how long after they were due the calls of an open loop began.
+    `cpu_share` is how much of one core the generator needed: near 1, or the number of its workers, the generator was
+    the limit.
     """
 
     calls: int
@@ -98,6 +101,7 @@ class Generator:
             "--rate": pace.rate / workers,
             "--timeout": pace.timeout_seconds,
             "--pause": pace.pause_seconds,
+            "--pause-max": pace.pause_max_seconds,
             "--connections": pace.connections,
         }
         words = [word for name, value in flags.items() for word in (name, str(value))]

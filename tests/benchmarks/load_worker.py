@@ -5,6 +5,7 @@ import base64
 import ipaddress
 import itertools
 import json
+import random
 import threading
 import time
 from collections import Counter
@@ -76,6 +77,7 @@ class Worker:
         }
 
     def _work(self, begin: float, start: float, end: float, once: bool) -> None:
+        pause = 0.0
         while (sent := time.perf_counter()) < end:
             number = next(self._next)
             if once and number >= len(self._templates):
@@ -90,10 +92,11 @@ class Worker:
             try:
                 answer = self._call(_keyed(body, keys), timeout=self._flags.timeout, metadata=self._metadata)
             except grpc.RpcError as error:
-                self._count_error(error.code(), (time.perf_counter() - sent) * 1_000)
-                time.sleep(self._flags.pause)  # as a retry policy waits
+                self._count_error(error.code(), (time.perf_counter() - sent) * 1_000, sent >= start)
+                pause = min(2 * pause, self._flags.pause_max) if pause and self._flags.pause_max else self._flags.pause
+                time.sleep(pause * random.uniform(0.8, 1.2))  # as a retry policy waits; gRPC varies it by a fifth
                 continue
-            now = time.perf_counter()
+            now, pause = time.perf_counter(), 0.0
             # A call counts by the share of its time that lies in the window, so that long calls do not make it ragged.
             share = max(0.0, (min(now, end) - max(sent, start)) / (now - sent))
             results = BatchRecordUsageResponse.FromString(answer).results if self._bulk else ()
@@ -108,10 +111,10 @@ class Worker:
                 if start <= now <= end:
                     self._latencies.append((now - sent) * 1_000)
 
-    def _count_error(self, code: grpc.StatusCode, latency_ms: float) -> None:
+    def _count_error(self, code: grpc.StatusCode, latency_ms: float, in_window: bool) -> None:
         with self._lock:
             self._errors[code.name] += 1
-            if code is grpc.StatusCode.UNAVAILABLE:
+            if code is grpc.StatusCode.UNAVAILABLE and in_window:
                 self._refused.append(latency_ms)
 
 
@@ -141,6 +144,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.0)
     parser.add_argument("--timeout", type=float, default=30.0)
     parser.add_argument("--pause", type=float, default=0.0)
+    parser.add_argument("--pause-max", type=float, default=0.0)
     parser.add_argument("--connections", type=int, help="not used: a process has one")
     parser.add_argument("--once", action="store_true")
     flags = parser.parse_args()

@@ -100,7 +100,13 @@ def _busy(books: Books, generator: Generator, options: argparse.Namespace, tally
                 seconds=options.seconds,
                 goodput_least=0.6,
             ),
-            "ten times the admitted callers, in a closed loop": Offer(
+            "ten times the admitted callers, who wait as the README tells them": Offer(
+                callers=10 * ADMITTED,
+                pace=Pace(timeout_seconds=2.0, pause_seconds=0.1, pause_max_seconds=2.0, connections=CONNECTIONS),
+                seconds=options.seconds,
+                goodput_least=0.6,
+            ),
+            "ten times the admitted callers, who come back after 0.1 s": Offer(
                 callers=10 * ADMITTED,
                 pace=Pace(timeout_seconds=2.0, pause_seconds=0.1, connections=CONNECTIONS),
                 seconds=options.seconds,

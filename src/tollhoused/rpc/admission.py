@@ -17,8 +17,11 @@ from tollhoused.rpc.guard import Handler
 P = ParamSpec("P")
 T = TypeVar("T")
 
-THREADS_MAX = 256
-"""Calls that are worked on at once. Most of them only wait for the journal, and waiting is cheap."""
+THREADS_MAX = 128
+"""Calls that are worked on at once. Most of them only wait for the journal, and waiting is cheap.
+
+Those that have their answer are not: they all want the interpreter, and the one thread that looks at new calls stands
+in line with them. Twice as many threads answered no more calls, and under overload fewer."""
 
 
 class CallPool(ThreadPoolExecutor):

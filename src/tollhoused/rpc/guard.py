@@ -18,7 +18,7 @@ from tollhoused.observing import REQUEST_ID, CallObserver, EndedCall, Tracing
 from tollhoused.rpc.access import Access
 from tollhoused.rpc.doorkeeper import Doorkeeper
 from tollhoused.rpc.reading import Reader
-from tollhoused.rpc.status import ERROR_ID, Faults, code_of, status_of
+from tollhoused.rpc.status import ERROR_ID, Faults, code_of, status_of, with_trailers
 from tollhoused.usecases.core import Call
 from tollhoused.usecases.throttle import Throttle
 
@@ -145,12 +145,18 @@ class Guard:
     def refusing(self, name: str, error: TollhouseError, pool: ThreadPoolExecutor) -> Handler:
         """What takes the place of the method `name` to end a call with this error.
 
-        It is a handler for streams of requests because such a one does not wait for the request, as the others do.
+        It is a handler for streams of requests because such a one does not wait for the request, as the others do. The
+        status is made once: where calls are refused there is no time to lose.
         """
+        status, code, observer = status_of(error), code_of(error).name, self._observer
 
         def refused(_: object, context: Context) -> NoReturn:
-            ended = EndedCall(name, "", 0.0, context.invocation_metadata(), self._faults.new_id)
-            self._fail(context, error, ended)
+            ended = EndedCall(
+                name, "", 0.0, context.invocation_metadata(), self._faults.new_id, code=code, reason=error.reason
+            )
+            if observer:
+                observer.ended(ended)
+            context.abort_with_status(with_trailers(status, [(REQUEST_ID, ended.request_id)]))
 
         return grpc.stream_unary_rpc_method_handler(placed(refused, pool))
 

@@ -87,6 +87,23 @@ OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
+def options(calls_max: int, *, shares_port: bool = False) -> list[tuple[str, Any]]:
+    """For a server that takes on so many calls at once.
+
+    Calls that no thread has looked at yet wait in the library, a thousand of them and more unless it is told otherwise:
+    by the time they are looked at they are of no use to anybody, and they keep those that are from being looked at. As
+    many may wait as are taken on, so that a burst which all are taken of loses none. The library itself ends those
+    beyond with CANCELLED. Between its two limits it does so by chance, so they are one.
+    """
+    unseen_max = max(CALLS_MAX, calls_max)
+    return [
+        *OPTIONS,
+        ("grpc.so_reuseport", int(shares_port)),
+        ("grpc.server.max_pending_requests", unseen_max),
+        ("grpc.server.max_pending_requests_hard_limit", unseen_max + 1),
+    ]
+
+
 class AddressError(Reported):
     """The server cannot listen there; the message says where and why."""
 
@@ -113,7 +130,6 @@ class GrpcServer:
         A port has one owner, so that a second server fails loudly instead of taking half of the connections, unless it
         `shares_port` with others that do.
         """
-        options = [*OPTIONS, ("grpc.so_reuseport", int(shares_port))]
         self.health = HealthKeeper()
         self._calls = CallPool(calls_max)
         self._small = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
@@ -121,7 +137,7 @@ class GrpcServer:
         self._methods: dict[str, Handler] = {}
         self._refusing: dict[str, Handler] = {}
         self._own: dict[str, UsageStreams | Watches | EventWatches] = {}
-        self._server = grpc.server(self._calls, options=options)
+        self._server = grpc.server(self._calls, options=options(calls_max, shares_port=shares_port))
         self._asks_for_keys = keyring is not None
         faults, doorkeeper = Faults(core.new_id), Doorkeeper(keyring, core.check_open)
         reader = Reader()
@@ -159,7 +175,7 @@ class GrpcServer:
             self._add(guard, admin_pb.DESCRIPTOR.services_by_name["AdminService"], AdminServicer(core)),
         ]
         # Probes get a server of their own: in plain text, and without a client's way to keep it busy.
-        self._probed = grpc.server(self._small, options=options)
+        self._probed = grpc.server(self._small, options=options(calls_max, shares_port=shares_port))
         for server in (self._server, self._probed):
             self.health.add_to(server, guard, self._small)
         self._server.add_generic_rpc_handlers([Dispatch(self._methods, self._refusing, self._calls, self._own)])

@@ -83,7 +83,12 @@ def status_of(error: TollhouseError, trailers: Sequence[tuple[str, str]] = ()) -
     info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=_metadata(error))
     details = [_packed(info), *(_packed(detail) for detail in _details(error))]
     status = rpc_status.to_status(Status(code=code.value[0], message=text, details=details))
-    return _WithTrailers(status, trailers) if trailers else status
+    return with_trailers(status, trailers) if trailers else status
+
+
+def with_trailers(status: grpc.Status, trailers: Sequence[tuple[str, str]]) -> grpc.Status:
+    """The same status with more beside its details."""
+    return _WithTrailers(status, trailers)
 
 
 def item_error(error: TollhouseError) -> common.ItemError:

@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand"
 	"net"
 	"net/http"
 	"os"
@@ -51,12 +52,13 @@ type Plan struct {
 type Pace struct {
 	Rate    float64
 	Timeout time.Duration
-	Pause   time.Duration // after a refusal, as a retry policy waits
+	Pause   time.Duration // after a failure, as a retry policy waits: doubled by each one in a row
+	Longest time.Duration // what it is doubled up to; 0: it is not doubled
 }
 
 // Report is what is printed. Rates and latencies are of the measured window, `stored` and errors of the whole run.
-// Latencies of an open loop count from when the call was due. `refused` are those of answers with UNAVAILABLE,
-// `late` is how long after it was due a call of an open loop began: much of it, and the generator was the limit.
+// Latencies of an open loop count from when the call was due. `refused` are those of answers with UNAVAILABLE to calls
+// of the window, `late` is how long after it was due a call of an open loop began: much of it, and the generator was the limit.
 type Report struct {
 	Calls      int            `json:"calls"`
 	Errors     map[string]int `json:"errors"`
@@ -100,14 +102,19 @@ func main() {
 	warmup := flag.Float64("warmup", 0.3, "seconds before the window")
 	rate := flag.Float64("rate", 0, "calls per second, in an open loop; 0: a closed loop")
 	timeout := flag.Float64("timeout", 30, "deadline of a call in seconds")
-	pause := flag.Float64("pause", 0, "seconds that a caller waits after a refusal")
+	pause := flag.Float64("pause", 0, "seconds that a caller waits after a failure")
+	pauseMax := flag.Float64("pause-max", 0, "failures in a row double the pause, up to so many seconds; 0: they do not")
 	once := flag.Bool("once", false, "send each template once instead of for a time")
 	flag.Parse()
-	pace := Pace{*rate, time.Duration(*timeout * float64(time.Second)), time.Duration(*pause * float64(time.Second))}
+	pace := Pace{*rate, duration(*timeout), duration(*pause), duration(*pauseMax)}
 	if err := run(*target, *templates, *callers, *connections, *seconds, *warmup, pace, *once); err != nil {
 		fmt.Fprintln(os.Stderr, "loadgen:", err)
 		os.Exit(1)
 	}
+}
+
+func duration(seconds float64) time.Duration {
+	return time.Duration(seconds * float64(time.Second))
 }
 
 func run(target, templates string, callers, connections int, seconds, warmup float64, pace Pace, once bool) error {
@@ -116,7 +123,7 @@ func run(target, templates string, callers, connections int, seconds, warmup flo
 		return fmt.Errorf("%q is not an address on loopback", target)
 	}
 	if callers < 1 || callers > callersMax || connections < 1 || seconds <= 0 || seconds+warmup > secondsMax ||
-		pace.Rate < 0 || pace.Timeout <= 0 || pace.Pause < 0 {
+		pace.Rate < 0 || pace.Timeout <= 0 || pace.Pause < 0 || pace.Longest < 0 {
 		return errors.New("out of bounds: callers, connections, seconds, rate, timeout or pause")
 	}
 	text, err := os.ReadFile(templates)
@@ -150,6 +157,7 @@ func run(target, templates string, callers, connections int, seconds, warmup flo
 		done.Add(1)
 		go func() {
 			defer done.Done()
+			var pause time.Duration
 			for time.Now().Before(windowEnd) {
 				n := int(next.Add(1) - 1)
 				if once && n >= len(plan.Templates) {
@@ -166,8 +174,9 @@ func run(target, templates string, callers, connections int, seconds, warmup flo
 				}
 				items, err := c.call(&plan, n%len(plan.Templates))
 				c.count(items, err, sent, windowStart, windowEnd)
-				if err != nil {
-					time.Sleep(pace.Pause)
+				pause = pace.after(pause, err)
+				if pause > 0 {
+					time.Sleep(time.Duration(float64(pause) * (0.8 + 0.4*rand.Float64()))) // gRPC varies it by a fifth
 				}
 			}
 		}()
@@ -178,6 +187,18 @@ func run(target, templates string, callers, connections int, seconds, warmup flo
 		length = time.Since(begin)
 	}
 	return json.NewEncoder(os.Stdout).Encode(merge(all, length))
+}
+
+// after is how long a caller waits once a call has ended: `last` is how long it waited before that call.
+func (p Pace) after(last time.Duration, err error) time.Duration {
+	switch {
+	case err == nil:
+		return 0
+	case last == 0 || p.Longest == 0:
+		return p.Pause
+	default:
+		return min(2*last, p.Longest)
+	}
 }
 
 // newClient keeps one connection of its own, in clear-text HTTP/2.
@@ -269,7 +290,7 @@ func (c *caller) count(items int, err error, sent, windowStart, windowEnd time.T
 		// Counted whenever they happen: a warm-up that fails is a failed run.
 		name := nameOf(err)
 		c.errors[name]++
-		if name == "UNAVAILABLE" {
+		if name == "UNAVAILABLE" && !sent.Before(windowStart) {
 			c.refused = append(c.refused, now.Sub(sent))
 		}
 		return
