@@ -324,22 +324,23 @@ class Books:
         usage = _usage_of(answer)
         charged = usage or (answer if isinstance(answer, VoidAnswer) else None)
         counted = charged or (answer if isinstance(answer, OpeningAnswer) else None)
+        # By position, as the usage's own answer is made.
         operation = Operation(
-            idempotency_key=command.idempotency_key,
-            client=command.client,
-            account_id=answer.account_id,
-            kind=command.kind,
-            stored_us=now_us,
-            event_us=usage.event_us if usage else now_us,
-            product=_product(command, answer),
-            meter=counted.meter if counted else None,
-            segment_start_us=effect.counter.segment_start_us if effect.counter else None,
-            quantity=effect.level if effect.level is not None else counted.quantity if counted else None,
-            overage=charged.overage_quantity if charged else None,
-            charged_nanos=charged.charged_nanos if charged else None,
-            metadata=command.note(),
-            sent=sent_json(command),
-            answer=answer_to_json(answer),
+            command.idempotency_key,
+            command.client,
+            answer.account_id,
+            command.kind,
+            now_us,
+            usage.event_us if usage else now_us,
+            _product(command, answer),
+            counted.meter if counted else None,
+            effect.counter.segment_start_us if effect.counter else None,
+            effect.level if effect.level is not None else counted.quantity if counted else None,
+            charged.overage_quantity if charged else None,
+            charged.charged_nanos if charged else None,
+            command.note(),
+            sent_json(command),
+            answer_to_json(answer),
         )
         self.operations[command.idempotency_key, command.client] = operation
         self.added.append(operation)
