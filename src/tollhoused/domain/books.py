@@ -30,9 +30,6 @@ from tollhoused.domain.commands import (
     Tick,
     UpsertOrganization,
     UpsertUser,
-    audit_detail,
-    first_difference,
-    sent_json,
 )
 from tollhoused.domain.deciding import decide
 from tollhoused.domain.decision import Decision, Effect, Rules, apply
@@ -44,6 +41,7 @@ from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry import Registry
 from tollhoused.domain.registry_commands import RegistryCommand
 from tollhoused.domain.reload import heed_reload
+from tollhoused.domain.sent import audit_detail, first_difference, sent_json
 from tollhoused.domain.stored_answers import answer_from_json, answer_to_json
 from tollhoused.domain.voids import Payment, Usage, VoidUsage, decide_void_usage, payments_of
 from tollhoused.errors import AlreadyVoided, IdempotencyKeyReused, InvalidField, OperationNotFound, TollhouseError

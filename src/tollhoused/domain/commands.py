@@ -1,7 +1,6 @@
 """Commands: what callers ask to be changed. Each is the content of one operation, under one idempotency key."""
 
 import hashlib
-import json
 from abc import abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +13,6 @@ from tollhoused.domain.json_text import compact_json
 from tollhoused.domain.rates import Rate, rate_to_json
 from tollhoused.domain.reservation import OnExpiry, OverCommit
 
-SENT_VERSION = 1
 NOBODY = Subject()
 
 
@@ -386,24 +384,3 @@ def digest(text: str) -> str:
 def fingerprint(subject: Subject) -> str:
     """Whom a caller meant, as a fingerprint; the same subjects come again and again."""
     return digest(f"{subject.user_id}\0{subject.email}\0{subject.org_id}")
-
-
-def sent_json(command: Command) -> str:
-    """What the caller sent, and nothing else, as stored beside the operation (design: idempotency)."""
-    return compact_json({"v": SENT_VERSION, "kind": command.kind, **command.named(), **command.content()})
-
-
-def audit_detail(command: Command) -> str:
-    """What the audit log says about a command: what was sent, with fingerprints for names."""
-    return compact_json({"v": SENT_VERSION, "kind": command.kind}) if command.discreet else sent_json(command)
-
-
-def first_difference(stored: str, sent: str) -> str | None:
-    """The first field in which two contents differ, None when they are the same."""
-    if stored == sent:
-        return None
-    before, after = json.loads(stored), json.loads(sent)
-    for name in after:
-        if name != "v" and before.get(name) != after[name]:
-            return str(name)
-    return None

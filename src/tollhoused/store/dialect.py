@@ -140,14 +140,22 @@ def _positions(compiled: Any) -> tuple[str, ...]:
 
 
 def _array(kind: TypeEngine[Any], values: Sequence[Any]) -> str:
-    """An array literal; what stands between double quotes is text, even if it is NULL."""
-    if kind is TEXT:
-        items = [
-            "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
-        ]
-    else:
-        items = ["NULL" if value is None else str(value) for value in values]
-    return "{" + ",".join(items) + "}"
+    """An array literal; what stands between double quotes is text, even if it is NULL.
+
+    A column of text is quoted as a whole, with U+0000 between its values meanwhile. A value that holds one itself is
+    left to the driver, which refuses it.
+    """
+    if kind is not TEXT:
+        return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+    if None not in values:
+        column = "\0".join(values)
+        if values and column.count("\0") == len(values) - 1:
+            return "{" + _quoted(column).replace("\0", '","') + "}"
+    return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _width(statement: Select[Any]) -> int:

@@ -24,6 +24,7 @@ from tollhoused.store.rows import (
     grant_row,
     membership_from_row,
     membership_row,
+    moved_grant_row,
     moving_columns,
     new_account_row,
     operation_from_row,
@@ -174,6 +175,15 @@ def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
         (statements.insert_entries, [entry_row(a.id, entry) for a in dirty for entry in a.changes.entries]),
         (statements.upsert_counters, [counter_row(a.id, a.counters[key]) for a in dirty for key in a.changes.counters]),
         (statements.upsert_grants, [grant_row(a.id, a.grants[id_]) for a in dirty for id_ in a.changes.grants]),
+        (
+            statements.move_grants,
+            [
+                moved_grant_row(a.id, a.grants[id_])
+                for a in dirty
+                for id_ in a.changes.moved_grants
+                if id_ not in a.changes.grants
+            ],
+        ),
         (
             statements.upsert_reservations,
             [reservation_row(a.id, a.reservations[id_]) for a in dirty for id_ in a.changes.reservations],

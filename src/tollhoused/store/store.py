@@ -1,6 +1,4 @@
-"""The store as the rest of the house sees it: batches, snapshots, and answers to questions, in the domain's own
-values.
-"""
+"""The store as the rest of the house sees it: batches, snapshots and answers, in the domain's own values."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
