@@ -12,7 +12,7 @@ CHECKS := check-format check-lint check-types check-layers check-protos check-ho
 GROUPED := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .DEFAULT_GOAL := help
-.PHONY: demo serve test check $(CHECKS) format bench torture scale overload audit generate image clean help
+.PHONY: demo serve test check $(CHECKS) format bench profile torture scale overload audit generate image clean help
 
 demo: $(RUNTIME)  ## A realistic day through the public interface, then the books are verified and balanced
 	$(BIN)/python -m tests.demo $(ARGS)
@@ -36,6 +36,9 @@ format: $(DEV)  ## Formats Python and protos in place
 bench: $(DEV)  ## Measures throughput as ratios of one run, into build/
 	@mkdir -p build
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+profile: $(DEV)  ## Shows where the time of a call goes, stage by stage, single and in batches, on both engines
+	$(BIN)/python -m tests.benchmarks.stages $(ARGS)
 
 torture: $(DEV)  ## Kills the server in a loop under load and checks the history (LONG=1: half an hour or more), into build/
 	@mkdir -p build

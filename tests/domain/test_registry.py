@@ -7,10 +7,10 @@ import pytest
 
 from tests.domain.builders import START_US
 from tollhoused.domain.answers import ClientAnswer, KeyAnswer, TickAnswer
-from tollhoused.domain.commands import first_difference, sent_json
 from tollhoused.domain.keys import Environment, Key, Scope
 from tollhoused.domain.registry import LIVE_KEYS_MAX, Registry
 from tollhoused.domain.registry_commands import CreateClient, CreateKey, RevokeKey, RotateKey, TouchKeys
+from tollhoused.domain.sent import first_difference, sent_json
 from tollhoused.errors import ClientExists, ClientNotFound, InvalidField, KeyNotFound, TooManyKeys
 
 DAY_US = 86_400_000_000

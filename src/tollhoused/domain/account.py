@@ -177,12 +177,14 @@ Turn = tuple[Paid | None, Paid]
 class Changes:
     """What has to be written: keys of replaced values, new ledger entries and outgoing events, both in order.
 
+    `grants` are those that were put as a whole, `moved_grants` those of which amounts have moved, new ones or not.
     `rises` are counters before and after more was used, `turns` what payments move, before (None: it is new) and after
     a change: from both events are told.
     """
 
     counters: set[tuple[int, str]] = field(default_factory=set)
     grants: set[str] = field(default_factory=set)
+    moved_grants: set[str] = field(default_factory=set)
     segments: set[int] = field(default_factory=set)
     subscriptions: set[str] = field(default_factory=set)
     overrides: set[str] = field(default_factory=set)
@@ -326,7 +328,7 @@ class Account:
     def _hold(self, grant_id: str, amount_nanos: int) -> None:
         grant = self.grants[grant_id]
         self.grants[grant_id] = grant._replace(held_nanos=grant.held_nanos + amount_nanos)
-        self.changes.grants.add(grant_id)
+        self.changes.moved_grants.add(grant_id)
         self.held_nanos += amount_nanos
 
     def put_intent(self, intent: Intent) -> None:
@@ -373,7 +375,7 @@ class Account:
         else:
             grant = self.grants[posting.grant_id]
             self.grants[grant.id] = grant._replace(remaining_nanos=grant.remaining_nanos + amount_nanos)
-            self.changes.grants.add(grant.id)
+            self.changes.moved_grants.add(grant.id)
         self.balance_nanos += amount_nanos
         self.ledger_seq += 1
         self.changes.entries.append(

@@ -30,9 +30,6 @@ from tollhoused.domain.commands import (
     Tick,
     UpsertOrganization,
     UpsertUser,
-    audit_detail,
-    first_difference,
-    sent_json,
 )
 from tollhoused.domain.deciding import decide
 from tollhoused.domain.decision import Decision, Effect, Rules, apply
@@ -44,6 +41,7 @@ from tollhoused.domain.people import PeopleCommand
 from tollhoused.domain.registry import Registry
 from tollhoused.domain.registry_commands import RegistryCommand
 from tollhoused.domain.reload import heed_reload
+from tollhoused.domain.sent import audit_detail, first_difference, sent_json
 from tollhoused.domain.stored_answers import answer_from_json, answer_to_json
 from tollhoused.domain.voids import Payment, Usage, VoidUsage, decide_void_usage, payments_of
 from tollhoused.errors import AlreadyVoided, IdempotencyKeyReused, InvalidField, OperationNotFound, TollhouseError
@@ -324,22 +322,23 @@ class Books:
         usage = _usage_of(answer)
         charged = usage or (answer if isinstance(answer, VoidAnswer) else None)
         counted = charged or (answer if isinstance(answer, OpeningAnswer) else None)
+        # By position, as the usage's own answer is made.
         operation = Operation(
-            idempotency_key=command.idempotency_key,
-            client=command.client,
-            account_id=answer.account_id,
-            kind=command.kind,
-            stored_us=now_us,
-            event_us=usage.event_us if usage else now_us,
-            product=_product(command, answer),
-            meter=counted.meter if counted else None,
-            segment_start_us=effect.counter.segment_start_us if effect.counter else None,
-            quantity=effect.level if effect.level is not None else counted.quantity if counted else None,
-            overage=charged.overage_quantity if charged else None,
-            charged_nanos=charged.charged_nanos if charged else None,
-            metadata=command.note(),
-            sent=sent_json(command),
-            answer=answer_to_json(answer),
+            command.idempotency_key,
+            command.client,
+            answer.account_id,
+            command.kind,
+            now_us,
+            usage.event_us if usage else now_us,
+            _product(command, answer),
+            counted.meter if counted else None,
+            effect.counter.segment_start_us if effect.counter else None,
+            effect.level if effect.level is not None else counted.quantity if counted else None,
+            charged.overage_quantity if charged else None,
+            charged.charged_nanos if charged else None,
+            command.note(),
+            sent_json(command),
+            answer_to_json(answer),
         )
         self.operations[command.idempotency_key, command.client] = operation
         self.added.append(operation)

@@ -167,15 +167,16 @@ class CatalogueHistory:
 
     versions: Mapping[int, Catalogue]
     applied_us: Mapping[int, int] = field(default_factory=dict)
+    newest_version: int = field(init=False, compare=False)
+    """0 where nothing was applied yet."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "newest_version", max(self.versions, default=0))
 
     def version_at(self, at_us: int) -> int:
         """The newest version that had been applied by an instant; the first one, for what lies before it."""
         applied = [version for version in self.versions if self.applied_us.get(version, at_us) <= at_us]
         return max(applied, default=min(self.versions))
-
-    @property
-    def newest_version(self) -> int:
-        return max(self.versions)
 
     @property
     def newest(self) -> Catalogue:

@@ -76,6 +76,10 @@ class Directory:
 
     def resolve(self, subject: Subject) -> Match:
         """The account that a subject names; raises as `identity.resolve` does."""
+        if not subject.email and not subject.org_id:  # as most are named: by a user_id, and members of nothing
+            user = self.users_by_id.get(subject.user_id)
+            if user and user.id not in self.memberships:
+                return Match(user.account_id, MatchedBy.USER_ID)
         return resolve(subject, self.find(subject))
 
     def owner(self, subject: Subject) -> Match | None:

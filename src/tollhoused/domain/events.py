@@ -32,6 +32,8 @@ LOW_ARMED = 1
 DEPLETED_ARMED = 2
 """Bits of `Account.alarms`: credits have been at or above the amount, or above nothing, and it has not fired since."""
 
+ALL_ARMED = LOW_ARMED | DEPLETED_ARMED
+
 Told = tuple[EventKind, EventData]
 
 
@@ -51,7 +53,7 @@ def advance_telling(account: Account, now_us: int, history: CatalogueHistory) ->
     What time alone has made due is bought: whatever is decided next may be refused.
     """
     thresholds = history.newest.thresholds
-    if account.grants:
+    if account.grants and account.alarms != ALL_ARMED:
         _arm(account, spendable_nanos(account, account.as_of_us), thresholds)
     if account.due_us > now_us:
         advance(account, now_us, history)
@@ -86,13 +88,13 @@ def mark(account: Account) -> Mark:
 
 def tell(account: Account, since: Mark, at_us: int, now_us: int, thresholds: Thresholds) -> None:
     """Adds the events of what has happened since the mark, by the instant `at_us`, to what has to be written."""
-    changes = account.changes
-    now = Mark(len(changes.entries), len(account.segments), len(changes.rises), len(changes.turns), ())
-    if now != since:
-        for kind, data in _told(account, since, thresholds):
-            _emit(account, kind, data, now_us)
+    for kind, data in _told(account, since, thresholds):
+        _emit(account, kind, data, now_us)
     if account.alarms or account.grants:
-        for kind, data in _levels(account, at_us, thresholds):
+        left_nanos = spendable_nanos(account, at_us)
+        if account.alarms == ALL_ARMED and left_nanos > 0 and left_nanos >= thresholds.credits_low_nanos:
+            return  # as after nearly every usage event: nothing to fire, nothing to arm
+        for kind, data in _levels(account, left_nanos, thresholds):
             _emit(account, kind, data, now_us)
 
 
@@ -109,7 +111,12 @@ def spendable_nanos(account: Account, at_us: int) -> int:
 
 
 def crossed(before: int, after: int, included: int, percents: tuple[int, ...]) -> list[int]:
-    """The percentages of an allowance that usage has come to, or passed, on its way from `before` to `after`."""
+    """The percentages of an allowance that usage has come to, or passed, on its way from `before` to `after`.
+
+    They ascend, so that most usage, which is below the first or beyond the last, is compared once.
+    """
+    if not percents or after * 100 < included * percents[0] or before * 100 >= included * percents[-1]:
+        return []
     return [percent for percent in percents if before * 100 < included * percent <= after * 100]
 
 
@@ -125,13 +132,14 @@ def _told(account: Account, since: Mark, thresholds: Thresholds) -> Iterator[Tol
         if ended.ended_us == ended.expires_us:
             yield EventKind.RESERVATION_EXPIRED, _expired(account, ended)
     for entry in account.changes.entries[since.entries :]:
-        yield from _of_entry(account, entry)
-    segments = account.segments[max(0, since.segments - 1) :]
-    for earlier, later in pairwise(segments):
-        old, new = earlier.terms, later.terms
-        if old.plan != new.plan:
-            changed = PlanChanged(old.plan, old.plan_version, new.plan, new.plan_version, later.start_us)
-            yield EventKind.PLAN_CHANGED, changed
+        if entry.cause.kind is not CauseKind.USAGE:
+            yield from _of_entry(account, entry)
+    if len(account.segments) > since.segments:
+        for earlier, later in pairwise(account.segments[max(0, since.segments - 1) :]):
+            old, new = earlier.terms, later.terms
+            if old.plan != new.plan:
+                changed = PlanChanged(old.plan, old.plan_version, new.plan, new.plan_version, later.start_us)
+                yield EventKind.PLAN_CHANGED, changed
     for before, after in account.changes.rises[since.rises :]:
         yield from _of_use(account, before, after, thresholds)
     for turn in account.changes.turns[since.turns :]:
@@ -195,9 +203,8 @@ def _of_use(account: Account, before: Counter, after: Counter, thresholds: Thres
         )
 
 
-def _levels(account: Account, at_us: int, thresholds: Thresholds) -> Iterator[Told]:
+def _levels(account: Account, left_nanos: int, thresholds: Thresholds) -> Iterator[Told]:
     """Fires what is armed and passed, and arms what is passed the other way."""
-    left_nanos = spendable_nanos(account, at_us)
     low_nanos = thresholds.credits_low_nanos
     if account.alarms & LOW_ARMED and left_nanos < low_nanos:
         account.alarms &= ~LOW_ARMED

@@ -50,27 +50,28 @@ def decide_usage(account: Account, command: RecordUsage, now_us: int, rules: Rul
     balance_nanos = check_balance(account, -charge_nanos, unpaid_nanos)
     limit = limit_of(segment, command.meter)
     new_usage = after.carried + after.used
+    # By position: a call with so many names takes three times as long, and every event makes one.
     answer = UsageAnswer(
-        account_id=account.id,
-        matched_by=command.matched_by.value,
-        meter=command.meter,
-        plan=segment.terms.plan,
-        plan_version=segment.terms.plan_version,
-        quantity=command.quantity,
-        new_usage=new_usage,
-        limit=limit,
-        remaining=None if limit is None else max(0, limit - new_usage - held),
-        overage_quantity=after.overage - counter.overage,
-        charged_nanos=charge_nanos,
-        currency=account.currency,
-        balance_after_nanos=balance_nanos,
-        debits=tuple([Debit(posting.grant_id or "", -posting.amount_nanos) for posting in debits]),
-        debt_nanos=unpaid_nanos,
-        lifted=tuple(refusals.lifted),
-        event_us=event_us,
-        recorded_us=now_us,
-        period_start_us=segment.period_start_us,
-        period_end_us=segment.period_end_us,
+        account.id,
+        command.matched_by.value,
+        command.meter,
+        segment.terms.plan,
+        segment.terms.plan_version,
+        command.quantity,
+        new_usage,
+        limit,
+        None if limit is None else max(0, limit - new_usage - held),
+        after.overage - counter.overage,
+        charge_nanos,
+        account.currency,
+        balance_nanos,
+        tuple([Debit(posting.grant_id or "", -posting.amount_nanos) for posting in debits]),
+        unpaid_nanos,
+        tuple(refusals.lifted),
+        event_us,
+        now_us,
+        segment.period_start_us,
+        segment.period_end_us,
     )
     cause = Cause(CauseKind.USAGE, command.idempotency_key, command.client) if postings else None
     effect = Effect(cause=cause, postings=postings, effective_us=event_us, counter=after, reservations=reservations)

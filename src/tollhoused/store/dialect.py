@@ -36,8 +36,6 @@ Rows = Sequence[Sequence[Any]]
 
 TEXT: TypeEngine[Any] = Text()
 NUMBER: TypeEngine[Any] = BigInteger()
-ROWS = "number_of_rows"
-"""The parameter of a counted write that says how many rows it must touch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class Query:
     """A compiled statement that reads.
 
     `positions` are its parameters' names in order, where the driver wants an order; `width` is how many columns a row
-    of the answer has.
+    of the answer has. What `locks` must come before whatever is read with others in one statement.
     """
 
     sql: str
@@ -61,17 +59,19 @@ class Query:
     positions: tuple[str, ...]
     constants: Mapping[str, Any]
     width: int
+    locks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
     """A compiled statement that writes rows of these columns.
 
-    A `counted` one must touch exactly as many rows as it is given.
+    A `counted` one must touch exactly as many rows as it is given, and returns a row for each where the engine lets it.
     """
 
     sql: str
     relation: Relation
+    table: str
     counted: bool = False
 
 
@@ -140,14 +140,22 @@ def _positions(compiled: Any) -> tuple[str, ...]:
 
 
 def _array(kind: TypeEngine[Any], values: Sequence[Any]) -> str:
-    """An array literal; what stands between double quotes is text, even if it is NULL."""
-    if kind is TEXT:
-        items = [
-            "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
-        ]
-    else:
-        items = ["NULL" if value is None else str(value) for value in values]
-    return "{" + ",".join(items) + "}"
+    """An array literal; what stands between double quotes is text, even if it is NULL.
+
+    A column of text is quoted as a whole, with U+0000 between its values meanwhile. A value that holds one itself is
+    left to the driver, which refuses it.
+    """
+    if kind is not TEXT:
+        return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+    if None not in values:
+        column = "\0".join(values)
+        if values and column.count("\0") == len(values) - 1:
+            return "{" + _quoted(column).replace("\0", '","') + "}"
+    return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _width(statement: Select[Any]) -> int:
@@ -199,25 +207,25 @@ class SqliteDialect:
         compiled = update(table).where(condition).values(values).compile(dialect=self._dialect)
         expected = [*(f"new_{name}" for name in names), *(f"key_{name}" for name in _key_of(table))]
         assert list(_positions(compiled)) == expected
-        return Write(str(compiled), _columns(table, [*names, *_key_of(table)]))
+        return Write(str(compiled), _columns(table, [*names, *_key_of(table)]), table.name)
 
     def delete(self, table: Table) -> Write:
         condition = and_(*[table.c[name] == bindparam(name) for name in _key_of(table)])
         compiled = delete(table).where(condition).compile(dialect=self._dialect)
         assert list(_positions(compiled)) == _key_of(table)
-        return Write(str(compiled), _columns(table, _key_of(table)))
+        return Write(str(compiled), _columns(table, _key_of(table)), table.name)
 
     def update_versioned(self, table: Table, names: Sequence[str]) -> Write:
         condition = and_(table.c.id == bindparam("key"), table.c.version == bindparam("loaded_version"))
         values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
         compiled = update(table).where(condition).values(values).compile(dialect=self._dialect)
         assert list(_positions(compiled)) == [*(f"new_{name}" for name in names), "key", "loaded_version"]
-        return Write(str(compiled), _versioned(table, names), counted=True)
+        return Write(str(compiled), _versioned(table, names), table.name, counted=True)
 
     def _write(self, statement: Any, table: Table) -> Write:
         compiled = statement.compile(dialect=self._dialect, column_keys=[name for name, _ in columns_of(table)])
         assert list(_positions(compiled)) == [name for name, _ in columns_of(table)]
-        return Write(str(compiled), Relation(table.name, columns_of(table)))
+        return Write(str(compiled), Relation(table.name, columns_of(table)), table.name)
 
 
 class PostgresDialect:
@@ -239,7 +247,8 @@ class PostgresDialect:
 
     def query(self, statement: Select[Any], *relations: Relation) -> Query:
         compiled = statement.compile(dialect=self._dialect)
-        return Query(str(compiled), relations, (), _constants(compiled), _width(statement))
+        sql = str(compiled)
+        return Query(sql, relations, (), _constants(compiled), _width(statement), locks="FOR UPDATE" in sql)
 
     def bind(self, query: Query, sets: Mapping[str, Rows], values: Mapping[str, Any]) -> Any:
         named = {**query.constants, **values}
@@ -263,7 +272,7 @@ class PostgresDialect:
         relation = Relation("w", columns_of(table))
         rows = self.relation(relation)
         statement = insert(table).from_select([name for name, _ in relation.columns], select(*rows.columns))
-        return Write(str(statement.compile(dialect=self._dialect)), relation)
+        return Write(str(statement.compile(dialect=self._dialect)), relation, table.name)
 
     def upsert(self, table: Table) -> Write:
         relation = Relation("w", columns_of(table))
@@ -272,20 +281,20 @@ class PostgresDialect:
         )
         others = {name: statement.excluded[name] for name, _ in relation.columns if name not in _key_of(table)}
         changed = statement.on_conflict_do_update(index_elements=_key_of(table), set_=others)
-        return Write(str(changed.compile(dialect=self._dialect)), relation)
+        return Write(str(changed.compile(dialect=self._dialect)), relation, table.name)
 
     def update(self, table: Table, names: Sequence[str]) -> Write:
         relation = _columns(table, [*names, *_key_of(table)])
         rows = self.relation(relation)
         condition = and_(*[table.c[name] == rows.c[name] for name in _key_of(table)])
         changed = update(table).where(condition).values({name: rows.c[name] for name in names})
-        return Write(str(changed.compile(dialect=self._dialect)), relation)
+        return Write(str(changed.compile(dialect=self._dialect)), relation, table.name)
 
     def delete(self, table: Table) -> Write:
         relation = _columns(table, _key_of(table))
         rows = self.relation(relation)
         condition = and_(*[table.c[name] == rows.c[name] for name in _key_of(table)])
-        return Write(str(delete(table).where(condition).compile(dialect=self._dialect)), relation)
+        return Write(str(delete(table).where(condition).compile(dialect=self._dialect)), relation, table.name)
 
     def update_versioned(self, table: Table, names: Sequence[str]) -> Write:
         relation = _versioned(table, names)
@@ -296,8 +305,4 @@ class PostgresDialect:
             .values({name: rows.c[name] for name in names})
             .returning(table.c.id)
         )
-        sql = str(statement.compile(dialect=self._dialect))
-        # A version that moved must abort the transaction before the COMMIT that is already on its way behind this
-        # statement.
-        counted = f"WITH changed AS ({sql}) SELECT 1 / CAST(count(*) = %({ROWS})s AS integer) FROM changed"
-        return Write(counted, relation, counted=True)
+        return Write(str(statement.compile(dialect=self._dialect)), relation, table.name, counted=True)

@@ -10,6 +10,7 @@ from tollhoused.domain.registry import Registry
 from tollhoused.domain.voids import Payment
 from tollhoused.store.dialect import Query, Rows, Write
 from tollhoused.store.event_rows import endpoint_from_row, endpoint_row, event_row
+from tollhoused.store.kept import KeptAccounts
 from tollhoused.store.provider_rows import intent_from_row, intent_row
 from tollhoused.store.registry_rows import client_from_row, client_row, key_from_row, key_row
 from tollhoused.store.rows import (
@@ -23,6 +24,7 @@ from tollhoused.store.rows import (
     grant_row,
     membership_from_row,
     membership_row,
+    moved_grant_row,
     moving_columns,
     new_account_row,
     operation_from_row,
@@ -50,25 +52,35 @@ CLOCK_OFFSET = "clock_offset_us"
 CLOCK_FACTS = [(CLOCK_OFFSET,), (ENVIRONMENT,)]
 """What is locked to move the test clock: the environment is there, also when the clock is moved for the first time."""
 
+VERSION = 5
+"""Where a row of an account has its version; `as_of_us` follows."""
+
 PAYMENT_WIDTH = 6
 """How many columns say who has paid how much on a counter, before those of the grant."""
 
 
-def load(session: Session, statements: Statements, wanted: Wanted, clock: Callable[[], int], lock: bool) -> Books:
+def load(
+    session: Session,
+    statements: Statements,
+    wanted: Wanted,
+    clock: Callable[[], int],
+    lock: bool,
+    kept: KeptAccounts | None = None,
+) -> Books:
     """The wanted set in one round trip, and one more for accounts that turn out to be due or to hold something.
 
     With `lock`, account rows are locked in the order of their ids before anything else is read, then clients and keys,
     so that what follows is current: who waited for another process that stored the same idempotency key must find it
     there, not the state that it left. The clock is read after that. Accounts that do not exist are absent.
+
+    Of what is `kept` only the rows of the accounts themselves are read, unless somebody else has changed them since.
     """
     since = sorted(wanted.accounts.items())
-    meters = [(account, meter, wanted.accounts[account]) for account, meter in wanted.meters]
+    known = kept.take(wanted) if kept else {}
     plan: list[tuple[str, Query, Rows]] = [
         ("accounts", statements.accounts_locked if lock else statements.accounts, since),
         *_registry_plan(statements, wanted, lock),
-        ("segments", statements.segments, since),
-        ("counters", statements.counters, meters),
-        ("grants", statements.grants, since),
+        *_parts_plan(statements, wanted, [id_ for id_, _ in since if id_ not in known]),
         ("reservations_named", statements.reservations_named, list(wanted.reservations)),
         ("intents", statements.intents, list(wanted.intents)),
         ("subscriptions_named", statements.subscriptions_named, list(wanted.subscriptions)),
@@ -80,8 +92,10 @@ def load(session: Session, statements: Statements, wanted: Wanted, clock: Callab
     if everything:
         plan.append(("reservations_open", statements.reservations_open, since))
     found = _ask(session, plan, last=everything)
-    accounts = {row[0]: account_from_row(row, row[0] in wanted.whole) for row in found.get("accounts", ())}
+    accounts, stale = _accounts(found, wanted, known)
     _attach(accounts, found)
+    if stale:
+        _attach(accounts, _ask(session, _parts_plan(statements, wanted, stale)))
     clock_us = clock()
     rest: dict[str, list[Row]] = {}
     due = [id_ for id_, account in accounts.items() if account.due_us <= clock_us and not account.whole]
@@ -105,6 +119,23 @@ def load(session: Session, statements: Statements, wanted: Wanted, clock: Callab
             grant = grant_from_row(row[PAYMENT_WIDTH:])
             accounts[account_id].grants.setdefault(grant.id, grant)
     return books
+
+
+def _accounts(
+    found: dict[str, list[Row]], wanted: Wanted, known: dict[str, Account]
+) -> tuple[dict[str, Account], list[str]]:
+    """The accounts of the rows, and which of those that seemed known have been changed by somebody else."""
+    accounts, stale = {}, []
+    for row in found.get("accounts", ()):
+        account = known.get(row[0])
+        if account is not None and account.version == row[VERSION]:
+            account.as_of_us = row[VERSION + 1]  # time that has passed without changing anything is not stored
+        else:
+            if account is not None:
+                stale.append(row[0])
+            account = account_from_row(row, row[0] in wanted.whole)
+        accounts[account.id] = account
+    return accounts, stale
 
 
 def load_directory(session: Session, statements: Statements, subjects: set[Subject]) -> Directory:
@@ -145,6 +176,15 @@ def writes(statements: Statements, books: Books) -> list[tuple[Write, Rows]]:
         (statements.upsert_counters, [counter_row(a.id, a.counters[key]) for a in dirty for key in a.changes.counters]),
         (statements.upsert_grants, [grant_row(a.id, a.grants[id_]) for a in dirty for id_ in a.changes.grants]),
         (
+            statements.move_grants,
+            [
+                moved_grant_row(a.id, a.grants[id_])
+                for a in dirty
+                for id_ in a.changes.moved_grants
+                if id_ not in a.changes.grants
+            ],
+        ),
+        (
             statements.upsert_reservations,
             [reservation_row(a.id, a.reservations[id_]) for a in dirty for id_ in a.changes.reservations],
         ),
@@ -182,6 +222,17 @@ def _changed_segments(account: Account) -> list[Segment]:
     if not account.changes.segments:
         return []
     return [segment for segment in account.segments if segment.start_us in account.changes.segments]
+
+
+def _parts_plan(statements: Statements, wanted: Wanted, ids: list[str]) -> list[tuple[str, Query, Rows]]:
+    """What is loaded of every account beside its row."""
+    since, chosen = [(id_, wanted.accounts[id_]) for id_ in ids], set(ids)
+    meters = [(id_, meter, wanted.accounts[id_]) for id_, meter in wanted.meters if id_ in chosen]
+    return [
+        ("segments", statements.segments, since),
+        ("counters", statements.counters, meters),
+        ("grants", statements.grants, since),
+    ]
 
 
 def _whole_plan(statements: Statements, wanted: list[tuple[str, int]]) -> list[tuple[str, Query, Rows]]:

@@ -143,6 +143,11 @@ def grant_row(account_id: str, grant: Grant) -> Row:
     )
 
 
+def moved_grant_row(account_id: str, grant: Grant) -> Row:
+    """What moves of a grant that is stored, then its key."""
+    return (grant.remaining_nanos, grant.held_nanos, account_id, grant.id)
+
+
 def reservation_from_row(row: Row) -> Reservation:
     """A reservation."""
     (_, id_, client, product, meter, segment_start_us, plan, plan_version, quantity, on_expiry, over_commit) = row[:11]

@@ -24,7 +24,7 @@ class CatalogueShelf:
     def refresh(self) -> None:
         """Loads versions that are new to this process. Raises StoreFault."""
         with self._lock:
-            found = self._store.catalogues(known=max(self._history.versions, default=0))
+            found = self._store.catalogues(known=self._history.newest_version)
             if found:
                 added = {version: parse_catalogue(toml) for version, toml in found}
                 self._history = CatalogueHistory({**self._history.versions, **added}, self._store.applied_times())
@@ -38,7 +38,7 @@ class CatalogueShelf:
         catalogue = parse_catalogue(toml)
         self.refresh()
         versions = self._history.versions
-        newest = max(versions, default=0)
+        newest = self._history.newest_version
         if newest:
             if versions[newest] == catalogue:
                 return newest

@@ -93,6 +93,7 @@ class Statements:
         self.insert_events = dialect.insert(events.outbox)
         self.upsert_counters = dialect.upsert(t.counters)
         self.upsert_grants = dialect.upsert(t.grants)
+        self.move_grants = dialect.update(t.grants, ("remaining_nanos", "held_nanos"))
         self.upsert_reservations = dialect.upsert(t.reservations)
         self.upsert_intents = dialect.upsert(providers.intents)
         self.upsert_segments = dialect.upsert(t.segments)

@@ -1,6 +1,4 @@
-"""The store as the rest of the house sees it: batches, snapshots, and answers to questions, in the domain's own
-values.
-"""
+"""The store as the rest of the house sees it: batches, snapshots and answers, in the domain's own values."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +23,7 @@ from tollhoused.store.dialect import Query, Rows
 from tollhoused.store.events import EventStore
 from tollhoused.store.expiries import newest_first, still_unbooked, unit_totals
 from tollhoused.store.faults import Fault, StoreFault
+from tollhoused.store.kept import KeptAccounts
 from tollhoused.store.loading import CLOCK_OFFSET, ENVIRONMENT, load, load_directory, load_version, writes
 from tollhoused.store.postgres import PostgresEngine
 from tollhoused.store.providers import ProviderStore
@@ -44,17 +43,19 @@ T = TypeVar("T")
 class Batch:
     """One transaction that loads a set, and commits what was changed of it."""
 
-    def __init__(self, session: Session, statements: Statements) -> None:
+    def __init__(self, session: Session, statements: Statements, kept: KeptAccounts) -> None:
         self._session = session
         self._statements = statements
+        self._kept = kept
 
     def load(self, wanted: Wanted, clock: Callable[[], int]) -> Books:
         """Locks the accounts, then reads the rest."""
-        return load(self._session, self._statements, wanted, clock, lock=True)
+        return load(self._session, self._statements, wanted, clock, lock=True, kept=self._kept)
 
     def commit(self, books: Books) -> None:
         """Stores all changes, or raises StoreFault and none."""
         self._session.commit(writes(self._statements, books))
+        self._kept.keep(books)
 
 
 class Store:
@@ -63,6 +64,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._statements = Statements(engine.dialect)
+        self._kept = KeptAccounts()
         self._questions = Questions(engine.dialect)
         self.events = EventStore(engine, self._read)
         self.deliveries = DeliveryStore(engine, self._read, self.events.after)
@@ -72,13 +74,13 @@ class Store:
     def batch(self) -> Iterator[Batch]:
         """The writing transaction; one at a time, from the journal's thread."""
         with self.engine.writing() as session:
-            yield Batch(session, self._statements)
+            yield Batch(session, self._statements, self._kept)
 
     @contextmanager
     def impatient_batch(self) -> Iterator[Batch]:
         """The same, hardly waiting for rows that others have locked."""
         with self.engine.writing(patient=False) as session:
-            yield Batch(session, self._statements)
+            yield Batch(session, self._statements, self._kept)
 
     def snapshot(self, wanted: Wanted, clock: Callable[[], int]) -> Books:
         """The same set, read without locks: books that nobody saves."""
