@@ -170,7 +170,7 @@ def plant_lost_update() -> None:
         versioned = self.update_accounts
         unchecked, found = re.subn(r" AND accounts\.version = \w+\.loaded_version", "", versioned.sql)
         assert found == 1, versioned.sql
-        self.update_accounts = Write(unchecked, versioned.relation, versioned.table, counted=True)
+        self.update_accounts = Write(unchecked, versioned.relation, counted=True)
 
     replace(Statements, "__init__", make_unlocked)
 

@@ -36,6 +36,8 @@ Rows = Sequence[Sequence[Any]]
 
 TEXT: TypeEngine[Any] = Text()
 NUMBER: TypeEngine[Any] = BigInteger()
+ROWS = "number_of_rows"
+"""The parameter of a counted write that says how many rows it must touch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Query:
     """A compiled statement that reads.
 
     `positions` are its parameters' names in order, where the driver wants an order; `width` is how many columns a row
-    of the answer has. What `locks` must come before whatever is read with others in one statement.
+    of the answer has.
     """
 
     sql: str
@@ -59,19 +61,17 @@ class Query:
     positions: tuple[str, ...]
     constants: Mapping[str, Any]
     width: int
-    locks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
     """A compiled statement that writes rows of these columns.
 
-    A `counted` one must touch exactly as many rows as it is given, and returns a row for each where the engine lets it.
+    A `counted` one must touch exactly as many rows as it is given.
     """
 
     sql: str
     relation: Relation
-    table: str
     counted: bool = False
 
 
@@ -207,25 +207,25 @@ class SqliteDialect:
         compiled = update(table).where(condition).values(values).compile(dialect=self._dialect)
         expected = [*(f"new_{name}" for name in names), *(f"key_{name}" for name in _key_of(table))]
         assert list(_positions(compiled)) == expected
-        return Write(str(compiled), _columns(table, [*names, *_key_of(table)]), table.name)
+        return Write(str(compiled), _columns(table, [*names, *_key_of(table)]))
 
     def delete(self, table: Table) -> Write:
         condition = and_(*[table.c[name] == bindparam(name) for name in _key_of(table)])
         compiled = delete(table).where(condition).compile(dialect=self._dialect)
         assert list(_positions(compiled)) == _key_of(table)
-        return Write(str(compiled), _columns(table, _key_of(table)), table.name)
+        return Write(str(compiled), _columns(table, _key_of(table)))
 
     def update_versioned(self, table: Table, names: Sequence[str]) -> Write:
         condition = and_(table.c.id == bindparam("key"), table.c.version == bindparam("loaded_version"))
         values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
         compiled = update(table).where(condition).values(values).compile(dialect=self._dialect)
         assert list(_positions(compiled)) == [*(f"new_{name}" for name in names), "key", "loaded_version"]
-        return Write(str(compiled), _versioned(table, names), table.name, counted=True)
+        return Write(str(compiled), _versioned(table, names), counted=True)
 
     def _write(self, statement: Any, table: Table) -> Write:
         compiled = statement.compile(dialect=self._dialect, column_keys=[name for name, _ in columns_of(table)])
         assert list(_positions(compiled)) == [name for name, _ in columns_of(table)]
-        return Write(str(compiled), Relation(table.name, columns_of(table)), table.name)
+        return Write(str(compiled), Relation(table.name, columns_of(table)))
 
 
 class PostgresDialect:
@@ -247,8 +247,7 @@ class PostgresDialect:
 
     def query(self, statement: Select[Any], *relations: Relation) -> Query:
         compiled = statement.compile(dialect=self._dialect)
-        sql = str(compiled)
-        return Query(sql, relations, (), _constants(compiled), _width(statement), locks="FOR UPDATE" in sql)
+        return Query(str(compiled), relations, (), _constants(compiled), _width(statement))
 
     def bind(self, query: Query, sets: Mapping[str, Rows], values: Mapping[str, Any]) -> Any:
         named = {**query.constants, **values}
@@ -272,7 +271,7 @@ class PostgresDialect:
         relation = Relation("w", columns_of(table))
         rows = self.relation(relation)
         statement = insert(table).from_select([name for name, _ in relation.columns], select(*rows.columns))
-        return Write(str(statement.compile(dialect=self._dialect)), relation, table.name)
+        return Write(str(statement.compile(dialect=self._dialect)), relation)
 
     def upsert(self, table: Table) -> Write:
         relation = Relation("w", columns_of(table))
@@ -281,20 +280,20 @@ class PostgresDialect:
         )
         others = {name: statement.excluded[name] for name, _ in relation.columns if name not in _key_of(table)}
         changed = statement.on_conflict_do_update(index_elements=_key_of(table), set_=others)
-        return Write(str(changed.compile(dialect=self._dialect)), relation, table.name)
+        return Write(str(changed.compile(dialect=self._dialect)), relation)
 
     def update(self, table: Table, names: Sequence[str]) -> Write:
         relation = _columns(table, [*names, *_key_of(table)])
         rows = self.relation(relation)
         condition = and_(*[table.c[name] == rows.c[name] for name in _key_of(table)])
         changed = update(table).where(condition).values({name: rows.c[name] for name in names})
-        return Write(str(changed.compile(dialect=self._dialect)), relation, table.name)
+        return Write(str(changed.compile(dialect=self._dialect)), relation)
 
     def delete(self, table: Table) -> Write:
         relation = _columns(table, _key_of(table))
         rows = self.relation(relation)
         condition = and_(*[table.c[name] == rows.c[name] for name in _key_of(table)])
-        return Write(str(delete(table).where(condition).compile(dialect=self._dialect)), relation, table.name)
+        return Write(str(delete(table).where(condition).compile(dialect=self._dialect)), relation)
 
     def update_versioned(self, table: Table, names: Sequence[str]) -> Write:
         relation = _versioned(table, names)
@@ -305,4 +304,8 @@ class PostgresDialect:
             .values({name: rows.c[name] for name in names})
             .returning(table.c.id)
         )
-        return Write(str(statement.compile(dialect=self._dialect)), relation, table.name, counted=True)
+        sql = str(statement.compile(dialect=self._dialect))
+        # A version that moved must abort the transaction before the COMMIT that is already on its way behind this
+        # statement.
+        counted = f"WITH changed AS ({sql}) SELECT 1 / CAST(count(*) = %({ROWS})s AS integer) FROM changed"
+        return Write(counted, relation, counted=True)

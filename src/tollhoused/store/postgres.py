@@ -5,6 +5,7 @@ connections.
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -13,8 +14,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
-from tollhoused.store import travelling
-from tollhoused.store.dialect import PostgresDialect, Query, Rows, Write
+from tollhoused.store.dialect import ROWS, PostgresDialect, Query, Rows, Write
 from tollhoused.store.durability import durability_problems
 from tollhoused.store.faults import DRIVER_ERRORS, Fault, StoreFault, translated
 from tollhoused.store.pool import Pool, PoolUse
@@ -22,8 +22,6 @@ from tollhoused.store.session import Ask
 
 READERS = 8
 PORTION = 2_000
-PREPARED_MAX = 256
-"""What is sent together makes other statements in other mixtures; a mixture that was let go is prepared anew."""
 
 # READ COMMITTED: row locks, versions and unique keys make it right. Readers have one snapshot for all statements.
 BEGIN_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED"
@@ -55,6 +53,17 @@ SESSION_SETTINGS = {
 STREAM_SETTINGS = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0", "enable_seqscan": "on"}
 
 
+@lru_cache(maxsize=256)
+def _at_once(queries: tuple[tuple[str, int], ...]) -> str:
+    """One statement that answers several, given by text and width; the parameters of each get a prefix of their own."""
+    parts = []
+    for index, (text, width) in enumerate(queries):
+        columns = ", ".join(f"c{number}" for number in range(width))
+        sql = text.replace("%(", f"%(q{index}_")
+        parts.append(f"(SELECT json_agg(json_build_array({columns}))::text FROM ({sql}) AS q{index} ({columns}))")
+    return f"SELECT {', '.join(parts)}"
+
+
 class PostgresSession:
     """A transaction on one connection in autocommit mode: its BEGIN and COMMIT travel with other statements."""
 
@@ -66,26 +75,41 @@ class PostgresSession:
 
     def read(self, asks: Sequence[Ask], *, last: bool = False) -> list[list[tuple[Any, ...]]]:
         if last and self._begin and len(asks) > 1:
-            # A whole snapshot as one statement, which needs no transaction around it.
-            bound = travelling.at_once(self._dialect, asks)
-            cursor = psycopg.RawCursor(self.connection)
-            return _answers(cursor.execute(bound.sql, bound.values, prepare=True))
-        sent = []
+            return self._read_at_once(asks)
+        cursors = []
         with self.connection.pipeline():
             self._begin_once()
-            for bound in travelling.reads(self._dialect, asks):
-                cursor = psycopg.RawCursor(self.connection)
-                sent.append((cursor, bound.width))
-                cursor.execute(bound.sql, bound.values, prepare=True, binary=True)
+            for ask in asks:
+                cursor = self.connection.cursor(binary=True)
+                cursors.append(cursor)
+                cursor.execute(ask.query.sql, self._dialect.bind(ask.query, ask.sets, ask.values), prepare=True)
             if last:
                 self.connection.execute(COMMIT, prepare=False)
-        return [rows for cursor, width in sent for rows in (_answers(cursor) if width else [cursor.fetchall()])]
+        return [cursor.fetchall() for cursor in cursors]
+
+    def _read_at_once(self, asks: Sequence[Ask]) -> list[list[tuple[Any, ...]]]:
+        """A whole snapshot as one statement, which needs no transaction around it.
+
+        The driver's work for each statement of a pipeline is several times the database's. Every answer comes as one
+        JSON array of rows; our columns are texts and integers, so nothing is lost on the way.
+        """
+        values: dict[str, Any] = {}
+        for index, ask in enumerate(asks):
+            bound = self._dialect.bind(ask.query, ask.sets, ask.values)
+            values |= {f"q{index}_{name}": value for name, value in bound.items()}
+        statement = _at_once(tuple((ask.query.sql, ask.query.width) for ask in asks))
+        row = self.connection.execute(statement, values, prepare=True).fetchone()
+        assert row is not None
+        return [[tuple(item) for item in orjson.loads(text)] if text else [] for text in row]
 
     def commit(self, writes: Sequence[tuple[Write, Rows]]) -> None:
         with self.connection.pipeline():
             self._begin_once()
-            for bound in travelling.writes(self._dialect, writes):
-                psycopg.RawCursor(self.connection).execute(bound.sql, bound.values, prepare=True)
+            for write, rows in writes:
+                arguments: dict[str, Any] = self._dialect.arrays(write.relation, rows)
+                if write.counted:
+                    arguments[ROWS] = len(rows)
+                self.connection.cursor().execute(write.sql, arguments, prepare=True)
             done = self.connection.execute(COMMIT, prepare=False)
         if done.statusmessage != COMMIT:  # a transaction that has failed before answers ROLLBACK, which is no error
             raise psycopg.OperationalError(f"COMMIT was answered by {done.statusmessage}")
@@ -94,16 +118,6 @@ class PostgresSession:
         for statement in self._begin:
             self.connection.execute(statement, prepare=False)
         self._begin = ()
-
-
-def _answers(cursor: psycopg.RawCursor[Any]) -> list[list[tuple[Any, ...]]]:
-    """What several reads in one statement found: one JSON array of rows each.
-
-    Our columns are texts and integers, so nothing is lost on the way.
-    """
-    row = cursor.fetchone()
-    assert row is not None
-    return [[tuple(item) for item in orjson.loads(text)] if text else [] for text in row]
 
 
 class PostgresStreams:
@@ -210,9 +224,7 @@ class PostgresEngine:
         asked = conninfo_to_dict(self._url)
         ours = " ".join(f"-c {name}={value}" for name, value in SESSION_SETTINGS.items())
         settings: dict[str, Any] = {**CONNECTION_SETTINGS, **asked, "options": f"{ours} {asked.get('options') or ''}"}
-        connection = psycopg.connect(autocommit=True, **settings)
-        connection.prepared_max = PREPARED_MAX
-        return connection
+        return psycopg.connect(autocommit=True, **settings)
 
 
 def _ended(
