@@ -205,4 +205,5 @@ def _statuses(sends: Sequence[Sent]) -> Iterator[Violation]:
             if not isinstance(sent.command, Order):
                 yield Violation("status", f"{key} is no order and was refused by the provider: {reply.detail}")
         elif reply.result is Result.REFUSED and reply.reason not in allowed(sent.command):
-            yield Violation("status", f"{key} was refused, {reply.reason}: {reply.detail}")
+            what = f"{type(sent.command).__name__} of {sent.command.actor.name}"
+            yield Violation("status", f"{key} ({what}) was refused, {reply.reason}: {reply.detail}")
