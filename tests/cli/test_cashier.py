@@ -332,7 +332,7 @@ def test_two_processes_do_everything_once(till: Till, make_core: CoreMaker, data
 
     assert till.charges() == 3
     assert len({request.idempotency_key for request in till.fake.requests if request.path == CHARGE[1]}) == 3
-    assert query(till.url, "SELECT name, fence FROM leases") == [("cashier", 1)]
+    assert query(till.url, "SELECT name FROM leases") == [("cashier",)], "one at a time, if not always the same"
 
 
 def test_a_process_that_stops_lets_another_go_on_at_once(till: Till, make_core: CoreMaker, database_url: str) -> None:

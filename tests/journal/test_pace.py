@@ -60,6 +60,17 @@ def test_one_transaction_that_took_long_shuts_nobody_out() -> None:
     assert pace.in_time(0, seconds_left=0.1)
 
 
+def test_a_moment_in_which_the_disk_stood_still_does_not_make_batches_small() -> None:
+    pace = Pace(512)
+    pace.wrote(1, 3.0)
+
+    assert pace.batch_max == 512
+    assert pace.in_time(63, seconds_left=30.0)
+
+    pace.wrote(1, 3.0)
+    assert pace.batch_max == 1
+
+
 def test_calls_that_a_slow_database_cannot_write_in_time_are_refused_and_leave_nothing(
     database_url: str, make_core: CoreMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
